@@ -1,0 +1,30 @@
+import { encodeEvent, encodeRetry } from '../wire/encode.js';
+
+/** Why the module ended a stream. */
+export type EndReason = 'complete' | 'expired' | 'revoked' | 'slow-consumer' | 'lifetime' | 'shutdown' | 'closed';
+
+/** Why a stream is over, also when the module did not end it: the client left, or its source failed. */
+export type CloseReason = EndReason | 'disconnected' | 'failed';
+
+/** Whether a client should come back after each reason, unless the caller says otherwise. */
+export const RECONNECTS: Readonly<Record<EndReason, boolean>> = {
+  complete: false,
+  expired: true,
+  revoked: false,
+  'slow-consumer': true,
+  lifetime: true,
+  shutdown: true,
+  closed: false,
+};
+
+/**
+ * The id of a last frame that says "do not come back". An `EventSource` reconnects whatever it is told in the stream,
+ * and sends this id; the answer is then `204`, which ends it for good (WHATWG HTML 9.2.3).
+ */
+export const END_ID = 'stream.end';
+
+/** The last frame of a stream. */
+export function encodeEnd(reason: EndReason, reconnect: boolean, retryMs?: number): string {
+  const frame = encodeEvent({ type: 'stream.end', data: { reason, reconnect }, ...(reconnect ? {} : { id: END_ID }) });
+  return retryMs === undefined ? frame : encodeRetry(retryMs) + frame;
+}

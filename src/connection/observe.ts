@@ -1,0 +1,79 @@
+import { Observable } from 'rxjs';
+import type { Subscriber } from 'rxjs';
+import { SseError } from '../errors.js';
+import type { Batch } from '../hub/batch.js';
+import { Cursor } from '../hub/cursor.js';
+import type { CursorSink, ResetReason } from '../hub/cursor.js';
+import type { Hub } from '../hub/hub.js';
+import type { SseEvent } from '../wire/event.js';
+import { transform } from './transform.js';
+import type { Step } from './transform.js';
+
+/** What is observed. */
+export interface Observed {
+  readonly selectors: readonly string[];
+  readonly steps: readonly Step[];
+}
+
+/**
+ * The events of a selection as an Observable, from the moment of subscription or after the event `lastEventId`. What
+ * is lost is told as an event of the type `stream.reset`. Completes when its topic does.
+ */
+export function observe(hub: Hub, selection: Observed, lastEventId?: string): Observable<SseEvent> {
+  return new Observable<SseEvent>((subscriber) => {
+    const sink = new ObserverSink(subscriber, selection);
+    const cursor = new Cursor(hub, selection.selectors, sink);
+    sink.stop = () => cursor.close();
+    cursor.open(lastEventId);
+    return () => cursor.close();
+  });
+}
+
+class ObserverSink implements CursorSink {
+  readonly isWritable = true;
+  readonly maxWriteBytes = 65_536;
+  readonly onSlow = 'resume';
+  readonly #subscriber: Subscriber<SseEvent>;
+  readonly #selection: Observed;
+  readonly #running: Set<string>;
+  stop: () => void = () => undefined;
+
+  constructor(subscriber: Subscriber<SseEvent>, selection: Observed) {
+    this.#subscriber = subscriber;
+    this.#selection = selection;
+    this.#running = new Set(selection.selectors);
+  }
+
+  write(batch: Batch): void {
+    try {
+      for (const event of transform(batch, this.#selection.steps)) this.#subscriber.next(event);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  position(): void {
+    // An Observable has no cursor: each event carries its id.
+  }
+
+  reset(reason: ResetReason, topics: readonly string[]): void {
+    this.#subscriber.next({ type: 'stream.reset', data: { reason, topics } });
+  }
+
+  ended(topic: string, how: 'complete' | 'failed'): void {
+    if (how === 'failed') return this.#fail(new SseError('closed', `The topic ${JSON.stringify(topic)} has failed`));
+    this.#running.delete(topic);
+    if (this.#running.size > 0) return;
+    this.stop();
+    this.#subscriber.complete();
+  }
+
+  tooSlow(): void {
+    // Asked for `resume`, so never called.
+  }
+
+  #fail(error: unknown): void {
+    this.stop();
+    this.#subscriber.error(error);
+  }
+}

@@ -1,0 +1,58 @@
+import type { Observable } from 'rxjs';
+import type { Hub } from '../hub/hub.js';
+import type { SseEvent } from '../wire/event.js';
+import { observe } from './observe.js';
+import type { Step } from './transform.js';
+
+const BRAND = Symbol.for('nestjs-event-stream.selection');
+
+/**
+ * Which topics a stream carries, and what happens to their events on the way. Immutable: `filter` and `map` make new
+ * selections.
+ */
+export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
+  /** Names and patterns. */
+  readonly selectors: readonly string[];
+  /** @internal */
+  readonly steps: readonly Step[];
+  /** @internal */
+  readonly hub: Hub;
+
+  /** Made by `EventStreamService`. */
+  constructor(hub: Hub, selectors: readonly string[], steps: readonly Step[] = []) {
+    this.hub = hub;
+    this.selectors = selectors;
+    this.steps = steps;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** Lets only those events through for which the predicate holds. It runs once per event and connection. */
+  filter<S extends E>(predicate: (event: E) => event is S): Selection<S['data'], S>;
+  filter(predicate: (event: E) => boolean): Selection<T, E>;
+  filter(predicate: (event: E) => boolean): Selection<T, E> {
+    return new Selection<T, E>(this.hub, this.selectors, [...this.steps, { filter: predicate as (event: SseEvent) => boolean }]);
+  }
+
+  /**
+   * Makes another event of each: `{ data, type?, retry?, comment? }`, or a bare value as `{ data: value }`. The id on
+   * the wire stays that of the original, because a client resumes by it.
+   */
+  map<R extends SseEvent>(transform: (event: E) => R): Selection<R['data'], R>;
+  map<R>(transform: (event: E) => R): Selection<R>;
+  map(transform: (event: E) => unknown): Selection {
+    return new Selection(this.hub, this.selectors, [...this.steps, { map: transform as (event: SseEvent) => unknown }]);
+  }
+
+  /**
+   * The events as an Observable: from the moment of each subscription, or after the event with the id `lastEventId`.
+   * What is lost is told as an event of the type `stream.reset`. Completes when the topics do.
+   */
+  asObservable({ lastEventId }: { readonly lastEventId?: string | undefined } = {}): Observable<E> {
+    return observe(this.hub, this, lastEventId) as Observable<SseEvent> as Observable<E>;
+  }
+}
+
+/** Tells whether a value is a selection, also one of another loaded copy of this package. */
+export function isSelection(value: unknown): value is Selection {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}

@@ -1,0 +1,61 @@
+import { SseError, describe } from '../errors.js';
+import { isSelection } from './selection.js';
+import type { Selection } from './selection.js';
+
+/** Something that pushes at its own pace. An RxJS Observable is one. */
+export interface PushSource {
+  subscribe(observer: { next(value: unknown): void; error(error: unknown): void; complete(): void }): { unsubscribe(): void };
+}
+
+/** Something that can be asked for its next value. */
+export interface PullSource {
+  next(): Promise<IteratorResult<unknown>> | IteratorResult<unknown>;
+  /** Tells it that nobody will ask again. */
+  cancel(): unknown;
+}
+
+/** What a route streams, by how it is driven. */
+export type Source =
+  | { readonly kind: 'topics'; readonly selection: Selection }
+  | { readonly kind: 'push'; readonly source: PushSource }
+  | { readonly kind: 'pull'; readonly start: () => PullSource };
+
+/**
+ * Recognises what a route has returned.
+ *
+ * @throws SseError `not-a-source`
+ */
+export function toSource(value: unknown): Source {
+  if (isSelection(value)) return { kind: 'topics', selection: value };
+  if (isObject(value) && !ArrayBuffer.isView(value)) {
+    if (hasMethod(value, 'subscribe')) return { kind: 'push', source: value as unknown as PushSource };
+    if (hasMethod(value, 'getReader')) return { kind: 'pull', start: () => fromReader((value as unknown as ReadableStream).getReader()) };
+    if (hasMethod(value, Symbol.asyncIterator)) {
+      return { kind: 'pull', start: () => fromIterator((value as unknown as AsyncIterable<unknown>)[Symbol.asyncIterator]()) };
+    }
+    if (hasMethod(value, Symbol.iterator)) {
+      return { kind: 'pull', start: () => fromIterator((value as unknown as Iterable<unknown>)[Symbol.iterator]()) };
+    }
+  }
+  throw new SseError(
+    'not-a-source',
+    `An @SseStream() route must return a topic, a selection of topics, an Observable, an async iterable, an iterable or a ReadableStream; got ${describe(value)}`,
+  );
+}
+
+function fromIterator(iterator: Iterator<unknown> | AsyncIterator<unknown>): PullSource {
+  return { next: () => iterator.next(), cancel: () => iterator.return?.() };
+}
+
+/** A reader's `cancel` takes effect while a read is pending; the stream's own async iterator would wait for the read. */
+function fromReader(reader: ReadableStreamDefaultReader<unknown>): PullSource {
+  return { next: () => reader.read() as Promise<IteratorResult<unknown>>, cancel: () => reader.cancel() };
+}
+
+function isObject(value: unknown): value is Record<PropertyKey, unknown> {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function hasMethod(value: Record<PropertyKey, unknown>, name: PropertyKey): boolean {
+  return typeof value[name] === 'function';
+}

@@ -1,0 +1,105 @@
+import type { Batch } from '../hub/batch.js';
+import { Cursor } from '../hub/cursor.js';
+import type { CursorSink, ResetReason } from '../hub/cursor.js';
+import type { Hub } from '../hub/hub.js';
+import type { OnSlow } from '../topic/define.js';
+import { encodeCursor, encodeEvent } from '../wire/encode.js';
+import type { ResponseWriter } from './response-writer.js';
+import { encodeTransformed } from './transform.js';
+import type { Step } from './transform.js';
+
+/** Larger writes save nothing, and what is written cannot be shared with those who stand elsewhere. */
+const MAX_WRITE_BYTES = 65_536;
+
+/** What the feed asks of its connection. */
+export interface FeedOwner {
+  readonly writer: ResponseWriter;
+  readonly maxPendingBytes: number;
+  readonly steps: readonly Step[];
+  onSlowOf(selectors: ReadonlySet<string>): OnSlow;
+  wrote(): void;
+  complete(): void;
+  fail(error?: unknown, id?: string): void;
+  tooSlow(): void;
+}
+
+/** The part of a connection that reads topics. */
+export class TopicFeed implements CursorSink {
+  readonly #owner: FeedOwner;
+  readonly #cursor: Cursor;
+
+  constructor(hub: Hub, owner: FeedOwner, selectors: Iterable<string>) {
+    this.#owner = owner;
+    this.#cursor = new Cursor(hub, selectors, this);
+  }
+
+  get isWritable(): boolean {
+    return this.#owner.writer.isWritable;
+  }
+
+  get maxWriteBytes(): number {
+    return Math.min(MAX_WRITE_BYTES, this.#owner.maxPendingBytes);
+  }
+
+  get onSlow(): OnSlow {
+    return this.#owner.onSlowOf(this.#cursor.selectors);
+  }
+
+  open(from: string | undefined): void {
+    this.#cursor.open(from);
+  }
+
+  pump(): void {
+    this.#cursor.pump();
+  }
+
+  /** Gives a client that has long heard nothing a newer place to resume from. */
+  advance(): void {
+    this.#cursor.advance();
+  }
+
+  select(selectors: Iterable<string>): void {
+    this.#cursor.select(selectors);
+  }
+
+  close(): void {
+    this.#cursor.close();
+  }
+
+  write(batch: Batch): void {
+    if (this.#owner.steps.length === 0) this.#owner.writer.writeFrame(batch.frame);
+    else this.#writeTransformed(batch);
+    this.#owner.wrote();
+  }
+
+  position(id: string): void {
+    this.#owner.writer.write(encodeCursor(id));
+    this.#owner.wrote();
+  }
+
+  reset(reason: ResetReason, topics: readonly string[]): void {
+    this.#owner.writer.write(encodeEvent({ type: 'stream.reset', data: { reason, topics } }));
+    this.#owner.wrote();
+  }
+
+  ended(topic: string, how: 'complete' | 'failed', id: string): void {
+    // With the id, a client that comes back starts behind the failure instead of meeting it again.
+    if (how === 'failed') return this.#owner.fail(undefined, id);
+    const rest = [...this.#cursor.selectors].filter((selector) => selector !== topic);
+    if (rest.length > 0) this.#cursor.select(rest);
+    else this.#owner.complete();
+  }
+
+  tooSlow(): void {
+    this.#owner.tooSlow();
+  }
+
+  #writeTransformed(batch: Batch): void {
+    try {
+      const text = encodeTransformed(batch, this.#owner.steps);
+      if (text !== '') this.#owner.writer.write(text);
+    } catch (error) {
+      this.#owner.fail(error);
+    }
+  }
+}

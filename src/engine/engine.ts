@@ -1,0 +1,101 @@
+import type { Position } from '../topic/position.js';
+
+/** One stored event. The payload is opaque to engines: they keep its bytes and give them back. */
+export interface LogEntry {
+  readonly topic: string;
+  /** Place in the lane: a safe integer above 0, strictly increasing over all topics. */
+  readonly seq: number;
+  /** `seq` of the same topic's previous event, `0` for its first. */
+  readonly prev: number;
+  /** The engine's clock in ms since 1970, never decreasing along the lane. */
+  readonly at: number;
+  readonly data: Uint8Array;
+  /** The id that the publisher gave, when it gave one. */
+  readonly id?: string | undefined;
+}
+
+/** How much of one topic is kept for clients that come back. The first bound that is reached evicts the oldest. */
+export interface Retention {
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+}
+
+export interface AppendRequest {
+  readonly topic: string;
+  readonly data: Uint8Array;
+  readonly id?: string | undefined;
+  readonly retention: Retention;
+}
+
+export interface ReadRequest {
+  readonly topics: readonly string[];
+  /** Only entries beyond this sequence are wanted, and holes behind it are told; `undefined` reads from the first retained entry. */
+  readonly after: number | undefined;
+  /** The position that a client claims to have read up to, with `after` its sequence: asks for the checks of promise 6. */
+  readonly verify?: Position | undefined;
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+}
+
+/** Why events may be missing before the first entry of a page. */
+export type HoleReason = 'trimmed' | 'epoch' | 'ahead' | 'diverged' | 'unknown';
+
+export interface Hole {
+  readonly reason: HoleReason;
+  readonly topics: readonly string[];
+}
+
+export interface ReadPage {
+  /** In lane order. */
+  readonly entries: readonly LogEntry[];
+  /** Every entry of these topics up to here is in this page or was before it. Equals the lane's head when the page is the last. */
+  readonly upTo: Position;
+  /** What is missing before the first entry; empty when nothing is. */
+  readonly holes: readonly Hole[];
+}
+
+/** Stands for all topics of an engine in `subscribe`; no topic can have this name. */
+export const EVERY_TOPIC = '**';
+
+/** Where an engine delivers what is published while the hub is interested. Must not throw. */
+export interface EngineSink {
+  entry(epoch: string, entry: LogEntry): void;
+}
+
+/**
+ * Where the log lives and how nodes hear of each other's events. The promises, checked by `engineContract`:
+ *
+ * 1. `append` resolves to the event's position once it is stored as durably as the engine promises; positions strictly increase.
+ * 2. Appends of one caller keep the order of their calls, also without awaiting each.
+ * 3. Each entry's `prev` is the sequence of the topic's previous entry: the chain has no gap, whoever publishes.
+ * 4. `read` returns the retained entries of the topics beyond `after`, in lane order, each payload byte for byte,
+ *    and at least one of them when there is any, however small the bounds; `upTo` lets the caller go on without loss or repetition.
+ * 5. A read sees every append that has resolved before it.
+ * 6. With `verify`, a position of another epoch, ahead of the log, or contradicted by it is answered with the hole
+ *    `epoch`, `ahead` or `diverged`, and the page starts at the first retained entry.
+ * 7. A topic with entries beyond `after` that are no longer retained has the hole `trimmed`; one with nothing missing never has.
+ * 8. Retention bounds each topic by count, bytes and age; a topic idle for long disappears, and a reader who may have missed
+ *    something of it then gets the hole `unknown`.
+ * 9. When `subscribe` has resolved with position h, every entry beyond h of those topics is delivered to the sink, in lane order,
+ *    once; entries up to h may be. Subscribing again is harmless.
+ * 10. After `unsubscribe`, delivery ends; it never throws.
+ * 11. Names are kept exactly: two that differ in one byte are two topics.
+ * 12. `locate` finds the position of a publisher's own id while its entry is retained; an id that was used twice is `ambiguous`.
+ * 13. `list` returns every topic known to the log that begins with the prefix, also one whose entries are all evicted.
+ * 14. `close` is idempotent, leaves no timer or handle behind, and later calls reject with `closed`.
+ * 15. `at` never decreases, also when the clock steps back.
+ */
+export interface Engine {
+  /** For logs and errors, for example `memory`. */
+  readonly name: string;
+  /** Called once, before the first `subscribe`. A process that only publishes never calls it. */
+  start(sink: EngineSink): Promise<void>;
+  append(request: AppendRequest): Promise<Position>;
+  read(request: ReadRequest): Promise<ReadPage>;
+  locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined>;
+  list(prefix: string): Promise<readonly string[]>;
+  subscribe(topics: readonly string[]): Promise<Position>;
+  unsubscribe(topics: readonly string[]): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,235 @@
+import { SseError, describe } from '../errors.js';
+import { createEpoch } from '../topic/position.js';
+import type { Position } from '../topic/position.js';
+import { EVERY_TOPIC } from './engine.js';
+import type { AppendRequest, Engine, EngineSink, Hole, LogEntry, ReadPage, ReadRequest } from './engine.js';
+import { Fifo } from './fifo.js';
+import { MemoryLog, bytesOf } from './memory-log.js';
+import { contradiction, isTrimmed } from './resume.js';
+
+export interface MemoryEngineOptions {
+  /**
+   * How many bytes all retained events may take together, whatever each topic's own history allows. When more
+   * would be kept, the oldest events of all topics go first.
+   *
+   * Minimum: `1024`.
+   *
+   * @default 268_435_456
+   */
+  readonly maxTotalBytes?: number | undefined;
+  /**
+   * The clock, in ms since 1970. For tests.
+   *
+   * @default Date.now
+   */
+  readonly now?: (() => number) | undefined;
+}
+
+const SWEEP_MS = 5_000;
+
+/**
+ * Keeps the log in this process: nothing to install, gone when the process ends. The default, and the reference that
+ * the other engines are held to.
+ *
+ * @throws SseError `invalid-options`
+ */
+export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
+  const { maxTotalBytes = 268_435_456, now = Date.now } = options;
+  if (!(maxTotalBytes >= 1_024)) {
+    throw new SseError(
+      'invalid-options',
+      `memoryEngine: maxTotalBytes must be a number of at least 1024, got ${describe(maxTotalBytes)}`,
+    );
+  }
+  return new MemoryEngine(maxTotalBytes, now);
+}
+
+class MemoryEngine implements Engine {
+  readonly name = 'memory';
+  readonly #epoch = createEpoch();
+  readonly #maxTotalBytes: number;
+  readonly #now: () => number;
+  readonly #logs = new Map<string, MemoryLog>();
+  /** All retained entries in lane order, and some already evicted by their topic: what to evict next over the total. */
+  readonly #lane = new Fifo<LogEntry>();
+  readonly #interest = new Set<string>();
+  #retained = 0;
+  #totalBytes = 0;
+  #seq = 0;
+  #at = 0;
+  /** Highest head among the topics that have vanished: who stands before it may have missed events of a topic unknown here. */
+  #forgotten = 0;
+  #sink: EngineSink | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(maxTotalBytes: number, now: () => number) {
+    this.#maxTotalBytes = maxTotalBytes;
+    this.#now = now;
+  }
+
+  async start(sink: EngineSink): Promise<void> {
+    this.#assertOpen();
+    this.#sink = sink;
+  }
+
+  async append({ topic, data, id, retention }: AppendRequest): Promise<Position> {
+    this.#assertOpen();
+    let log = this.#logs.get(topic);
+    if (log === undefined) this.#logs.set(topic, (log = this.#createLog(retention)));
+    const entry: LogEntry = { topic, seq: ++this.#seq, prev: log.head, at: this.#tick(), data, id };
+    this.#retained++;
+    this.#totalBytes += bytesOf(entry);
+    this.#lane.push(entry);
+    log.append(entry, retention);
+    this.#enforceTotal();
+    if (this.#interest.has(topic) || this.#interest.has(EVERY_TOPIC)) this.#sink?.entry(this.#epoch, entry);
+    return this.#position(entry);
+  }
+
+  async read(request: ReadRequest): Promise<ReadPage> {
+    this.#assertOpen();
+    const topics = [...new Set(request.topics)];
+    const now = this.#tick();
+    for (const topic of topics) this.#logs.get(topic)?.trim(now);
+    const lost = this.#contradiction(request, topics);
+    const page = this.#page(topics, (lost ? undefined : request.after) ?? 0, request);
+    const holes = lost ? [{ reason: lost, topics }] : this.#holes(topics, request.after);
+    return { ...page, holes };
+  }
+
+  async locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
+    this.#assertOpen();
+    let found: LogEntry | undefined;
+    for (const topic of topics) {
+      const here = this.#logs.get(topic)?.locate(id);
+      if (here === undefined) continue;
+      if (here === 'ambiguous' || found !== undefined) return 'ambiguous';
+      found = here;
+    }
+    return found && this.#position(found);
+  }
+
+  async list(prefix: string): Promise<readonly string[]> {
+    this.#assertOpen();
+    const names: string[] = [];
+    for (const name of this.#logs.keys()) if (name.startsWith(prefix)) names.push(name);
+    return names;
+  }
+
+  async subscribe(topics: readonly string[]): Promise<Position> {
+    this.#assertOpen();
+    for (const topic of topics) this.#interest.add(topic);
+    return this.#head();
+  }
+
+  unsubscribe(topics: readonly string[]): void {
+    for (const topic of topics) this.#interest.delete(topic);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.#logs.clear();
+    this.#lane.clear();
+    this.#interest.clear();
+    this.#sink = undefined;
+  }
+
+  #createLog(retention: AppendRequest['retention']): MemoryLog {
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    return new MemoryLog(retention, (bytes) => {
+      this.#retained--;
+      this.#totalBytes -= bytes;
+    });
+  }
+
+  #page(topics: readonly string[], after: number, { maxEntries, maxBytes }: ReadRequest): Omit<ReadPage, 'holes'> {
+    const found: LogEntry[] = [];
+    for (const topic of topics) {
+      const log = this.#logs.get(topic);
+      if (log !== undefined && log.head > after) found.push(...log.after(after, maxEntries + 1));
+    }
+    if (topics.length > 1) found.sort((a, b) => a.seq - b.seq);
+    let bytes = 0;
+    let count = 0;
+    for (const entry of found) {
+      bytes += entry.data.byteLength;
+      if (count > 0 && (count >= maxEntries || bytes > maxBytes)) break;
+      count++;
+    }
+    if (count === found.length) return { entries: found, upTo: this.#head() };
+    const entries = found.slice(0, count);
+    return { entries, upTo: this.#position(entries[count - 1] as LogEntry) };
+  }
+
+  #contradiction({ verify }: ReadRequest, topics: readonly string[]): 'epoch' | 'ahead' | 'diverged' | undefined {
+    if (verify === undefined) return undefined;
+    let newest: number | undefined;
+    for (const topic of topics) {
+      const at = this.#logs.get(topic)?.newestUpTo(verify.seq)?.at;
+      if (at !== undefined && (newest === undefined || at > newest)) newest = at;
+    }
+    return contradiction(verify, this.#head(), newest);
+  }
+
+  #holes(topics: readonly string[], after: number | undefined): Hole[] {
+    if (after === undefined) return [];
+    const trimmed: string[] = [];
+    const unknown: string[] = [];
+    for (const topic of topics) {
+      const log = this.#logs.get(topic);
+      if (log === undefined) {
+        if (after < this.#forgotten) unknown.push(topic);
+      } else if (isTrimmed(after, log.head, log.first)) trimmed.push(topic);
+    }
+    const holes: Hole[] = [];
+    if (trimmed.length > 0) holes.push({ reason: 'trimmed', topics: trimmed });
+    if (unknown.length > 0) holes.push({ reason: 'unknown', topics: unknown });
+    return holes;
+  }
+
+  #enforceTotal(): void {
+    while (this.#totalBytes > this.#maxTotalBytes && this.#retained > 0) {
+      const oldest = this.#lane.shift() as LogEntry;
+      const log = this.#logs.get(oldest.topic);
+      if (log?.first === oldest) log.evictFirst();
+    }
+    // A quiet topic's old entry at the front would otherwise hold on to everything that busy topics have evicted behind it.
+    if (this.#lane.length > 2 * this.#retained + 1_024) {
+      this.#lane.retain((entry) => this.#isRetained(entry));
+    }
+  }
+
+  #sweep(): void {
+    const now = this.#tick();
+    for (const [topic, log] of this.#logs) {
+      log.trim(now);
+      if (!log.isEmpty || now - log.headAt <= log.forgetAfterMs) continue;
+      this.#logs.delete(topic);
+      this.#forgotten = Math.max(this.#forgotten, log.head);
+    }
+    this.#lane.retain((entry) => this.#isRetained(entry));
+  }
+
+  #isRetained(entry: LogEntry): boolean {
+    const first = this.#logs.get(entry.topic)?.first;
+    return first !== undefined && entry.seq >= first.seq;
+  }
+
+  #tick(): number {
+    return (this.#at = Math.max(this.#at, this.#now()));
+  }
+
+  #head(): Position {
+    return { epoch: this.#epoch, seq: this.#seq, at: this.#at };
+  }
+
+  #position(entry: LogEntry): Position {
+    return { epoch: this.#epoch, seq: entry.seq, at: entry.at };
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new SseError('closed', 'The memory engine has been closed');
+  }
+}

@@ -1,0 +1,48 @@
+import type { LogEntry } from '../engine/engine.js';
+import { formatPosition } from '../topic/position.js';
+import { frame } from '../wire/chunk.js';
+import type { Frame } from '../wire/chunk.js';
+import { controlOf, fieldsOf } from '../wire/payload.js';
+
+/** Consecutive entries that go out in one write, encoded once for all who stand at the same place. */
+export class Batch {
+  readonly epoch: string;
+  readonly entries: readonly LogEntry[];
+  /** The entry right behind `entries`, when it ends its topic instead of carrying an event. */
+  readonly control: LogEntry | undefined;
+  #frame: Frame | undefined;
+
+  constructor(epoch: string, entries: readonly LogEntry[], control?: LogEntry) {
+    this.epoch = epoch;
+    this.entries = entries;
+    this.control = control;
+  }
+
+  /** The newest entry that this batch moves a cursor over. */
+  get last(): LogEntry {
+    return this.control ?? (this.entries[this.entries.length - 1] as LogEntry);
+  }
+
+  /** The bytes of all entries. Must not be asked of a batch without entries. */
+  get frame(): Frame {
+    return (this.#frame ??= frame(this.entries.flatMap((entry) => [`id: ${this.idOf(entry)}\n`, fieldsOf(entry.data), '\n'])));
+  }
+
+  /** What the client will send back to resume after this entry. */
+  idOf(entry: LogEntry): string {
+    return entry.id ?? formatPosition({ epoch: this.epoch, seq: entry.seq, at: entry.at });
+  }
+}
+
+/** Takes from the front of `entries` what fits one write: at least one entry, and never past the end of a topic. */
+export function takeBatch(epoch: string, entries: Iterable<LogEntry>, maxBytes: number): Batch {
+  const taken: LogEntry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    if (controlOf(entry.data) !== undefined) return new Batch(epoch, taken, entry);
+    bytes += entry.data.byteLength;
+    if (taken.length > 0 && bytes > maxBytes) break;
+    taken.push(entry);
+  }
+  return new Batch(epoch, taken);
+}

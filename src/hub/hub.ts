@@ -1,0 +1,190 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { EVERY_TOPIC } from '../engine/engine.js';
+import type { Engine, EngineSink, LogEntry, ReadPage } from '../engine/engine.js';
+import { Fifo } from '../engine/fifo.js';
+import { ENTRY_OVERHEAD_BYTES } from '../engine/memory-log.js';
+import { PatternIndex, literalPrefix } from '../topic/pattern.js';
+import type { Position } from '../topic/position.js';
+import { FanOut } from './fan-out.js';
+import { View } from './view.js';
+
+export interface HubOptions {
+  /** How many bytes of recent events all windows of this process keep together. */
+  readonly windowBytes: number;
+  /** How long a selection that nobody watches any more stays warm for clients that come back. */
+  readonly graceMs: number;
+  /** Hears of engine trouble that the hub recovers from by itself. */
+  readonly onError: (error: unknown) => void;
+}
+
+const PAGE_ENTRIES = 256;
+const FIRST_RETRY_MS = 250;
+const MAX_RETRY_MS = 5_000;
+
+/** Knows which selections are watched in this process, keeps their windows filled, and wakes their cursors. */
+export class Hub implements EngineSink {
+  readonly #engine: Engine;
+  readonly #options: HubOptions;
+  readonly #views = new Map<string, View>();
+  readonly #byName = new Map<string, Set<View>>();
+  readonly #byPattern = new PatternIndex<View>();
+  readonly #fanOut = new FanOut();
+  /** Every entry that some window holds, in lane order: what to let go of first. */
+  readonly #recent = new Fifo<LogEntry>();
+  #recentBytes = 0;
+  readonly #idle = new Set<View>();
+  readonly #closing = new AbortController();
+  #seen: Position | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+  #started: Promise<void> | undefined;
+
+  constructor(engine: Engine, options: HubOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** The view of a selection, to be given back with `release`. It may still be opening: see `View.opened`. */
+  acquire(selectors: readonly string[]): View {
+    const sorted = [...new Set(selectors)].sort();
+    const key = sorted.join('\n');
+    let view = this.#views.get(key);
+    if (view === undefined) {
+      view = new View(key, sorted);
+      this.#views.set(key, view);
+      for (const name of view.names) this.#viewsOf(name).add(view);
+      for (const pattern of view.patterns) this.#byPattern.add(pattern, view);
+      view.opened = this.#open(view);
+    }
+    view.refs++;
+    this.#idle.delete(view);
+    return view;
+  }
+
+  release(view: View): void {
+    if (--view.refs > 0) return;
+    view.idleSince = Date.now();
+    this.#idle.add(view);
+    this.#sweeper ??= setInterval(() => this.#sweep(), this.#options.graceMs / 2 + 1).unref();
+  }
+
+  /** Where someone stands who has read everything that this view has been given. */
+  positionOf(view: View): Position {
+    return this.#seen !== undefined && this.#seen.seq > view.base.seq ? this.#seen : view.base;
+  }
+
+  entry(epoch: string, entry: LogEntry): void {
+    this.#seen = { epoch, seq: entry.seq, at: entry.at };
+    let held = false;
+    for (const view of this.#watching(entry.topic)) {
+      if (!view.push(entry)) continue;
+      held = true;
+      this.#fanOut.wake(view);
+    }
+    if (held) this.#keep(entry);
+  }
+
+  /** Reads on in the log, for a cursor that is not inside its window. */
+  async read(view: View, after: number | undefined, verify: Position | undefined, maxBytes: number): Promise<ReadPage> {
+    return this.#engine.read({ topics: await this.#topicsOf(view), after, verify, maxEntries: PAGE_ENTRIES, maxBytes });
+  }
+
+  async locate(view: View, id: string): Promise<Position | 'ambiguous' | undefined> {
+    return this.#engine.locate(await this.#topicsOf(view), id);
+  }
+
+  /** Repeats an engine call until it succeeds: nobody's stream ends because the engine was away. Rejects once the hub is closed. */
+  async persist<T>(call: () => Promise<T>): Promise<T> {
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
+      try {
+        return await call();
+      } catch (error) {
+        this.#closing.signal.throwIfAborted();
+        this.#options.onError(error);
+        await delay(retryMs, undefined, { ref: false, signal: this.#closing.signal });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearInterval(this.#sweeper);
+    this.#fanOut.close();
+    for (const view of this.#views.values()) for (const cursor of [...view.cursors]) cursor.close();
+    this.#views.clear();
+    this.#byName.clear();
+    this.#recent.clear();
+  }
+
+  async #open(view: View): Promise<void> {
+    const topics = view.patterns.length > 0 ? [...view.names, EVERY_TOPIC] : view.names;
+    try {
+      const head = await this.persist(async () => {
+        await this.#start();
+        return this.#engine.subscribe(topics);
+      });
+      view.open(head);
+    } catch {
+      // Only a closed hub gets here, and it has closed all cursors.
+    }
+  }
+
+  async #start(): Promise<void> {
+    this.#started ??= this.#engine.start(this);
+    try {
+      await this.#started;
+    } catch (error) {
+      this.#started = undefined;
+      throw error;
+    }
+  }
+
+  #keep(entry: LogEntry): void {
+    this.#recent.push(entry);
+    this.#recentBytes += entry.data.byteLength + ENTRY_OVERHEAD_BYTES;
+    while (this.#recentBytes > this.#options.windowBytes) {
+      const oldest = this.#recent.shift() as LogEntry;
+      this.#recentBytes -= oldest.data.byteLength + ENTRY_OVERHEAD_BYTES;
+      for (const view of this.#watching(oldest.topic)) view.evict(oldest);
+    }
+  }
+
+  *#watching(topic: string): Generator<View> {
+    yield* this.#byName.get(topic) ?? [];
+    if (this.#byPattern.size > 0) yield* this.#byPattern.match(topic);
+  }
+
+  #viewsOf(name: string): Set<View> {
+    let views = this.#byName.get(name);
+    if (views === undefined) this.#byName.set(name, (views = new Set()));
+    return views;
+  }
+
+  async #topicsOf(view: View): Promise<readonly string[]> {
+    if (view.patterns.length === 0) return view.names;
+    const listed = await Promise.all(view.patterns.map((pattern) => this.#engine.list(literalPrefix(pattern))));
+    return [...new Set([...view.names, ...view.matching(listed.flat())])];
+  }
+
+  #sweep(): void {
+    const before = Date.now() - this.#options.graceMs;
+    const released: string[] = [];
+    for (const view of this.#idle) {
+      if (view.idleSince > before) break;
+      this.#idle.delete(view);
+      this.#views.delete(view.key);
+      for (const pattern of view.patterns) this.#byPattern.delete(pattern, view);
+      for (const name of view.names) {
+        const views = this.#byName.get(name);
+        views?.delete(view);
+        if (views?.size !== 0) continue;
+        this.#byName.delete(name);
+        released.push(name);
+      }
+      if (view.patterns.length > 0 && this.#byPattern.size === 0) released.push(EVERY_TOPIC);
+    }
+    if (released.length > 0) this.#engine.unsubscribe(released);
+    if (this.#idle.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+}

@@ -1,0 +1,77 @@
+import { SseError } from '../errors.js';
+import type { Engine, Retention } from '../engine/engine.js';
+import type { TopicDefinition } from '../topic/define.js';
+import type { HistoryOptions } from '../topic/history.js';
+import { checkTopicName } from '../topic/name.js';
+import { formatPosition, parsePosition } from '../topic/position.js';
+import type { TopicRegistry } from '../topic/registry.js';
+import { validateEvent } from '../topic/validate.js';
+import { checkPublishable } from '../wire/event.js';
+import type { SseEvent, SseNotice } from '../wire/event.js';
+import { COMPLETE, packEvent, packFailure } from '../wire/payload.js';
+import type { Control } from '../wire/payload.js';
+
+const NOTHING: Retention = { maxEvents: 0, maxBytes: 0, maxAgeMs: 600_000 };
+
+/** Checks an event, encodes it once, and hands it to the engine. */
+export class Publisher {
+  readonly #engine: Engine;
+  readonly #registry: TopicRegistry;
+  readonly #retention: Retention;
+  readonly #retentions = new WeakMap<TopicDefinition, Retention>();
+
+  constructor(engine: Engine, registry: TopicRegistry, history: Required<HistoryOptions> | false) {
+    this.#engine = engine;
+    this.#registry = registry;
+    this.#retention = history === false ? NOTHING : (history as Retention);
+  }
+
+  /** Resolves with the event's id once the engine has stored it. Rejects with an `SseError`; then nothing was stored. */
+  async publish(topic: string, event: unknown): Promise<{ id: string }> {
+    checkTopicName(topic);
+    checkPublishable(event);
+    const definition = this.#registry.find(topic)?.definition;
+    const checked = definition !== undefined && 'data' in event ? validateEvent(definition, event) : event;
+    // An await here would let a later event overtake this one, so only an asynchronous schema costs it.
+    const final = checked instanceof Promise ? await checked : checked;
+    const id = ownId(final);
+    const position = await this.#append(topic, packEvent(final), definition, id);
+    return { id: id ?? formatPosition(position) };
+  }
+
+  /** Marks the end of a topic: all who watch it are told, in their turn. */
+  async end(topic: string, how: Control): Promise<void> {
+    checkTopicName(topic);
+    await this.#append(topic, how === 'complete' ? COMPLETE : packFailure(), this.#registry.find(topic)?.definition);
+  }
+
+  async #append(topic: string, data: Uint8Array, definition: TopicDefinition | undefined, id?: string): Promise<{ epoch: string; seq: number; at: number }> {
+    try {
+      return await this.#engine.append({ topic, data, id, retention: this.#retentionOf(definition) });
+    } catch (error) {
+      if (SseError.is(error)) throw error;
+      throw new SseError('engine-failed', `The ${this.#engine.name} engine could not store an event`, { cause: error });
+    }
+  }
+
+  #retentionOf(definition: TopicDefinition | undefined): Retention {
+    if (definition?.history === undefined) return this.#retention;
+    if (definition.history === false) return NOTHING;
+    let retention = this.#retentions.get(definition);
+    if (retention === undefined) {
+      retention = { ...this.#retention, ...withoutUndefined(definition.history) };
+      this.#retentions.set(definition, retention);
+    }
+    return retention;
+  }
+}
+
+/** An id in the form of this module's positions comes from an event that was read from a stream: the topic gives its own. */
+function ownId(event: SseEvent | SseNotice): string | undefined {
+  const id = 'id' in event ? event.id : undefined;
+  return id === undefined || parsePosition(id) !== undefined ? undefined : id;
+}
+
+function withoutUndefined(history: HistoryOptions): Partial<Retention> {
+  return Object.fromEntries(Object.entries(history).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,62 @@
+// The module and what it provides.
+export { SseModule } from './nest/sse.module.js';
+export { EventStreamService } from './nest/event-stream.service.js';
+export { StreamGuard } from './nest/stream.guard.js';
+
+// Decorators.
+export { SseStream } from './nest/sse-stream.decorator.js';
+export { Connection, InjectTopic, LastEventId } from './nest/parameters.decorator.js';
+
+// Topics.
+export { defineTopic } from './topic/define.js';
+export { type } from './topic/events.js';
+export { Topic } from './nest/topic.js';
+export { Selection } from './connection/selection.js';
+
+// Engines.
+export { memoryEngine } from './engine/memory.js';
+
+// Errors.
+export { SseError } from './errors.js';
+
+// Types: options.
+export type { SseModuleExtras } from './nest/sse.module.js';
+export type {
+  Authenticate,
+  Authorize,
+  ErrorContext,
+  HubRouteOptions,
+  SseModuleOptions,
+  StreamSettings,
+} from './nest/sse-options.js';
+export type { SseStreamOptions } from './nest/sse-stream.decorator.js';
+export type { MemoryEngineOptions } from './engine/memory.js';
+
+// Types: events and topics.
+export type { SseEvent, SseNotice } from './wire/event.js';
+export type { TopicFamily, TopicOf } from './nest/topic-family.js';
+export type { AuthorizeTopic, OnSlow, Principal, TopicDefinition, TopicOptions } from './topic/define.js';
+export type { EventMap, EventOf, PublishedEvent } from './topic/events.js';
+export type { HistoryOptions } from './topic/history.js';
+export type { PathParams } from './topic/path.js';
+export type { Position } from './topic/position.js';
+
+// Types: connections.
+export type { OpenConnections } from './nest/event-stream.service.js';
+export type { SseConnection, StreamRequest } from './connection/sse-connection.js';
+export type { EndReason } from './connection/end-reason.js';
+export type { ResetReason } from './hub/cursor.js';
+export type { SseErrorCode } from './errors.js';
+
+// Types: for authors of engines.
+export type {
+  AppendRequest,
+  Engine,
+  EngineSink,
+  Hole,
+  HoleReason,
+  LogEntry,
+  ReadPage,
+  ReadRequest,
+  Retention,
+} from './engine/engine.js';

@@ -1,0 +1,32 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection } from '../connection/connection.js';
+
+/**
+ * Ends all streams: each is told to come back, its socket is closed so that the client comes back elsewhere, and what
+ * has not left after the deadline is cut. Resolves when no connection is open.
+ */
+export async function drain(
+  open: ReadonlySet<Connection>,
+  { windowMs, deadlineMs }: { readonly windowMs: number; readonly deadlineMs: number },
+  retryMs: number,
+): Promise<void> {
+  const startedAt = performance.now();
+  const connections = [...open];
+  let ended = 0;
+  while (ended < connections.length) {
+    const elapsed = performance.now() - startedAt;
+    const due = elapsed >= windowMs ? connections.length : Math.ceil((connections.length * elapsed) / windowMs);
+    for (; ended < due; ended++) endOne(connections[ended] as Connection, retryMs);
+    if (ended < connections.length) await delay(Math.min(25, windowMs));
+  }
+  const deadline = Math.max(startedAt + windowMs, performance.now()) + deadlineMs;
+  while (open.size > 0 && performance.now() < deadline) await delay(5);
+  for (const connection of [...open]) connection.destroy();
+}
+
+function endOne(connection: Connection, retryMs: number): void {
+  if (connection.state !== 'open') return;
+  connection.closeSocketWhenSent();
+  // Spread, so that clients that were ended together do not come back together.
+  connection.end('shutdown', true, Math.round(retryMs * (0.5 + Math.random())));
+}

@@ -1,0 +1,155 @@
+import type { IncomingMessage } from 'node:http';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import type { RawResponse } from '../connection/response-writer.js';
+import type { StreamRequest } from '../connection/sse-connection.js';
+import { streamHeaders } from '../wire/headers.js';
+import type { StreamHeaders } from '../wire/headers.js';
+import { rawOf } from './pending-streams.js';
+
+/** What is used of a Fastify reply. */
+interface FastifyReply {
+  readonly raw: RawResponse;
+  getHeaders(): Record<string, number | string | string[] | undefined>;
+  header(name: string, value: unknown): unknown;
+  removeHeader(name: string): unknown;
+  code(status: number): unknown;
+  send(payload?: unknown): unknown;
+  hijack(): unknown;
+}
+
+/** One request and its response, the same on every adapter. */
+export class Exchange {
+  readonly request: StreamRequest;
+  readonly raw: RawResponse;
+  readonly #rawRequest: IncomingMessage;
+  readonly #reply: FastifyReply | undefined;
+
+  constructor(request: object, response: object) {
+    this.request = request as StreamRequest;
+    this.raw = rawOf(response);
+    this.#rawRequest = ((request as { raw?: unknown }).raw ?? request) as IncomingMessage;
+    this.#reply = 'hijack' in response ? (response as FastifyReply) : undefined;
+  }
+
+  get isHead(): boolean {
+    return this.#rawRequest.method === 'HEAD';
+  }
+
+  /** Whether the client has left. A `close` that was fired before anyone listened is not fired again. */
+  get isGone(): boolean {
+    const { raw } = this;
+    return raw.destroyed === true || raw.closed === true || raw.writableEnded || this.#socket?.destroyed === true;
+  }
+
+  /** Calls back once when the response is over, whoever ended it. */
+  onOver(callback: () => void): void {
+    const { raw } = this;
+    // The response's `close`, not the request's: a parsed body closes the request early.
+    raw.once('close', callback);
+    // A `close` always follows; without a listener the error would end the process.
+    raw.on('error', () => undefined);
+    // The response to a pipelined request has no socket until those before it are done, and hears nothing of its end.
+    if (!this.#isHttp2 && raw.socket === null) this.#socket?.once('close', () => raw.emit('close'));
+  }
+
+  /**
+   * Sends the head of an event stream, with what the framework has set so far. Resolves to `false` when the client left
+   * meanwhile. Rejects while nothing has been sent, so that an exception filter can still answer.
+   */
+  async start(own: Readonly<Record<string, string | string[]>> | undefined): Promise<boolean> {
+    const inherited = this.#reply?.getHeaders() ?? this.raw.getHeaders();
+    const headers = streamHeaders({ http2: this.#isHttp2, inherited, own });
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name);
+      for (const one of [value].flat()) validateHeaderValue(name, String(one));
+    }
+    const isOpen = this.#reply === undefined ? this.#startPlain(headers) : await this.#startFastify(this.#reply, inherited, headers);
+    if (isOpen && !this.#isHttp2) {
+      this.#socket?.setNoDelay(true);
+      this.#socket?.setTimeout(0);
+    }
+    if (isOpen && this.isHead) this.raw.end();
+    return isOpen;
+  }
+
+  /** Answers `204`: the client has all there is, and must not come back (WHATWG HTML 9.2.3). */
+  sendNoContent(): void {
+    if (this.#reply !== undefined) {
+      this.#reply.code(204);
+      this.#reply.send();
+      return;
+    }
+    this.raw.statusCode = 204;
+    this.raw.end();
+  }
+
+  get #isHttp2(): boolean {
+    return 'stream' in this.raw;
+  }
+
+  get #socket(): Socket | undefined {
+    return this.#rawRequest.socket as Socket | undefined;
+  }
+
+  #startPlain(headers: StreamHeaders): boolean {
+    for (const name of this.raw.getHeaderNames()) this.raw.removeHeader(name);
+    (this.raw as { writeHead(status: number, headers: StreamHeaders): unknown }).writeHead(200, headers);
+    return true;
+  }
+
+  /**
+   * Sends the head through Fastify, so that its `onSend` hooks run: a plugin such as `@fastify/cookie` adds its headers
+   * there. Fastify then pipes what was sent into the response, and that call is where this module takes over.
+   */
+  #startFastify(reply: FastifyReply, inherited: Readonly<Record<string, unknown>>, headers: StreamHeaders): Promise<boolean> {
+    for (const name of Object.keys(inherited)) {
+      if (headers[name] !== inherited[name]) reply.removeHeader(name);
+      if (headers[name] === undefined) this.raw.removeHeader(name);
+    }
+    for (const [name, value] of Object.entries(headers)) {
+      if (inherited[name] !== value) reply.header(name, value);
+    }
+    reply.code(200);
+    return new Promise<boolean>((resolve, reject) => {
+      const onEnd = (): void => resolve(false);
+      this.raw.once('close', onEnd);
+      // Fastify ends a HEAD by itself.
+      this.raw.once('finish', onEnd);
+      const takeOver = (): void => {
+        this.raw.removeListener('close', onEnd);
+        this.raw.removeListener('finish', onEnd);
+        try {
+          this.raw.writeHead(200);
+          reply.hijack();
+          resolve(true);
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      reply.send(new Handover(takeOver));
+    });
+  }
+}
+
+/** A body that, instead of being piped, hands the response over. */
+class Handover extends Readable {
+  readonly #takeOver: () => void;
+
+  constructor(takeOver: () => void) {
+    super();
+    this.#takeOver = takeOver;
+  }
+
+  override _read(): void {
+    this.push(null);
+  }
+
+  override pipe<T extends NodeJS.WritableStream>(destination: T): T {
+    this.#takeOver();
+    // Lets Fastify see that this body has ended, so that it keeps nothing of it.
+    this.resume();
+    return destination;
+  }
+}

@@ -1,0 +1,27 @@
+import { Inject, createParamDecorator } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { SseError } from '../errors.js';
+import type { TopicDefinition } from '../topic/define.js';
+import { readLastEventId } from './last-event-id.js';
+import { getPending } from './pending-streams.js';
+import { topicToken } from './tokens.js';
+
+/**
+ * The position that the client claims: its header `Last-Event-ID`, else the query parameter `lastEventId`, else
+ * `undefined`. It comes from the client, so it may be anything.
+ */
+export const LastEventId = createParamDecorator((_data: unknown, context: ExecutionContext): string | undefined =>
+  readLastEventId(context.switchToHttp().getRequest()),
+);
+
+/** The connection that a stream route is about to open: see `SseConnection`. */
+export const Connection = createParamDecorator((_data: unknown, context: ExecutionContext) => {
+  const pending = getPending(context.switchToHttp().getResponse());
+  if (pending !== undefined) return pending.connection;
+  throw new SseError('not-a-stream', '@Connection() needs a route that is decorated with @SseStream()');
+});
+
+/** Injects the topics of a definition that was given to `forRoot({ topics })` or `forFeature()`, as a `TopicFamily`. */
+export function InjectTopic(definition: TopicDefinition): ParameterDecorator & PropertyDecorator {
+  return Inject(topicToken(definition));
+}

@@ -1,0 +1,98 @@
+import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from '@nestjs/common';
+import { SseError, describe } from '../errors.js';
+import { getPending } from './pending-streams.js';
+import { checkNames } from './sse-options.js';
+import type { StreamSettings } from './sse-options.js';
+import { SseStreamInterceptor } from './sse-stream.interceptor.js';
+import { STREAM_METADATA } from './tokens.js';
+
+/** What can be set for one stream route, or on a controller for all of its. */
+export interface SseStreamOptions extends StreamSettings {
+  /** Further headers of the response. They win over the module's own, but for `Content-Type` and what delimits the body. */
+  readonly headers?: Readonly<Record<string, string | string[]>> | undefined;
+  /**
+   * The HTTP method of the route.
+   *
+   * @default RequestMethod.GET
+   */
+  readonly method?: RequestMethod | undefined;
+}
+
+const NAMES = new Set(['heartbeatMs', 'retryMs', 'maxLifetimeMs', 'maxPendingBytes', 'headers', 'method']);
+
+// Names that Nest keeps its metadata under, the same in 11 and 12. It exports them by different paths.
+const ROUTE_ARGUMENTS = '__routeArguments__';
+const PASSTHROUGH = '__responsePassthrough__';
+
+/**
+ * Makes a route stream what it returns, or promises, as Server-Sent Events: a topic, a selection of topics, an
+ * Observable, an async iterable, an iterable or a `ReadableStream`. On a controller class it sets the defaults of its
+ * routes. Guards, pipes, interceptors and filters work as on any route; what fails before the stream is open is answered
+ * with its own status.
+ *
+ * @throws SseError `invalid-options`
+ *
+ * @example
+ * ```ts
+ * @SseStream(':symbol')
+ * watch(@Param('symbol') symbol: string) {
+ *   return this.streams.topic(`stocks/${symbol}`);
+ * }
+ * ```
+ */
+export function SseStream(options?: SseStreamOptions): ClassDecorator & MethodDecorator;
+export function SseStream(path: string | string[], options?: SseStreamOptions): MethodDecorator;
+export function SseStream(first: string | string[] | SseStreamOptions = {}, second: SseStreamOptions = {}): ClassDecorator & MethodDecorator {
+  const hasPath = typeof first === 'string' || Array.isArray(first);
+  const options = hasPath ? second : first;
+  checkNames('@SseStream()', options, NAMES);
+  return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
+    if (key === undefined) {
+      SetMetadata(STREAM_METADATA, options)(target as new () => unknown);
+      return;
+    }
+    if (typeof descriptor?.value !== 'function') {
+      throw new SseError('invalid-options', `@SseStream() must decorate a method or a class, got ${describe(descriptor?.value)}`);
+    }
+    descriptor.value = keepResult(descriptor.value as Handler, addResponseArgument(target, key, descriptor.value as Handler));
+    SetMetadata(STREAM_METADATA, options)(target, key, descriptor);
+    UseInterceptors(SseStreamInterceptor)(target, key, descriptor);
+    RequestMapping({ path: hasPath ? first : '/', method: options.method ?? RequestMethod.GET })(target, key, descriptor);
+  };
+}
+
+type Handler = (this: unknown, ...args: unknown[]) => unknown;
+
+/**
+ * Adds an injected response behind the handler's own arguments. It tells Nest that the response is handled here, so that
+ * nothing is sent for the handler's return value.
+ */
+function addResponseArgument(target: object, key: string | symbol, handler: Handler): number {
+  const known = (Reflect.getMetadata(ROUTE_ARGUMENTS, target.constructor, key) ?? {}) as Record<string, { index: number }>;
+  const index = Math.max(handler.length, ...Object.values(known).map((argument) => argument.index + 1));
+  Res()(target, key, index);
+  // A `@Res({ passthrough: true })` of the handler would have Nest send its return value after all.
+  Reflect.deleteMetadata(PASSTHROUGH, target.constructor, key);
+  return index;
+}
+
+/**
+ * Keeps what the handler returns for the stream instead of returning it: no interceptor can then map, serialise or time
+ * it, and what fails in the handler fails before anything has been sent.
+ */
+function keepResult(handler: Handler, responseIndex: number): Handler {
+  const kept = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+    const pending = getPending(args[responseIndex]);
+    // Called directly, as in a unit test of the controller.
+    if (pending === undefined) return handler.apply(this, args);
+    if (!pending.isOver) pending.result = { value: await handler.apply(this, args) };
+    return undefined;
+  };
+  for (const metadataKey of Reflect.getMetadataKeys(handler) as unknown[]) {
+    Reflect.defineMetadata(metadataKey, Reflect.getMetadata(metadataKey, handler), kept);
+  }
+  // Other tools find parameters by these.
+  Object.defineProperty(kept, 'name', { value: handler.name, configurable: true });
+  Object.defineProperty(kept, 'length', { value: handler.length, configurable: true });
+  return kept;
+}

@@ -1,0 +1,120 @@
+import { BadRequestException, ForbiddenException, HttpException, Inject, Injectable } from '@nestjs/common';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Observable, catchError, defaultIfEmpty, finalize, from, map, mergeMap, takeLast } from 'rxjs';
+import type { Connection } from '../connection/connection.js';
+import { END_ID } from '../connection/end-reason.js';
+import { toSource } from '../connection/source.js';
+import type { Source } from '../connection/source.js';
+import { SseError } from '../errors.js';
+import { Exchange } from './exchange.js';
+import { FailureFilters } from './failure-filters.js';
+import { readLastEventId } from './last-event-id.js';
+import { setPending } from './pending-streams.js';
+import type { PendingStream } from './pending-streams.js';
+import { SseRuntime } from './runtime.js';
+import { resolveSettings } from './sse-options.js';
+import type { SseStreamOptions } from './sse-stream.decorator.js';
+import { principalOf } from './stream.guard.js';
+import { STREAM_METADATA } from './tokens.js';
+
+/**
+ * Opens the stream of a route. Completes as soon as it is open, so that the interceptors around it (timeouts, logging,
+ * envelopes) end as they do on any route.
+ */
+@Injectable()
+export class SseStreamInterceptor implements NestInterceptor {
+  readonly #runtime: SseRuntime;
+  readonly #filters: FailureFilters;
+  readonly #adapterHost: HttpAdapterHost;
+
+  constructor(
+    @Inject(SseRuntime) runtime: SseRuntime,
+    @Inject(FailureFilters) filters: FailureFilters,
+    @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
+  ) {
+    this.#runtime = runtime;
+    this.#filters = filters;
+    this.#adapterHost = adapterHost;
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<undefined> {
+    const http = context.switchToHttp();
+    const exchange = new Exchange(http.getRequest<object>(), http.getResponse<object>());
+    const options = optionsOf(context);
+    const pending = this.#prepare(exchange, options);
+    const { connection } = pending;
+    connection.onFailure = (error) => this.#filters.tell(error, context);
+    exchange.onOver(() => connection.disconnected());
+    return next.handle().pipe(
+      takeLast(1),
+      defaultIfEmpty(undefined),
+      mergeMap((value: unknown) => from(this.#open(exchange, pending, options, value, http.getResponse()))),
+      map(() => undefined),
+      catchError((error: unknown) => {
+        throw toHttpException(error);
+      }),
+      // Nobody waits any more: an error, or a timeout of an interceptor around this one.
+      finalize(() => {
+        if (connection.state === 'pending') connection.disconnected();
+      }),
+    );
+  }
+
+  #prepare(exchange: Exchange, options: SseStreamOptions): PendingStream {
+    const lastEventId = readLastEventId(exchange.request);
+    const settings = resolveSettings(this.#runtime.options.settings, options, '@SseStream()');
+    const connection = this.#runtime.prepare(exchange.request, lastEventId, settings);
+    connection.principal = principalOf(exchange.request);
+    const pending = { connection, isOver: lastEventId === END_ID };
+    setPending(exchange.raw, pending);
+    return pending;
+  }
+
+  async #open(exchange: Exchange, pending: PendingStream, options: SseStreamOptions, value: unknown, response: unknown): Promise<void> {
+    if (pending.isOver) return exchange.sendNoContent();
+    // An interceptor inside this one has answered in the handler's place.
+    if (pending.result === undefined) return void this.#adapterHost.httpAdapter.reply(response, value);
+    const source = toSource(pending.result.value);
+    try {
+      if (await this.#admit(exchange, pending.connection, source, options)) return this.#runtime.start(pending.connection, exchange.raw, source);
+      discard(source);
+    } catch (error) {
+      discard(source);
+      throw error;
+    }
+  }
+
+  /** Checks what may be read and sends the head. `false`: there is no stream to open. */
+  async #admit(exchange: Exchange, connection: Connection, source: Source, options: SseStreamOptions): Promise<boolean> {
+    if (source.kind === 'topics') {
+      await connection.admit(source.selection.selectors);
+      connection.select(source.selection.selectors);
+    }
+    if (exchange.isGone || connection.state === 'closed') return false;
+    return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone;
+  }
+}
+
+/** A source that nobody will read is told so: it may hold a file or a request open. */
+function discard(source: Source): void {
+  if (source.kind === 'pull') void Promise.resolve(source.start().cancel()).catch(() => undefined);
+}
+
+function optionsOf(context: ExecutionContext): SseStreamOptions {
+  const own = Reflect.getMetadata(STREAM_METADATA, context.getHandler()) as SseStreamOptions;
+  const shared = Reflect.getMetadata(STREAM_METADATA, context.getClass()) as SseStreamOptions | undefined;
+  if (shared === undefined) return own;
+  const set = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...shared, ...Object.fromEntries(set), headers: { ...shared.headers, ...own.headers } };
+}
+
+/** A name that a client has made up is its mistake, not the server's. */
+function toHttpException(error: unknown): unknown {
+  if (!SseError.is(error) || error instanceof HttpException) return error;
+  if (error.code === 'invalid-topic' || error.code === 'too-many-topics') {
+    return new BadRequestException(error.message, { cause: error });
+  }
+  if (error.code === 'forbidden') return new ForbiddenException(error.message, { cause: error });
+  return error;
+}

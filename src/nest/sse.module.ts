@@ -1,0 +1,100 @@
+import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import type { DynamicModule, Provider } from '@nestjs/common';
+import type { TopicDefinition } from '../topic/define.js';
+import { EventStreamService } from './event-stream.service.js';
+import { FailureFilters } from './failure-filters.js';
+import { createHubController } from './hub.controller.js';
+import { SseRuntime } from './runtime.js';
+import { resolveOptions } from './sse-options.js';
+import type { HubRouteOptions, SseModuleOptions } from './sse-options.js';
+import { StreamGuard } from './stream.guard.js';
+import { RESOLVED_OPTIONS, SSE_OPTIONS, topicToken } from './tokens.js';
+import { createTopicFamily } from './topic-family.js';
+
+/** What Nest must know before the options of `forRootAsync` are made. */
+export interface SseModuleExtras {
+  /**
+   * Whether other modules can use this one without importing it.
+   *
+   * @default true
+   */
+  readonly isGlobal?: boolean | undefined;
+  /** The ready-made route, see `SseModuleOptions.hub`. Beside `useFactory`, because routes are made before options are. */
+  readonly hub?: HubRouteOptions | undefined;
+  /** Topic definitions, see `SseModuleOptions.topics`. Beside `useFactory`, so that `@InjectTopic()` knows them. */
+  readonly topics?: readonly TopicDefinition[] | undefined;
+}
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SseModuleOptions>({ optionsInjectionToken: SSE_OPTIONS })
+  .setClassMethodName('forRoot')
+  .setExtras<SseModuleExtras>({ isGlobal: true }, (definition) => definition)
+  .build();
+
+type RootOptions = SseModuleOptions & Pick<SseModuleExtras, 'isGlobal'>;
+type AsyncOptions = Parameters<typeof ConfigurableModuleClass.forRootAsync>[0] & SseModuleExtras;
+
+/** Server-Sent Events: live topics with exact resume, and routes that stream. */
+@Module({})
+export class SseModule {
+  /** Every option has a default: `SseModule.forRoot()` keeps events in this process. */
+  static forRoot(options: RootOptions = {}): DynamicModule {
+    const { isGlobal = true, ...own } = options;
+    resolveOptions(own);
+    return compose(
+      { module: SseModule, providers: [{ provide: SSE_OPTIONS, useValue: own }] },
+      { isGlobal, hub: own.hub, topics: own.topics },
+    );
+  }
+
+  /** The options from a factory or a class. `hub` and `topics` are given here, beside it. */
+  static forRootAsync(options: AsyncOptions): DynamicModule {
+    const { isGlobal = true, hub, topics, ...factory } = options;
+    const made = ConfigurableModuleClass.forRootAsync(factory);
+    return compose({ ...made, module: SseModule }, { isGlobal, hub, topics });
+  }
+
+  /** Makes the topics of these definitions injectable with `@InjectTopic()`. */
+  static forFeature(definitions: readonly TopicDefinition[]): DynamicModule {
+    const families = familiesOf(definitions);
+    return { module: SseFeatureModule, providers: families, exports: families };
+  }
+}
+
+/** Holds what `SseModule.forFeature()` provides. */
+@Module({})
+export class SseFeatureModule {}
+
+function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleExtras): DynamicModule {
+  const families = familiesOf(topics);
+  return {
+    ...base,
+    global: isGlobal ?? true,
+    controllers: hub === undefined ? [] : [createHubController(hub.path)],
+    providers: [
+      ...(base.providers ?? []),
+      {
+        provide: RESOLVED_OPTIONS,
+        inject: [SSE_OPTIONS],
+        useFactory: (options: SseModuleOptions) =>
+          resolveOptions({ ...options, hub: options.hub ?? hub, topics: [...(options.topics ?? []), ...topics] }),
+      },
+      SseRuntime,
+      FailureFilters,
+      EventStreamService,
+      StreamGuard,
+      ...families,
+    ],
+    exports: [RESOLVED_OPTIONS, SseRuntime, FailureFilters, EventStreamService, StreamGuard, ...families],
+  };
+}
+
+function familiesOf(definitions: readonly TopicDefinition[]): Provider[] {
+  return [...new Set(definitions)].map((definition) => ({
+    provide: topicToken(definition),
+    inject: [SseRuntime],
+    useFactory: (runtime: SseRuntime) => {
+      runtime.registry.add(definition);
+      return createTopicFamily(runtime, definition);
+    },
+  }));
+}

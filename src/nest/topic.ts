@@ -1,0 +1,54 @@
+import type { Observer } from 'rxjs';
+import { Selection } from '../connection/selection.js';
+import { checkTopicName } from '../topic/name.js';
+import { toEvent } from '../wire/event.js';
+import type { SseEvent, SseNotice } from '../wire/event.js';
+import type { SseRuntime } from './runtime.js';
+
+/**
+ * One topic: publish to it, return it from a route, observe it, or subscribe it to an Observable (it is an RxJS
+ * Observer).
+ *
+ * `T` is the type of the data, `E` that of the events read, `P` that of the events published.
+ */
+export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E> extends Selection<T, E> implements Observer<T | P> {
+  readonly name: string;
+  readonly #runtime: SseRuntime;
+
+  /** Made by `EventStreamService`. */
+  constructor(runtime: SseRuntime, name: string) {
+    checkTopicName(name);
+    super(runtime.hub, [name]);
+    this.name = name;
+    this.#runtime = runtime;
+  }
+
+  /**
+   * Publishes an event to everyone who reads this topic, on every node. Resolves with its id once the engine has stored it.
+   *
+   * @throws SseError as a rejection: `invalid-event`, `schema-mismatch`, `closed` or `engine-failed`. Nothing was stored then.
+   */
+  async publish(event: P | SseNotice): Promise<{ id: string }> {
+    return this.#runtime.publisher.publish(this.name, event);
+  }
+
+  /** Publishes an event, or a bare value as `{ data: value }`. A failure goes to the `onError` option: an Observable cannot be told. */
+  next(value: T | P): void {
+    this.#report(this.#runtime.publisher.publish(this.name, toEvent(value)));
+  }
+
+  /** Tells everyone who watches that the topic has failed, without saying why. The error itself goes to the `onError` option. */
+  error(error: unknown): void {
+    this.#runtime.report(error, { topic: this.name });
+    this.#report(this.#runtime.publisher.end(this.name, 'failed'));
+  }
+
+  /** Ends the topic for everyone who watches it: their streams end with the reason `complete`, for good. */
+  complete(): void {
+    this.#report(this.#runtime.publisher.end(this.name, 'complete'));
+  }
+
+  #report(publishing: Promise<unknown>): void {
+    publishing.catch((error: unknown) => this.#runtime.report(error, { topic: this.name }));
+  }
+}

@@ -1,0 +1,115 @@
+import { SseError, describe } from '../errors.js';
+import { type EventMap, eventsProblem } from './events.js';
+import { type HistoryOptions, historyProblem } from './history.js';
+import { type PathParams, checkPath } from './path.js';
+
+/** Who listens: what the module's `authenticate` returned. */
+export interface Principal {
+  /** Names the principal wherever it is counted, listed or revoked. */
+  readonly id: string;
+
+  /** When its streams end with the reason `expired`: a date, or milliseconds since 1970. Absent: never. */
+  readonly expiresAt?: Date | number | undefined;
+
+  /** Whatever else `authorize` wants to know. */
+  readonly [claim: string]: unknown;
+}
+
+/**
+ * What happens to a client that falls out of the window in memory: it reads on from the log (`resume`), its stream ends
+ * with the reason `slow-consumer` (`disconnect`), or it goes on at the newest event and is told by a `stream.reset`
+ * (`skip`).
+ */
+export type OnSlow = 'resume' | 'disconnect' | 'skip';
+
+/** Decides whether a principal, or nobody known (`null`), may listen to the topic that the parameters name. */
+export type AuthorizeTopic<Params = Readonly<Record<string, string>>> = (
+  principal: Principal | null,
+  params: Params,
+) => boolean | Promise<boolean>;
+
+/** What {@link defineTopic} can be told beside the path. */
+export interface TopicOptions<Path extends string = string, Events extends EventMap = EventMap> {
+  /** The event types of the topic with their schemas, checked when published. Absent: any event. */
+  readonly events?: Events | undefined;
+
+  /** What is kept for resuming; `false` keeps nothing. Absent: as the module's options say. */
+  readonly history?: HistoryOptions | false | undefined;
+
+  /**
+   * What happens to a client that reads too slowly.
+   *
+   * @default 'resume'
+   */
+  readonly onSlow?: OnSlow | undefined;
+
+  /** Who may listen. Absent: the module's `authorize` decides. */
+  readonly authorize?: AuthorizeTopic<PathParams<Path>> | undefined;
+}
+
+/** A family of topics that share a path, their event types and their rules. Made by {@link defineTopic}, and frozen. */
+export interface TopicDefinition<Path extends string = string, Events extends EventMap = EventMap> {
+  readonly path: Path;
+  readonly events: Events | undefined;
+  readonly history: HistoryOptions | false | undefined;
+  readonly onSlow: OnSlow | undefined;
+  readonly authorize: AuthorizeTopic | undefined;
+}
+
+const BRAND = Symbol.for('nestjs-event-stream.topic-definition');
+
+const ON_SLOW: readonly unknown[] = ['resume', 'disconnect', 'skip'] satisfies OnSlow[];
+
+/**
+ * Defines a family of topics.
+ *
+ * @param path a topic name in which whole segments may be parameters: `stocks/:symbol`
+ * @throws {@link SseError} with the code `invalid-definition`
+ *
+ * @example
+ * ```ts
+ * const ticks = defineTopic('stocks/:symbol', {
+ *   events: { tick: type<{ price: number }>() },
+ *   history: { maxEvents: 500 },
+ * });
+ * ```
+ */
+export function defineTopic<Path extends string, Events extends EventMap = EventMap>(
+  path: Path,
+  options: TopicOptions<Path, Events> = {},
+): TopicDefinition<Path, Events> {
+  checkPath(path);
+  const problem = optionsProblem(options);
+  if (problem !== undefined) throw new SseError('invalid-definition', `defineTopic(${describe(path)}): ${problem}`);
+  const { events, history, onSlow, authorize } = options;
+  const definition = {
+    path,
+    events: events && Object.freeze({ ...events }),
+    history: history && Object.freeze({ ...history }),
+    onSlow,
+    authorize: authorize as AuthorizeTopic | undefined,
+  };
+  return Object.freeze(Object.defineProperty(definition, BRAND, { value: true }));
+}
+
+/** Tells whether a value was made by {@link defineTopic}, also by that of another loaded copy of this package. */
+export function isTopicDefinition(value: unknown): value is TopicDefinition {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, BRAND);
+}
+
+function optionsProblem(options: unknown): string | undefined {
+  if (typeof options !== 'object' || options === null) return `options must be an object; got ${describe(options)}`;
+  const { events, history, onSlow, authorize, ...others }: Record<string, unknown> = { ...options };
+  const [other] = Object.keys(others);
+  if (other !== undefined) return `there is no option ${describe(other)}`;
+  if (onSlow !== undefined && !ON_SLOW.includes(onSlow)) {
+    return `onSlow must be 'resume', 'disconnect' or 'skip'; got ${describe(onSlow)}`;
+  }
+  if (authorize !== undefined && typeof authorize !== 'function') {
+    return `authorize must be a function; got ${describe(authorize)}`;
+  }
+  return (
+    (events === undefined ? undefined : eventsProblem(events)) ??
+    (history === undefined ? undefined : historyProblem(history))
+  );
+}

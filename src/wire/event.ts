@@ -1,0 +1,140 @@
+import { SseError, describe } from '../errors.js';
+
+/** What is sent to a client: data, and how the client is to take it. Nest's `MessageEvent` fits. */
+export interface SseEvent<T = unknown> {
+  /** A string is sent as text, a `Uint8Array` as base64, everything else as JSON. `null` is JSON's null. */
+  readonly data: T;
+  /** What the client listens for. Absent and empty mean `message`. */
+  readonly type?: string | undefined;
+  /** What the client sends back as `Last-Event-ID`. Empty makes it forget the last one. */
+  readonly id?: string | undefined;
+  /** How long the client waits before it reconnects, in whole milliseconds. */
+  readonly retry?: number | undefined;
+  /** Seen in the raw stream, never by the client's listeners. */
+  readonly comment?: string | undefined;
+}
+
+/** An event without data: no listener of the client hears of it. */
+export interface SseNotice {
+  /** Seen in the raw stream, never by the client's listeners. */
+  readonly comment?: string | undefined;
+  /** How long the client waits before it reconnects, in whole milliseconds. */
+  readonly retry?: number | undefined;
+}
+
+/** Event types and ids that begin so are the module's own. */
+export const RESERVED_PREFIX = 'stream.';
+
+/** An id travels back in a request header, and proxies refuse long ones: all headers together may have 8 KiB in nginx. */
+const MAX_ID_BYTES = 1_024;
+
+const FIELDS: ReadonlySet<string> = new Set(['data', 'type', 'id', 'retry', 'comment']);
+
+/**
+ * Tells whether a value has the shape of an event: a plain object with `data`, or with only `comment` or `retry`, and
+ * no field that an event does not have. Says nothing of the fields' values: see {@link checkEvent}.
+ */
+export function isEvent(value: unknown): value is SseEvent | SseNotice {
+  if (!isPlainObject(value) || unknownField(value) !== undefined) return false;
+  return Object.hasOwn(value, 'data') || isNotice(value);
+}
+
+/** Takes an event as it is, and any other value as the data of one. */
+export function toEvent(value: unknown): SseEvent | SseNotice {
+  return isEvent(value) ? value : { data: value };
+}
+
+/**
+ * Checks that an event can be put on the wire as it is given. What cannot is refused, not repaired: a line break in
+ * an id or a type would let its author add fields to someone else's stream.
+ *
+ * @throws SseError `invalid-event`, saying what was expected and what was got.
+ * @see WHATWG HTML 9.2.5, "Parsing an event stream"
+ */
+export function checkEvent(event: unknown): asserts event is SseEvent | SseNotice {
+  if (!isPlainObject(event)) throw invalid('An event must be a plain object', event);
+  const unknown = unknownField(event);
+  if (unknown !== undefined) throw invalid(`An event's fields are ${[...FIELDS].join(', ')}`, unknown);
+
+  if (Object.hasOwn(event, 'data')) checkData(event.data);
+  else if (!isNotice(event)) throw invalid('An event must have data, or only a comment or retry', event);
+
+  if (event.type !== undefined) checkToken('type', event.type);
+  if (event.id !== undefined) checkToken('id', event.id);
+  if (event.retry !== undefined) checkRetry(event.retry);
+  if (event.comment !== undefined && typeof event.comment !== 'string') {
+    throw invalid("An event's comment must be a string", event.comment);
+  }
+}
+
+/**
+ * Checks an event of a source: any that can be put on the wire, but for the module's own types and ids.
+ *
+ * @throws SseError `invalid-event`
+ */
+export function checkSourceEvent(event: unknown): asserts event is SseEvent | SseNotice {
+  checkEvent(event);
+  if (!('data' in event)) return;
+  for (const name of ['type', 'id'] as const) {
+    if (event[name]?.startsWith(RESERVED_PREFIX)) {
+      throw invalid(`An event's ${name} must not begin with "${RESERVED_PREFIX}", which is reserved`, event[name]);
+    }
+  }
+}
+
+/**
+ * Checks an event that is published to a topic. On top of {@link checkSourceEvent}, an id must be one that a client
+ * can resume from: not empty, which would make the client forget its position, and at most 1,024 bytes of UTF-8.
+ *
+ * @throws SseError `invalid-event`
+ */
+export function checkPublishable(event: unknown): asserts event is SseEvent | SseNotice {
+  checkSourceEvent(event);
+  if (!('data' in event) || event.id === undefined) return;
+  if (event.id === '') throw invalid("A published event's id must not be empty", event.id);
+  if (event.id.length > MAX_ID_BYTES || new TextEncoder().encode(event.id).length > MAX_ID_BYTES) {
+    throw invalid(`A published event's id must have at most ${MAX_ID_BYTES} bytes of UTF-8`, event.id);
+  }
+}
+
+/** @internal @throws SseError `invalid-event` */
+export function checkToken(name: 'id' | 'type', value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw invalid(`An event's ${name} must be a string`, value);
+  if (/[\r\n\0\p{Surrogate}]/u.test(value)) {
+    throw invalid(`An event's ${name} must not contain a line break, NUL or a lone surrogate`, value);
+  }
+}
+
+/** @internal @throws SseError `invalid-event` */
+export function checkRetry(value: unknown): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) {
+    throw invalid("An event's retry must be a whole number of milliseconds, 0 or more and below 2^53", value);
+  }
+}
+
+function checkData(data: unknown): void {
+  if (data === undefined) throw invalid("An event's data must not be undefined; use null to send nothing", data);
+  if (typeof data === 'function' || typeof data === 'symbol') {
+    throw invalid("An event's data must be a string, bytes or a JSON value", data);
+  }
+}
+
+/** An object of another realm counts: its prototype is that realm's `Object.prototype`, which has none itself. */
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function unknownField(value: object): string | undefined {
+  return Object.keys(value).find((name) => !FIELDS.has(name));
+}
+
+function isNotice(value: Record<string, unknown>): boolean {
+  const says = value.comment !== undefined || value.retry !== undefined;
+  return says && value.type === undefined && value.id === undefined;
+}
+
+function invalid(expected: string, got: unknown): SseError {
+  return new SseError('invalid-event', `${expected}, got ${describe(got)}.`);
+}
