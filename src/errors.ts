@@ -49,9 +49,11 @@ export class SseError extends Error {
 
 /** Renders a foreign value for an error message: short, on one line, never throwing. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return value.length > 80 ? `${JSON.stringify(value.slice(0, 80))}…` : JSON.stringify(value);
+  if (typeof value === 'string')
+    return value.length > 80 ? `${JSON.stringify(value.slice(0, 80))}…` : JSON.stringify(value);
   if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'symbol' || typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
+  if (typeof value === 'symbol' || typeof value === 'number' || typeof value === 'boolean' || value == null)
+    return String(value);
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   return 'an object';

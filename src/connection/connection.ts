@@ -1,7 +1,6 @@
 import { SseError } from '../errors.js';
 import type { Hub } from '../hub/hub.js';
 import type { OnSlow, Principal } from '../topic/define.js';
-import { checkPattern } from '../topic/pattern.js';
 import { HEARTBEAT, encodeEvent, encodeRetry } from '../wire/encode.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
 import { RECONNECTS, encodeEnd } from './end-reason.js';
@@ -15,45 +14,48 @@ import type { Source } from './source.js';
 import type { SseConnection, StreamRequest } from './sse-connection.js';
 import { TopicFeed } from './topic-feed.js';
 import type { FeedOwner } from './topic-feed.js';
+import { TopicSet, selectorsOf } from './topic-set.js';
+import type { TopicRules } from './topic-set.js';
+import { Timekeeper } from './timekeeper.js';
+import type { TimedSettings, TimedStream } from './timekeeper.js';
 import type { Step } from './transform.js';
-import type { Wheel, WheelTask } from './wheel.js';
+import type { Wheel } from './wheel.js';
 
-export interface ConnectionSettings {
-  readonly heartbeatMs: number | false;
+export interface ConnectionSettings extends TimedSettings {
   readonly retryMs: number | false;
-  readonly maxLifetimeMs: number | false;
   readonly maxPendingBytes: number;
 }
 
-/** What connections share in one process. */
-export interface ConnectionHost {
-  readonly hub: Hub;
-  readonly wheel: Wheel;
-  readonly maxTopics: number;
-  /** Rejects when this connection may not read the topic or pattern. */
-  authorize(connection: SseConnection, selector: string): Promise<void>;
-  onSlowOf(selector: string): OnSlow;
-  onClosed(connection: Connection, reason: CloseReason): void;
-  onFailed(connection: Connection, error: unknown): void;
+/** The request that a connection answers, and how. */
+export interface ConnectionRequest {
+  readonly request: StreamRequest;
+  readonly lastEventId: string | undefined;
+  readonly principal: Principal | null;
+  readonly settings: ConnectionSettings;
+  /** Hears of the error that ended the stream; the client does not. */
+  readonly onFailed: (connection: SseConnection, error: unknown) => void;
 }
 
-/** How long a response may take to leave the process after its end, for a client that does not read. */
-const END_DEADLINE_MS = 5_000;
+/** What connections share in one process. */
+export interface ConnectionHost extends TopicRules {
+  readonly hub: Hub;
+  readonly wheel: Wheel;
+  onClosed(connection: Connection, reason: CloseReason): void;
+}
+
 const FAILURE_MESSAGE = 'The stream was ended by an error on the server';
 
 /** One open response: its life from the request to the end of the socket. */
-export class Connection implements SseConnection, SourceTarget, FeedOwner, WheelTask {
+export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream {
   readonly id: string;
   readonly request: StreamRequest;
   readonly lastEventId: string | undefined;
-  readonly settings: ConnectionSettings;
-  principal: Principal | null = null;
-  /** Hears of the error that ended the stream, beside the host. */
-  onFailure: ((error: unknown) => unknown) | undefined;
-  slot: number | undefined;
+  readonly principal: Principal | null;
 
   readonly #host: ConnectionHost;
-  readonly #selectors = new Set<string>();
+  readonly #settings: ConnectionSettings;
+  readonly #onFailed: ConnectionRequest['onFailed'];
+  readonly #topics: TopicSet;
   #state: 'pending' | 'open' | 'ending' | 'closed' = 'pending';
   #endReason: CloseReason | undefined;
   /** What was sent, and how the stream was ended, before its head was. */
@@ -65,16 +67,21 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
   #pump: SourcePump | undefined;
   #abort: AbortController | undefined;
   #wantsWritable: (() => void) | undefined;
-  #lastWriteAt = 0;
-  /** When the stream is to end by itself, and why. */
-  #expiry: { readonly at: number; readonly reason: EndReason } = { at: Infinity, reason: 'lifetime' };
+  #timekeeper: Timekeeper | undefined;
 
-  constructor(host: ConnectionHost, id: string, request: StreamRequest, lastEventId: string | undefined, settings: ConnectionSettings) {
+  constructor(
+    host: ConnectionHost,
+    id: string,
+    { request, lastEventId, principal, settings, onFailed }: ConnectionRequest,
+  ) {
     this.#host = host;
+    this.#topics = new TopicSet(host);
     this.id = id;
     this.request = request;
     this.lastEventId = lastEventId;
-    this.settings = settings;
+    this.principal = principal;
+    this.#settings = settings;
+    this.#onFailed = onFailed;
   }
 
   get state(): 'pending' | 'open' | 'ending' | 'closed' {
@@ -90,7 +97,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
   }
 
   get topics(): readonly string[] {
-    return [...this.#selectors];
+    return [...this.#topics];
   }
 
   get steps(): readonly Step[] {
@@ -102,7 +109,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
   }
 
   get maxPendingBytes(): number {
-    return this.settings.maxPendingBytes;
+    return this.#settings.maxPendingBytes;
   }
 
   get isWritable(): boolean {
@@ -113,15 +120,14 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
   open(raw: RawResponse, source: Source): void {
     this.#state = 'open';
     this.#writer = new ResponseWriter(raw, () => this.#drained());
-    const { retryMs, maxLifetimeMs } = this.settings;
+    this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.#settings, this.principal);
+    const { retryMs } = this.#settings;
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
     this.#write((retryMs === false ? HEARTBEAT : encodeRetry(retryMs)) + this.#early);
     this.#early = '';
     if (this.#earlyEnd !== undefined) return this.#finish(this.#earlyEnd.reason, this.#earlyEnd.frame);
-    this.#expiry = expiryOf(maxLifetimeMs, this.principal);
-    this.#scheduleNext();
     if (source.kind === 'topics') this.#steps = source.selection.steps;
-    if (this.#selectors.size > 0 || source.kind === 'topics') this.#openFeed();
+    if (this.#topics.size > 0 || source.kind === 'topics') this.#openFeed();
     if (source.kind === 'topics') return;
     this.#pump = new SourcePump(this);
     if (source.kind === 'push') this.#pump.push(source.source);
@@ -137,36 +143,32 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
   }
 
   async subscribe(topic: string | Selection): Promise<void> {
-    const added = selectorsOf(topic).filter((selector) => !this.#selectors.has(selector));
-    await this.admit(added);
-    if (this.#state === 'ending' || this.#state === 'closed') return;
-    for (const selector of added) this.#selectors.add(selector);
-    if (this.#state === 'pending') return;
-    if (this.#feed === undefined) this.#openFeed();
-    else this.#feed.select(this.#selectors);
+    await this.admit(selectorsOf(topic));
+    this.select(selectorsOf(topic));
   }
 
   unsubscribe(topic: string | Selection): void {
-    for (const selector of selectorsOf(topic)) this.#selectors.delete(selector);
-    this.#feed?.select(this.#selectors);
+    this.#topics.delete(selectorsOf(topic));
+    this.#feed?.select(this.#topics);
   }
 
-  /** Checks topics before they are read, and counts them in. Rejects with an `SseError` that says why not. */
+  /** Checks topics before they are read. Rejects with what says why not. */
   async admit(selectors: readonly string[]): Promise<void> {
-    for (const selector of selectors) checkPattern(selector);
-    const { maxTopics } = this.#host;
-    if (new Set([...this.#selectors, ...selectors]).size > maxTopics) {
-      throw new SseError('too-many-topics', `One connection may read ${maxTopics} topics (limits.topicsPerConnection)`);
-    }
-    for (const selector of selectors) await this.#host.authorize(this, selector);
+    await this.#topics.admit(this, selectors);
   }
 
-  /** Adds the topics of the route's own selection, once admitted. */
+  /** Reads further topics, once admitted. */
   select(selectors: readonly string[]): void {
-    for (const selector of selectors) this.#selectors.add(selector);
+    this.#topics.add(selectors);
+    if (this.#state !== 'open') return;
+    if (this.#feed === undefined) this.#openFeed();
+    else this.#feed.select(this.#topics);
   }
 
-  close({ reason = 'closed', reconnect = RECONNECTS[reason] }: { reason?: EndReason | undefined; reconnect?: boolean | undefined } = {}): void {
+  close({
+    reason = 'closed',
+    reconnect = RECONNECTS[reason],
+  }: { reason?: EndReason | undefined; reconnect?: boolean | undefined } = {}): void {
     this.end(reason, reconnect);
   }
 
@@ -210,27 +212,19 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
     if (this.#state !== 'open') return;
     const code = SseError.is(error) ? error.code : undefined;
     this.#finish('failed', encodeEvent({ type: 'stream.error', data: { message: FAILURE_MESSAGE, code }, id }));
-    if (error === undefined) return;
-    this.#host.onFailed(this, error);
-    this.onFailure?.(error);
+    if (error !== undefined) this.#onFailed(this, error);
   }
 
   tooSlow(): void {
     this.end('slow-consumer');
   }
 
-  onSlowOf(selectors: ReadonlySet<string>): OnSlow {
-    let answer: OnSlow = 'resume';
-    for (const selector of selectors) {
-      const onSlow = this.#host.onSlowOf(selector);
-      if (onSlow === 'disconnect') return onSlow;
-      if (onSlow === 'skip') answer = onSlow;
-    }
-    return answer;
+  get onSlow(): OnSlow {
+    return this.#topics.onSlow;
   }
 
   wrote(): void {
-    this.#lastWriteAt = performance.now();
+    this.#timekeeper?.wrote();
   }
 
   async whenWritable(): Promise<void> {
@@ -238,19 +232,24 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
     await new Promise<void>((resolve) => (this.#wantsWritable = resolve));
   }
 
-  onTime(nowMs: number): void {
-    if (this.#state === 'ending') return this.destroy();
-    if (nowMs >= this.#expiry.at) return this.end(this.#expiry.reason);
-    const { heartbeatMs } = this.settings;
-    if (heartbeatMs !== false && nowMs - this.#lastWriteAt >= heartbeatMs && this.writer.isWritable) {
-      this.#feed?.advance();
-      if (nowMs - this.#lastWriteAt >= heartbeatMs) this.#write(HEARTBEAT);
-    }
-    this.#scheduleNext();
+  beat(): void {
+    if (!this.isWritable) return;
+    // A newer place to resume from does as well as a heartbeat.
+    if (this.#feed?.advance() !== true) this.#write(HEARTBEAT);
+  }
+
+  expire(reason: EndReason): void {
+    this.end(reason);
+  }
+
+  topicEnded(topic: string): void {
+    this.#topics.delete([topic]);
+    if (this.#topics.size > 0) this.#feed?.select(this.#topics);
+    else this.complete();
   }
 
   #openFeed(): void {
-    this.#feed = new TopicFeed(this.#host.hub, this, this.#selectors);
+    this.#feed = new TopicFeed(this.#host.hub, this, this.#topics);
     this.#feed.open(this.lastEventId);
   }
 
@@ -261,8 +260,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
 
   /** Writes what cannot be held back, within the bound of what may wait. */
   #push(text: string): void {
-    const waiting = this.writer.pendingBytes;
-    if (waiting > 0 && waiting + text.length > this.settings.maxPendingBytes) this.tooSlow();
+    const isOver = this.writer.pendingBytes + text.length > this.#settings.maxPendingBytes;
+    if (isOver && !this.writer.isWritable) this.tooSlow();
     else this.#write(text);
   }
 
@@ -272,28 +271,20 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
     if (this.#state === 'open') this.#feed?.pump();
   }
 
-  #scheduleNext(): void {
-    const { heartbeatMs } = this.settings;
-    const now = performance.now();
-    const silentUntil = heartbeatMs === false ? Infinity : Math.max(this.#lastWriteAt + heartbeatMs, now + 1);
-    const at = Math.min(silentUntil, this.#expiry.at);
-    if (at !== Infinity) this.#host.wheel.schedule(this, at - now);
-  }
-
   #finish(reason: CloseReason, lastFrame: string): void {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     this.#endReason = reason;
     this.#release();
     this.writer.end(lastFrame);
-    this.#host.wheel.schedule(this, END_DEADLINE_MS);
+    this.#timekeeper?.ended();
   }
 
   #forget(reason: CloseReason): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#release();
-    this.#host.wheel.cancel(this);
+    this.#timekeeper?.stop();
     this.#host.onClosed(this, reason);
   }
 
@@ -304,17 +295,4 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Wheel
     this.#wantsWritable?.();
     this.#wantsWritable = undefined;
   }
-}
-
-function expiryOf(maxLifetimeMs: number | false, principal: Principal | null): { at: number; reason: EndReason } {
-  const now = performance.now();
-  // Jittered, so that clients that came together do not come back together.
-  const lifetime = maxLifetimeMs === false ? Infinity : maxLifetimeMs * (0.8 + 0.2 * Math.random());
-  const expiresAt = principal?.expiresAt;
-  const left = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();
-  return left < lifetime ? { at: now + left, reason: 'expired' } : { at: now + lifetime, reason: 'lifetime' };
-}
-
-function selectorsOf(topic: string | Selection): readonly string[] {
-  return typeof topic === 'string' ? [topic] : topic.selectors;
 }

@@ -44,12 +44,13 @@ class ObserverSink implements CursorSink {
     this.#running = new Set(selection.selectors);
   }
 
-  write(batch: Batch): void {
+  write(batch: Batch): boolean {
     try {
       for (const event of transform(batch, this.#selection.steps)) this.#subscriber.next(event);
     } catch (error) {
       this.#fail(error);
     }
+    return true;
   }
 
   position(): void {

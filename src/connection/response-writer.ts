@@ -89,5 +89,6 @@ function frameableSocket(raw: RawResponse): Socket | undefined {
 
 /** A compression middleware holds written bytes back until it is told to flush. */
 function flushCompression(raw: RawResponse): void {
-  if ('flush' in raw && typeof raw.flush === 'function') raw.flush();
+  const { flush } = raw as { flush?: () => void };
+  flush?.call(raw);
 }

@@ -30,7 +30,10 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   filter<S extends E>(predicate: (event: E) => event is S): Selection<S['data'], S>;
   filter(predicate: (event: E) => boolean): Selection<T, E>;
   filter(predicate: (event: E) => boolean): Selection<T, E> {
-    return new Selection<T, E>(this.hub, this.selectors, [...this.steps, { filter: predicate as (event: SseEvent) => boolean }]);
+    return new Selection<T, E>(this.hub, this.selectors, [
+      ...this.steps,
+      { filter: predicate as (event: SseEvent) => boolean },
+    ]);
   }
 
   /**
@@ -48,7 +51,7 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
    * What is lost is told as an event of the type `stream.reset`. Completes when the topics do.
    */
   asObservable({ lastEventId }: { readonly lastEventId?: string | undefined } = {}): Observable<E> {
-    return observe(this.hub, this, lastEventId) as Observable<SseEvent> as Observable<E>;
+    return observe(this.hub, this, lastEventId) as Observable<E>;
   }
 }
 

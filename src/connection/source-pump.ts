@@ -43,7 +43,7 @@ export class SourcePump {
         if (!this.#target.isWritable) await this.#target.whenWritable();
         if (this.#isStopped) return;
         const result = await source.next();
-        const value = await result.value;
+        const value: unknown = await result.value;
         if (this.#isStopped) return;
         if (result.done === true) return this.#finish(() => this.#target.complete());
         this.#target.next(value);

@@ -4,7 +4,9 @@ import type { Selection } from './selection.js';
 
 /** Something that pushes at its own pace. An RxJS Observable is one. */
 export interface PushSource {
-  subscribe(observer: { next(value: unknown): void; error(error: unknown): void; complete(): void }): { unsubscribe(): void };
+  subscribe(observer: { next(value: unknown): void; error(error: unknown): void; complete(): void }): {
+    unsubscribe(): void;
+  };
 }
 
 /** Something that can be asked for its next value. */
@@ -29,9 +31,13 @@ export function toSource(value: unknown): Source {
   if (isSelection(value)) return { kind: 'topics', selection: value };
   if (isObject(value) && !ArrayBuffer.isView(value)) {
     if (hasMethod(value, 'subscribe')) return { kind: 'push', source: value as unknown as PushSource };
-    if (hasMethod(value, 'getReader')) return { kind: 'pull', start: () => fromReader((value as unknown as ReadableStream).getReader()) };
+    if (hasMethod(value, 'getReader'))
+      return { kind: 'pull', start: () => fromReader((value as unknown as ReadableStream).getReader()) };
     if (hasMethod(value, Symbol.asyncIterator)) {
-      return { kind: 'pull', start: () => fromIterator((value as unknown as AsyncIterable<unknown>)[Symbol.asyncIterator]()) };
+      return {
+        kind: 'pull',
+        start: () => fromIterator((value as unknown as AsyncIterable<unknown>)[Symbol.asyncIterator]()),
+      };
     }
     if (hasMethod(value, Symbol.iterator)) {
       return { kind: 'pull', start: () => fromIterator((value as unknown as Iterable<unknown>)[Symbol.iterator]()) };

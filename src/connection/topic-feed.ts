@@ -16,9 +16,9 @@ export interface FeedOwner {
   readonly writer: ResponseWriter;
   readonly maxPendingBytes: number;
   readonly steps: readonly Step[];
-  onSlowOf(selectors: ReadonlySet<string>): OnSlow;
+  readonly onSlow: OnSlow;
   wrote(): void;
-  complete(): void;
+  topicEnded(topic: string): void;
   fail(error?: unknown, id?: string): void;
   tooSlow(): void;
 }
@@ -42,7 +42,7 @@ export class TopicFeed implements CursorSink {
   }
 
   get onSlow(): OnSlow {
-    return this.#owner.onSlowOf(this.#cursor.selectors);
+    return this.#owner.onSlow;
   }
 
   open(from: string | undefined): void {
@@ -53,9 +53,9 @@ export class TopicFeed implements CursorSink {
     this.#cursor.pump();
   }
 
-  /** Gives a client that has long heard nothing a newer place to resume from. */
-  advance(): void {
-    this.#cursor.advance();
+  /** Gives a client that has long heard nothing a newer place to resume from, if there is one. */
+  advance(): boolean {
+    return this.#cursor.advance();
   }
 
   select(selectors: Iterable<string>): void {
@@ -66,10 +66,11 @@ export class TopicFeed implements CursorSink {
     this.#cursor.close();
   }
 
-  write(batch: Batch): void {
-    if (this.#owner.steps.length === 0) this.#owner.writer.writeFrame(batch.frame);
-    else this.#writeTransformed(batch);
+  write(batch: Batch): boolean {
+    if (this.#owner.steps.length > 0) return this.#writeTransformed(batch);
+    this.#owner.writer.writeFrame(batch.frame);
     this.#owner.wrote();
+    return true;
   }
 
   position(id: string): void {
@@ -84,22 +85,24 @@ export class TopicFeed implements CursorSink {
 
   ended(topic: string, how: 'complete' | 'failed', id: string): void {
     // With the id, a client that comes back starts behind the failure instead of meeting it again.
-    if (how === 'failed') return this.#owner.fail(undefined, id);
-    const rest = [...this.#cursor.selectors].filter((selector) => selector !== topic);
-    if (rest.length > 0) this.#cursor.select(rest);
-    else this.#owner.complete();
+    if (how === 'failed') this.#owner.fail(undefined, id);
+    else this.#owner.topicEnded(topic);
   }
 
   tooSlow(): void {
     this.#owner.tooSlow();
   }
 
-  #writeTransformed(batch: Batch): void {
+  #writeTransformed(batch: Batch): boolean {
     try {
       const text = encodeTransformed(batch, this.#owner.steps);
-      if (text !== '') this.#owner.writer.write(text);
+      if (text === '') return false;
+      this.#owner.writer.write(text);
+      this.#owner.wrote();
+      return true;
     } catch (error) {
       this.#owner.fail(error);
+      return false;
     }
   }
 }

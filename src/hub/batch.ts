@@ -25,7 +25,9 @@ export class Batch {
 
   /** The bytes of all entries. Must not be asked of a batch without entries. */
   get frame(): Frame {
-    return (this.#frame ??= frame(this.entries.flatMap((entry) => [`id: ${this.idOf(entry)}\n`, fieldsOf(entry.data), '\n'])));
+    return (this.#frame ??= frame(
+      this.entries.flatMap((entry) => [`id: ${this.idOf(entry)}\n`, fieldsOf(entry.data), '\n']),
+    ));
   }
 
   /** What the client will send back to resume after this entry. */

@@ -19,7 +19,8 @@ export interface CursorSink {
   /** How much one write may hold, in bytes. A single larger event is written nevertheless. */
   readonly maxWriteBytes: number;
   readonly onSlow: OnSlow;
-  write(batch: Batch): void;
+  /** Answers whether an id went out with it: a sink may have dropped all events of the batch. */
+  write(batch: Batch): boolean;
   /** Everything up to this id has been given. */
   position(id: string): void;
   reset(reason: ResetReason, topics: readonly string[]): void;
@@ -27,6 +28,9 @@ export interface CursorSink {
   ended(topic: string, how: Control, id: string): void;
   tooSlow(): void;
 }
+
+/** No id is longer: who sends more is not worth a search. */
+const MAX_ID_CHARS = 1_024;
 
 /**
  * A place in the log of a selection of topics, moving forward whenever its sink can take more. Replaying history and
@@ -84,12 +88,14 @@ export class Cursor {
     }
   }
 
-  /** Moves past what the selection has not got, so that a client that has long heard nothing can resume from here. */
-  advance(): void {
-    if (this.#state !== 'live' || this.#next !== undefined || this.#seq < this.#view.lastSeq) return;
-    const position = this.#hub.positionOf(this.#view);
-    this.#moveTo(position);
-    this.#tellPosition();
+  /**
+   * Moves past what the selection has not got, so that a client that has long heard nothing can resume from here.
+   * Answers whether there was anything to tell.
+   */
+  advance(): boolean {
+    if (this.#state !== 'live' || this.#next !== undefined || this.#seq < this.#view.lastSeq) return false;
+    this.#moveTo(this.#hub.positionOf(this.#view));
+    return this.#tellPosition();
   }
 
   /** Changes what is read from now on. Topics that are new start with the next event published. */
@@ -133,16 +139,18 @@ export class Cursor {
     this.pump();
   }
 
-  #tellPosition(): void {
-    if (this.#told === this.#seq) return;
+  #tellPosition(): boolean {
+    if (this.#told === this.#seq) return false;
     this.#told = this.#seq;
     this.#sink.position(formatPosition(this.#position));
+    return true;
   }
 
   async #resume(from: string): Promise<void> {
     const claimed = parsePosition(from);
     if (claimed?.epoch === this.#view.base.epoch) return this.#readLog(claimed);
-    const located = await this.#persist(() => this.#hub.locate(this.#view, from));
+    const located =
+      from.length > MAX_ID_CHARS ? undefined : await this.#persist(() => this.#hub.locate(this.#view, from));
     if (this.#isClosed) return;
     if (located !== undefined && located !== 'ambiguous') return this.#readLog(located);
     if (claimed !== undefined) return this.#readLog(claimed);
@@ -190,8 +198,8 @@ export class Cursor {
 
   #deliver(batch: Batch): void {
     this.#moveTo(batch.last);
-    if (batch.entries.length > 0) this.#told = batch.entries[batch.entries.length - 1]?.seq ?? this.#told;
-    if (batch.entries.length > 0) this.#sink.write(batch);
+    const newest = batch.entries[batch.entries.length - 1];
+    if (newest !== undefined && this.#sink.write(batch)) this.#told = newest.seq;
     const { control } = batch;
     const how = control && controlOf(control.data);
     if (how !== undefined && !this.#isClosed) this.#sink.ended(batch.last.topic, how, batch.idOf(batch.last));

@@ -45,7 +45,12 @@ export class Publisher {
     await this.#append(topic, how === 'complete' ? COMPLETE : packFailure(), this.#registry.find(topic)?.definition);
   }
 
-  async #append(topic: string, data: Uint8Array, definition: TopicDefinition | undefined, id?: string): Promise<{ epoch: string; seq: number; at: number }> {
+  async #append(
+    topic: string,
+    data: Uint8Array,
+    definition: TopicDefinition | undefined,
+    id?: string,
+  ): Promise<{ epoch: string; seq: number; at: number }> {
     try {
       return await this.#engine.append({ topic, data, id, retention: this.#retentionOf(definition) });
     } catch (error) {

@@ -67,7 +67,8 @@ export class View {
   open(head: Position): void {
     this.#base = head;
     this.#floor = head.seq;
-    for (let first = this.#tail.first(); first !== undefined && first.seq <= head.seq; first = this.#tail.first()) this.#shift();
+    for (let first = this.#tail.first(); first !== undefined && first.seq <= head.seq; first = this.#tail.first())
+      this.#shift();
   }
 
   /** Takes in a live entry. A selection that matches a topic twice, by name and by pattern, gets it once. */
@@ -77,7 +78,8 @@ export class View {
     this.#shared = undefined;
     this.#tail.push(entry);
     this.#tailBytes += entry.data.byteLength;
-    while (this.#tail.length > MAX_WINDOW_EVENTS || (this.#tailBytes > MAX_WINDOW_BYTES && this.#tail.length > 1)) this.#dropFirst();
+    while (this.#tail.length > MAX_WINDOW_EVENTS || (this.#tailBytes > MAX_WINDOW_BYTES && this.#tail.length > 1))
+      this.#dropFirst();
     return true;
   }
 
@@ -105,7 +107,8 @@ export class View {
   }
 
   *#after(seq: number): Generator<LogEntry> {
-    for (let i = this.#tail.firstIndex((entry) => entry.seq > seq); i < this.#tail.length; i++) yield this.#tail.at(i) as LogEntry;
+    for (let i = this.#tail.firstIndex((entry) => entry.seq > seq); i < this.#tail.length; i++)
+      yield this.#tail.at(i) as LogEntry;
   }
 
   #dropFirst(): void {

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { SseError, describe } from '../errors.js';
-import { Selection, isSelection } from '../connection/selection.js';
+import { SseError } from '../errors.js';
+import { Selection } from '../connection/selection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
+import { selectorsOf } from '../connection/topic-set.js';
 import { checkPattern } from '../topic/pattern.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
 import { SseRuntime } from './runtime.js';
@@ -56,15 +57,9 @@ export class EventStreamService {
    * @throws SseError `invalid-topic`
    */
   topics<T = unknown>(...selectors: readonly (string | Selection<T>)[]): Selection<T> {
-    const names = selectors.flatMap((selector) => (isSelection(selector) ? plainSelectors(selector) : selector));
+    const names = selectors.flatMap(selectorsOf);
     for (const name of names) checkPattern(name);
     if (names.length === 0) throw new SseError('invalid-topic', 'topics() must be given at least one topic or pattern');
     return new Selection<T>(this.#runtime.hub, [...new Set(names)]);
   }
-}
-
-function plainSelectors(selection: Selection): readonly string[] {
-  if (selection.steps.length === 0) return selection.selectors;
-  const names = describe(selection.selectors.join(', '));
-  throw new SseError('invalid-topic', `topics() takes topics as they are: filter() and map() go on its result, not on ${names}`);
 }

@@ -43,7 +43,7 @@ export class Exchange {
     return raw.destroyed === true || raw.closed === true || raw.writableEnded || this.#socket?.destroyed === true;
   }
 
-  /** Calls back once when the response is over, whoever ended it. */
+  /** Calls back when the response is over, whoever ended it; perhaps twice. */
   onOver(callback: () => void): void {
     const { raw } = this;
     // The response's `close`, not the request's: a parsed body closes the request early.
@@ -51,7 +51,7 @@ export class Exchange {
     // A `close` always follows; without a listener the error would end the process.
     raw.on('error', () => undefined);
     // The response to a pipelined request has no socket until those before it are done, and hears nothing of its end.
-    if (!this.#isHttp2 && raw.socket === null) this.#socket?.once('close', () => raw.emit('close'));
+    if (!this.#isHttp2 && raw.socket === null) this.#socket?.once('close', callback);
   }
 
   /**
@@ -65,11 +65,10 @@ export class Exchange {
       validateHeaderName(name);
       for (const one of [value].flat()) validateHeaderValue(name, String(one));
     }
-    const isOpen = this.#reply === undefined ? this.#startPlain(headers) : await this.#startFastify(this.#reply, inherited, headers);
-    if (isOpen && !this.#isHttp2) {
-      this.#socket?.setNoDelay(true);
-      this.#socket?.setTimeout(0);
-    }
+    const isOpen =
+      this.#reply === undefined ? this.#startPlain(headers) : await this.#startFastify(this.#reply, inherited, headers);
+    // On HTTP/2 it would be the timeout of the whole session.
+    if (isOpen && !this.#isHttp2) this.#socket?.setTimeout(0);
     if (isOpen && this.isHead) this.raw.end();
     return isOpen;
   }
@@ -90,7 +89,7 @@ export class Exchange {
   }
 
   get #socket(): Socket | undefined {
-    return this.#rawRequest.socket as Socket | undefined;
+    return this.#rawRequest.socket;
   }
 
   #startPlain(headers: StreamHeaders): boolean {
@@ -103,7 +102,11 @@ export class Exchange {
    * Sends the head through Fastify, so that its `onSend` hooks run: a plugin such as `@fastify/cookie` adds its headers
    * there. Fastify then pipes what was sent into the response, and that call is where this module takes over.
    */
-  #startFastify(reply: FastifyReply, inherited: Readonly<Record<string, unknown>>, headers: StreamHeaders): Promise<boolean> {
+  async #startFastify(
+    reply: FastifyReply,
+    inherited: Readonly<Record<string, unknown>>,
+    headers: StreamHeaders,
+  ): Promise<boolean> {
     for (const name of Object.keys(inherited)) {
       if (headers[name] !== inherited[name]) reply.removeHeader(name);
       if (headers[name] === undefined) this.raw.removeHeader(name);
@@ -112,24 +115,22 @@ export class Exchange {
       if (inherited[name] !== value) reply.header(name, value);
     }
     reply.code(200);
-    return new Promise<boolean>((resolve, reject) => {
-      const onEnd = (): void => resolve(false);
-      this.raw.once('close', onEnd);
+    const isOpen = await new Promise<boolean>((resolve) => {
+      const onOver = (): void => resolve(false);
+      this.raw.once('close', onOver);
       // Fastify ends a HEAD by itself.
-      this.raw.once('finish', onEnd);
+      this.raw.once('finish', onOver);
       const takeOver = (): void => {
-        this.raw.removeListener('close', onEnd);
-        this.raw.removeListener('finish', onEnd);
-        try {
-          this.raw.writeHead(200);
-          reply.hijack();
-          resolve(true);
-        } catch (error) {
-          reject(error as Error);
-        }
+        this.raw.removeListener('close', onOver);
+        this.raw.removeListener('finish', onOver);
+        resolve(true);
       };
       reply.send(new Handover(takeOver));
     });
+    if (!isOpen) return false;
+    this.raw.writeHead(200);
+    reply.hijack();
+    return true;
   }
 }
 

@@ -1,13 +1,15 @@
-import { BadRequestException, Controller, Inject, Req } from '@nestjs/common';
+import { BadRequestException, Controller, Inject, Req, UseGuards } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 import type { StreamRequest } from '../connection/sse-connection.js';
 import { EventStreamService } from './event-stream.service.js';
 import { queryOf } from './last-event-id.js';
 import { SseStream } from './sse-stream.decorator.js';
+import { HubGuard } from './stream.guard.js';
 
 /** Makes the ready-made route: `GET /<path>?topic=a&topic=b` streams the topics that it names. */
 export function createHubController(path: string): Type<unknown> {
   @Controller(path)
+  @UseGuards(HubGuard)
   class HubController {
     readonly #streams: EventStreamService;
 

@@ -3,17 +3,19 @@ import { ForbiddenException, Inject, Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
 import type { CloseReason } from '../connection/end-reason.js';
 import { Connection } from '../connection/connection.js';
-import type { ConnectionHost } from '../connection/connection.js';
+import type { ConnectionHost, ConnectionRequest } from '../connection/connection.js';
 import type { RawResponse } from '../connection/response-writer.js';
 import type { Source } from '../connection/source.js';
-import type { SseConnection, StreamRequest } from '../connection/sse-connection.js';
+import type { SseConnection } from '../connection/sse-connection.js';
 import { Wheel } from '../connection/wheel.js';
 import { Hub } from '../hub/hub.js';
 import { Publisher } from '../hub/publisher.js';
-import type { OnSlow } from '../topic/define.js';
+import type { OnSlow, Principal } from '../topic/define.js';
+import { isPattern } from '../topic/pattern.js';
 import { TopicRegistry } from '../topic/registry.js';
 import { drain } from './drain.js';
-import type { ErrorContext, ResolvedOptions, ResolvedSettings } from './sse-options.js';
+import type { ErrorContext, ResolvedOptions } from './sse-options.js';
+import { SilentSockets } from './silent-sockets.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
 /** Bytes of recent events that all windows of this process keep together. */
@@ -35,8 +37,11 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   #connectionCount = 0;
   #isDraining = false;
 
-  constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions) {
+  readonly #silentSockets: SilentSockets;
+
+  constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions, @Inject(SilentSockets) silentSockets: SilentSockets) {
     this.options = options;
+    this.#silentSockets = silentSockets;
     this.registry = new TopicRegistry(options.topics);
     this.hub = new Hub(options.engine, {
       windowBytes: WINDOW_BYTES,
@@ -51,8 +56,8 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   }
 
   /** A connection for a request that has not been answered yet. */
-  prepare(request: StreamRequest, lastEventId: string | undefined, settings: ResolvedSettings): Connection {
-    return new Connection(this, `${this.#nodeId}.${(++this.#connectionCount).toString(36)}`, request, lastEventId, settings);
+  prepare(request: ConnectionRequest): Connection {
+    return new Connection(this, `${this.#nodeId}.${(++this.#connectionCount).toString(36)}`, request);
   }
 
   /** Begins to stream. While the application shuts down, the client is told to come back instead. */
@@ -64,13 +69,9 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   }
 
   async authorize(connection: SseConnection, selector: string): Promise<void> {
-    const match = this.registry.find(selector);
-    const { authorize } = this.options;
-    let isAllowed: boolean | Promise<boolean> = true;
-    if (match?.definition.authorize !== undefined) isAllowed = match.definition.authorize(connection.principal, match.params);
-    else if (typeof authorize === 'function') isAllowed = authorize(connection.principal, selector, match?.params ?? {});
     // The message names no topic: whether it exists is not for everyone to know.
-    if ((await isAllowed) !== true) throw new ForbiddenException('This stream may not be subscribed to');
+    if (!(await this.#mayRead(connection.principal, selector)))
+      throw new ForbiddenException('This stream may not be subscribed to');
   }
 
   onSlowOf(selector: string): OnSlow {
@@ -81,13 +82,17 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     this.open.delete(connection);
   }
 
-  onFailed(connection: Connection, error: unknown): void {
-    this.report(error, { connection });
+  /** Logs an error that no caller can be given, and tells the `onError` option. Never throws. */
+  report(error: unknown, context: ErrorContext = {}): void {
+    this.#logger.error(
+      error instanceof Error ? error.message : String(error),
+      error instanceof Error ? error.stack : undefined,
+    );
+    this.tell(error, context);
   }
 
-  /** Passes an error on to where somebody may see it. Never throws. */
-  report(error: unknown, context: ErrorContext = {}): void {
-    this.#logger.error(error instanceof Error ? error.message : String(error), error instanceof Error ? error.stack : undefined);
+  /** Tells the `onError` option of an error. Never throws. */
+  tell(error: unknown, context: ErrorContext): void {
     try {
       this.options.onError(error, context);
     } catch (thrown) {
@@ -98,6 +103,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   async beforeApplicationShutdown(): Promise<void> {
     this.#isDraining = true;
     await drain(this.open, this.options.drain, this.options.settings.retryMs || 3_000);
+    this.#silentSockets.close();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -105,5 +111,16 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     this.wheel.close();
     await this.hub.close();
     await this.options.engine.close();
+  }
+
+  async #mayRead(principal: Principal | null, selector: string): Promise<boolean> {
+    const match = this.registry.find(selector);
+    if (match?.definition.authorize !== undefined)
+      return (await match.definition.authorize(principal, match.params)) === true;
+    // A pattern has no parameters to decide by, and must not be a way around those who decide by them.
+    if (isPattern(selector) && this.registry.overlapping(selector).some(({ authorize }) => authorize !== undefined))
+      return false;
+    const { authorize } = this.options;
+    return typeof authorize !== 'function' || (await authorize(principal, selector, match?.params ?? {})) === true;
   }
 }

@@ -137,7 +137,12 @@ export interface ResolvedSettings {
   readonly maxPendingBytes: number;
 }
 
-const DEFAULT_SETTINGS: ResolvedSettings = { retryMs: 3_000, heartbeatMs: 15_000, maxLifetimeMs: false, maxPendingBytes: 1_048_576 };
+const DEFAULT_SETTINGS: ResolvedSettings = {
+  retryMs: 3_000,
+  heartbeatMs: 15_000,
+  maxLifetimeMs: false,
+  maxPendingBytes: 1_048_576,
+};
 const DEFAULT_HISTORY = { maxEvents: 1_000, maxBytes: 1_048_576, maxAgeMs: 600_000 };
 const NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(DEFAULT_SETTINGS),
@@ -151,9 +156,23 @@ const NAMES: ReadonlySet<string> = new Set([
  */
 export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions {
   checkNames('SseModule', options, NAMES);
-  const { engine = memoryEngine(), history, limits = {}, drain = {}, topics = [], authenticate, authorize, hub } = options;
+  const {
+    engine = memoryEngine(),
+    history,
+    limits = {},
+    drain = {},
+    topics = [],
+    authenticate,
+    authorize,
+    hub,
+  } = options;
   const { onError = () => undefined } = options;
-  check(typeof (engine as Partial<Engine>)?.append === 'function', 'engine', 'an engine, such as memoryEngine()', engine);
+  check(
+    typeof (engine as Partial<Engine>)?.append === 'function',
+    'engine',
+    'an engine, such as memoryEngine()',
+    engine,
+  );
   const wrong = history === undefined ? undefined : historyProblem(history);
   if (wrong !== undefined) throw new SseError('invalid-options', `SseModule: ${wrong}`);
   checkNames('SseModule: limits', limits, new Set(['topicsPerConnection']));
@@ -172,7 +191,12 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
     authorize,
   );
   check(hub === undefined || typeof hub?.path === 'string', 'hub.path', 'a string', hub?.path);
-  check(hub === undefined || authorize !== undefined, 'authorize', "a function or 'public' when `hub` is set", authorize);
+  check(
+    hub === undefined || authorize !== undefined,
+    'authorize',
+    "a function or 'public' when `hub` is set",
+    authorize,
+  );
   check(typeof onError === 'function', 'onError', 'a function', onError);
   return {
     engine,
@@ -196,9 +220,27 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
 export function resolveSettings(base: ResolvedSettings, given: StreamSettings, where: string): ResolvedSettings {
   const { retryMs = base.retryMs, heartbeatMs = base.heartbeatMs } = given;
   const { maxLifetimeMs = base.maxLifetimeMs, maxPendingBytes = base.maxPendingBytes } = given;
-  check(retryMs === false || (Number.isSafeInteger(retryMs) && retryMs >= 0), 'retryMs', 'whole ms of at least 0, or false', retryMs, where);
-  check(heartbeatMs === false || isDuration(heartbeatMs, 1), 'heartbeatMs', 'ms of at least 1, or false', heartbeatMs, where);
-  check(maxLifetimeMs === false || isDuration(maxLifetimeMs, 1), 'maxLifetimeMs', 'ms of at least 1, or false', maxLifetimeMs, where);
+  check(
+    retryMs === false || (Number.isSafeInteger(retryMs) && retryMs >= 0),
+    'retryMs',
+    'whole ms of at least 0, or false',
+    retryMs,
+    where,
+  );
+  check(
+    heartbeatMs === false || isDuration(heartbeatMs, 1),
+    'heartbeatMs',
+    'ms of at least 1, or false',
+    heartbeatMs,
+    where,
+  );
+  check(
+    maxLifetimeMs === false || isDuration(maxLifetimeMs, 1),
+    'maxLifetimeMs',
+    'ms of at least 1, or false',
+    maxLifetimeMs,
+    where,
+  );
   check(maxPendingBytes >= 1_024, 'maxPendingBytes', 'bytes of at least 1024', maxPendingBytes, where);
   return { retryMs, heartbeatMs, maxLifetimeMs, maxPendingBytes };
 }
@@ -210,7 +252,10 @@ export function checkNames(where: string, given: unknown, names: ReadonlySet<str
   }
   for (const name of Object.keys(given)) {
     if (names.has(name)) continue;
-    throw new SseError('invalid-options', `${where}: there is no option ${describe(name)}; there are ${[...names].join(', ')}`);
+    throw new SseError(
+      'invalid-options',
+      `${where}: there is no option ${describe(name)}; there are ${[...names].join(', ')}`,
+    );
   }
 }
 

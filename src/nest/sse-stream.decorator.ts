@@ -42,7 +42,10 @@ const PASSTHROUGH = '__responsePassthrough__';
  */
 export function SseStream(options?: SseStreamOptions): ClassDecorator & MethodDecorator;
 export function SseStream(path: string | string[], options?: SseStreamOptions): MethodDecorator;
-export function SseStream(first: string | string[] | SseStreamOptions = {}, second: SseStreamOptions = {}): ClassDecorator & MethodDecorator {
+export function SseStream(
+  first: string | string[] | SseStreamOptions = {},
+  second: SseStreamOptions = {},
+): ClassDecorator & MethodDecorator {
   const hasPath = typeof first === 'string' || Array.isArray(first);
   const options = hasPath ? second : first;
   checkNames('@SseStream()', options, NAMES);
@@ -52,12 +55,22 @@ export function SseStream(first: string | string[] | SseStreamOptions = {}, seco
       return;
     }
     if (typeof descriptor?.value !== 'function') {
-      throw new SseError('invalid-options', `@SseStream() must decorate a method or a class, got ${describe(descriptor?.value)}`);
+      throw new SseError(
+        'invalid-options',
+        `@SseStream() must decorate a method or a class, got ${describe(descriptor?.value)}`,
+      );
     }
-    descriptor.value = keepResult(descriptor.value as Handler, addResponseArgument(target, key, descriptor.value as Handler));
+    descriptor.value = keepResult(
+      descriptor.value as Handler,
+      addResponseArgument(target, key, descriptor.value as Handler),
+    );
     SetMetadata(STREAM_METADATA, options)(target, key, descriptor);
     UseInterceptors(SseStreamInterceptor)(target, key, descriptor);
-    RequestMapping({ path: hasPath ? first : '/', method: options.method ?? RequestMethod.GET })(target, key, descriptor);
+    RequestMapping({ path: hasPath ? first : '/', method: options.method ?? RequestMethod.GET })(
+      target,
+      key,
+      descriptor,
+    );
   };
 }
 
@@ -68,7 +81,10 @@ type Handler = (this: unknown, ...args: unknown[]) => unknown;
  * nothing is sent for the handler's return value.
  */
 function addResponseArgument(target: object, key: string | symbol, handler: Handler): number {
-  const known = (Reflect.getMetadata(ROUTE_ARGUMENTS, target.constructor, key) ?? {}) as Record<string, { index: number }>;
+  const known = (Reflect.getMetadata(ROUTE_ARGUMENTS, target.constructor, key) ?? {}) as Record<
+    string,
+    { index: number }
+  >;
   const index = Math.max(handler.length, ...Object.values(known).map((argument) => argument.index + 1));
   Res()(target, key, index);
   // A `@Res({ passthrough: true })` of the handler would have Nest send its return value after all.

@@ -42,9 +42,8 @@ export class SseStreamInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const exchange = new Exchange(http.getRequest<object>(), http.getResponse<object>());
     const options = optionsOf(context);
-    const pending = this.#prepare(exchange, options);
+    const pending = this.#prepare(exchange, options, context);
     const { connection } = pending;
-    connection.onFailure = (error) => this.#filters.tell(error, context);
     exchange.onOver(() => connection.disconnected());
     return next.handle().pipe(
       takeLast(1),
@@ -61,23 +60,38 @@ export class SseStreamInterceptor implements NestInterceptor {
     );
   }
 
-  #prepare(exchange: Exchange, options: SseStreamOptions): PendingStream {
-    const lastEventId = readLastEventId(exchange.request);
-    const settings = resolveSettings(this.#runtime.options.settings, options, '@SseStream()');
-    const connection = this.#runtime.prepare(exchange.request, lastEventId, settings);
-    connection.principal = principalOf(exchange.request);
+  #prepare(exchange: Exchange, options: SseStreamOptions, context: ExecutionContext): PendingStream {
+    const { request } = exchange;
+    const lastEventId = readLastEventId(request);
+    const connection = this.#runtime.prepare({
+      request,
+      lastEventId,
+      principal: principalOf(request),
+      settings: resolveSettings(this.#runtime.options.settings, options, '@SseStream()'),
+      onFailed: (failed, error) => {
+        this.#runtime.tell(error, { connection: failed });
+        void this.#filters.tell(error, context);
+      },
+    });
     const pending = { connection, isOver: lastEventId === END_ID };
     setPending(exchange.raw, pending);
     return pending;
   }
 
-  async #open(exchange: Exchange, pending: PendingStream, options: SseStreamOptions, value: unknown, response: unknown): Promise<void> {
+  async #open(
+    exchange: Exchange,
+    pending: PendingStream,
+    options: SseStreamOptions,
+    value: unknown,
+    response: unknown,
+  ): Promise<void> {
     if (pending.isOver) return exchange.sendNoContent();
     // An interceptor inside this one has answered in the handler's place.
     if (pending.result === undefined) return void this.#adapterHost.httpAdapter.reply(response, value);
     const source = toSource(pending.result.value);
     try {
-      if (await this.#admit(exchange, pending.connection, source, options)) return this.#runtime.start(pending.connection, exchange.raw, source);
+      if (await this.#admit(exchange, pending.connection, source, options))
+        return this.#runtime.start(pending.connection, exchange.raw, source);
       discard(source);
     } catch (error) {
       discard(source);
@@ -86,7 +100,12 @@ export class SseStreamInterceptor implements NestInterceptor {
   }
 
   /** Checks what may be read and sends the head. `false`: there is no stream to open. */
-  async #admit(exchange: Exchange, connection: Connection, source: Source, options: SseStreamOptions): Promise<boolean> {
+  async #admit(
+    exchange: Exchange,
+    connection: Connection,
+    source: Source,
+    options: SseStreamOptions,
+  ): Promise<boolean> {
     if (source.kind === 'topics') {
       await connection.admit(source.selection.selectors);
       connection.select(source.selection.selectors);

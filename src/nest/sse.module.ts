@@ -1,12 +1,14 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
 import type { DynamicModule, Provider } from '@nestjs/common';
+import { SseError } from '../errors.js';
 import type { TopicDefinition } from '../topic/define.js';
 import { EventStreamService } from './event-stream.service.js';
 import { FailureFilters } from './failure-filters.js';
 import { createHubController } from './hub.controller.js';
 import { SseRuntime } from './runtime.js';
+import { SilentSockets } from './silent-sockets.js';
 import { resolveOptions } from './sse-options.js';
-import type { HubRouteOptions, SseModuleOptions } from './sse-options.js';
+import type { HubRouteOptions, ResolvedOptions, SseModuleOptions } from './sse-options.js';
 import { StreamGuard } from './stream.guard.js';
 import { RESOLVED_OPTIONS, SSE_OPTIONS, topicToken } from './tokens.js';
 import { createTopicFamily } from './topic-family.js';
@@ -25,7 +27,9 @@ export interface SseModuleExtras {
   readonly topics?: readonly TopicDefinition[] | undefined;
 }
 
-const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SseModuleOptions>({ optionsInjectionToken: SSE_OPTIONS })
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SseModuleOptions>({
+  optionsInjectionToken: SSE_OPTIONS,
+})
   .setClassMethodName('forRoot')
   .setExtras<SseModuleExtras>({ isGlobal: true }, (definition) => definition)
   .build();
@@ -75,9 +79,9 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
       {
         provide: RESOLVED_OPTIONS,
         inject: [SSE_OPTIONS],
-        useFactory: (options: SseModuleOptions) =>
-          resolveOptions({ ...options, hub: options.hub ?? hub, topics: [...(options.topics ?? []), ...topics] }),
+        useFactory: (options: SseModuleOptions) => resolveAll(options, hub, topics),
       },
+      SilentSockets,
       SseRuntime,
       FailureFilters,
       EventStreamService,
@@ -86,6 +90,20 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
     ],
     exports: [RESOLVED_OPTIONS, SseRuntime, FailureFilters, EventStreamService, StreamGuard, ...families],
   };
+}
+
+function resolveAll(
+  options: SseModuleOptions,
+  hub: HubRouteOptions | undefined,
+  topics: readonly TopicDefinition[],
+): ResolvedOptions {
+  if (options?.hub !== undefined && hub === undefined) {
+    throw new SseError(
+      'invalid-options',
+      'SseModule: with forRootAsync, `hub` must stand beside useFactory: routes are made before it runs',
+    );
+  }
+  return resolveOptions({ ...options, hub, topics: [...(options?.topics ?? []), ...topics] });
 }
 
 function familiesOf(definitions: readonly TopicDefinition[]): Provider[] {

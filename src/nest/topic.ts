@@ -11,7 +11,10 @@ import type { SseRuntime } from './runtime.js';
  *
  * `T` is the type of the data, `E` that of the events read, `P` that of the events published.
  */
-export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E> extends Selection<T, E> implements Observer<T | P> {
+export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E>
+  extends Selection<T, E>
+  implements Observer<T | P>
+{
   readonly name: string;
   readonly #runtime: SseRuntime;
 

@@ -101,3 +101,19 @@ describe('the registry of definitions', () => {
     expect(steps).toBeLessThan(10);
   });
 });
+
+describe('overlapping', () => {
+  const registry = new TopicRegistry(['private/:user', 'news/:section/:id', 'status'].map((path) => defineTopic(path)));
+
+  it.each([
+    ['private/*', ['private/:user']],
+    ['*/x', ['private/:user']],
+    ['**', ['private/:user', 'news/:section/:id', 'status']],
+    ['**/**/**/x/**', ['private/:user', 'news/:section/:id']],
+    ['private/*/more', []],
+    ['other/**', []],
+    ['status/**', ['status']],
+  ])('finds for %s the definitions with a topic that it matches', (pattern, paths) => {
+    expect(new Set(registry.overlapping(pattern).map(({ path }) => path))).toEqual(new Set(paths));
+  });
+});

@@ -59,6 +59,13 @@ export class TopicRegistry {
     const params = definition && matchTopic(definition, name);
     return params && { definition, params };
   }
+
+  /** The definitions that have at least one topic which a pattern matches. */
+  overlapping(pattern: string): TopicDefinition[] {
+    const found = new Set<TopicDefinition>();
+    collect(this.#root, pattern.split('/'), 0, found, new Map());
+    return [...found];
+  }
 }
 
 function childOf(node: Node, segment: string): Node {
@@ -77,4 +84,29 @@ function search(node: Node | undefined, segments: readonly string[], depth: numb
   const segment = segments[depth];
   if (segment === undefined) return node.definition;
   return search(node.statics.get(segment), segments, depth + 1) ?? search(node.parameter, segments, depth + 1);
+}
+
+/** Each node is visited once per segment of the pattern, however many `**` it has. */
+function collect(
+  node: Node,
+  segments: readonly string[],
+  depth: number,
+  found: Set<TopicDefinition>,
+  visited: Map<Node, Set<number>>,
+): void {
+  let depths = visited.get(node);
+  if (depths === undefined) visited.set(node, (depths = new Set()));
+  if (depths.has(depth)) return;
+  depths.add(depth);
+  const segment = segments[depth];
+  if (segment === undefined) {
+    if (node.definition !== undefined) found.add(node.definition);
+    return;
+  }
+  if (segment === '**') collect(node, segments, depth + 1, found, visited);
+  const isWildcard = segment === '*' || segment === '**';
+  const children = isWildcard ? [...node.statics.values()] : [node.statics.get(segment)];
+  for (const child of [...children, node.parameter]) {
+    if (child !== undefined) collect(child, segments, segment === '**' ? depth : depth + 1, found, visited);
+  }
 }

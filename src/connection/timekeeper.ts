@@ -1,0 +1,79 @@
+import type { Principal } from '../topic/define.js';
+import type { EndReason } from './end-reason.js';
+import type { Wheel, WheelTask } from './wheel.js';
+
+/** How long a response may take to leave the process after its end, for a client that does not read. */
+const END_DEADLINE_MS = 5_000;
+
+/** What a timekeeper does to its stream. */
+export interface TimedStream {
+  /** It has been silent for too long. */
+  beat(): void;
+  /** Its time is over. */
+  expire(reason: EndReason): void;
+  /** It has ended, and its client does not take the rest. */
+  destroy(): void;
+}
+
+export interface TimedSettings {
+  readonly heartbeatMs: number | false;
+  readonly maxLifetimeMs: number | false;
+}
+
+/** Sees to it that one stream is never silent for too long, and ends in time. */
+export class Timekeeper implements WheelTask {
+  slot: number | undefined;
+  readonly #wheel: Wheel;
+  readonly #stream: TimedStream;
+  readonly #heartbeatMs: number;
+  readonly #expiry: { readonly at: number; readonly reason: EndReason };
+  #lastWriteAt = performance.now();
+  #isEnding = false;
+
+  constructor(wheel: Wheel, stream: TimedStream, settings: TimedSettings, principal: Principal | null) {
+    this.#wheel = wheel;
+    this.#stream = stream;
+    this.#heartbeatMs = settings.heartbeatMs === false ? Infinity : settings.heartbeatMs;
+    this.#expiry = expiryOf(settings.maxLifetimeMs, principal);
+    this.#scheduleNext();
+  }
+
+  wrote(): void {
+    this.#lastWriteAt = performance.now();
+  }
+
+  /** The stream has ended: from now on only its deadline counts. */
+  ended(): void {
+    this.#isEnding = true;
+    this.#wheel.schedule(this, END_DEADLINE_MS);
+  }
+
+  stop(): void {
+    this.#wheel.cancel(this);
+  }
+
+  onTime(nowMs: number): void {
+    if (this.#isEnding) return this.#stream.destroy();
+    if (nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
+    if (nowMs - this.#lastWriteAt >= this.#heartbeatMs) this.#stream.beat();
+    if (!this.#isEnding) this.#scheduleNext();
+  }
+
+  #scheduleNext(): void {
+    const now = performance.now();
+    // A stream that cannot be written to stays silent: look again after a whole interval, not at once.
+    const silentAt = this.#lastWriteAt + this.#heartbeatMs;
+    const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
+    const at = Math.min(beatAt, this.#expiry.at);
+    if (at !== Infinity) this.#wheel.schedule(this, at - now);
+  }
+}
+
+function expiryOf(maxLifetimeMs: number | false, principal: Principal | null): { at: number; reason: EndReason } {
+  const now = performance.now();
+  // Jittered, so that clients that came together do not come back together.
+  const lifetime = maxLifetimeMs === false ? Infinity : maxLifetimeMs * (0.8 + 0.2 * Math.random());
+  const expiresAt = principal?.expiresAt;
+  const left = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();
+  return left < lifetime ? { at: now + left, reason: 'expired' } : { at: now + lifetime, reason: 'lifetime' };
+}

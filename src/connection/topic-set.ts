@@ -1,0 +1,72 @@
+import { SseError } from '../errors.js';
+import type { OnSlow } from '../topic/define.js';
+import { checkPattern } from '../topic/pattern.js';
+import type { Selection } from './selection.js';
+import type { SseConnection } from './sse-connection.js';
+
+/** Who decides what a connection may read. */
+export interface TopicRules {
+  readonly maxTopics: number;
+  /** Rejects when the connection may not read the topic or pattern. */
+  authorize(connection: SseConnection, selector: string): Promise<void>;
+  onSlowOf(selector: string): OnSlow;
+}
+
+/** The topics and patterns that one connection reads. */
+export class TopicSet implements Iterable<string> {
+  readonly #rules: TopicRules;
+  readonly #selectors = new Set<string>();
+
+  constructor(rules: TopicRules) {
+    this.#rules = rules;
+  }
+
+  get size(): number {
+    return this.#selectors.size;
+  }
+
+  [Symbol.iterator](): Iterator<string> {
+    return this.#selectors.values();
+  }
+
+  /**
+   * Asks whether a connection may read these, too.
+   *
+   * @throws SseError `invalid-topic` or `too-many-topics`, as a rejection, and what the rules reject with
+   */
+  async admit(connection: SseConnection, selectors: readonly string[]): Promise<void> {
+    const { maxTopics } = this.#rules;
+    if (new Set([...this.#selectors, ...selectors]).size > maxTopics) {
+      throw new SseError('too-many-topics', `One connection may read ${maxTopics} topics (limits.topicsPerConnection)`);
+    }
+    for (const selector of selectors) checkPattern(selector);
+    for (const selector of selectors) await this.#rules.authorize(connection, selector);
+  }
+
+  add(selectors: readonly string[]): void {
+    for (const selector of selectors) this.#selectors.add(selector);
+  }
+
+  delete(selectors: readonly string[]): void {
+    for (const selector of selectors) this.#selectors.delete(selector);
+  }
+
+  /** The strictest of what the topics ask for. */
+  get onSlow(): OnSlow {
+    const wanted = new Set([...this.#selectors].map((selector) => this.#rules.onSlowOf(selector)));
+    if (wanted.has('disconnect')) return 'disconnect';
+    return wanted.has('skip') ? 'skip' : 'resume';
+  }
+}
+
+/**
+ * The names and patterns that are meant.
+ *
+ * @throws SseError `invalid-topic` for a selection that changes its events: whoever combines selections would lose the steps
+ */
+export function selectorsOf(topic: string | Selection): readonly string[] {
+  if (typeof topic === 'string') return [topic];
+  if (topic.steps.length === 0) return topic.selectors;
+  const names = JSON.stringify(topic.selectors.join(', '));
+  throw new SseError('invalid-topic', `Topics are combined as they are, before filter() and map(); ${names} has them`);
+}

@@ -1,0 +1,116 @@
+import { LiveReading } from './stream-reading.js';
+import type { StreamEvent, StreamReading } from './stream-reading.js';
+
+/** A Nest application that listens. */
+export interface StreamApp {
+  getUrl(): Promise<string>;
+}
+
+export interface ReadStreamOptions {
+  /** Reads up to and with the first event for which this holds, before `readStream` resolves. */
+  readonly until?: ((event: StreamEvent) => boolean) | undefined;
+  /** Reads so many events before `readStream` resolves. */
+  readonly take?: number | undefined;
+  /**
+   * The HTTP method.
+   *
+   * @default 'GET', with a body 'POST'
+   */
+  readonly method?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Text, bytes, `URLSearchParams` and `FormData` are sent as they are, everything else as JSON. */
+  readonly body?: unknown;
+  /** What a client that comes back sends as `Last-Event-ID`. */
+  readonly lastEventId?: string | undefined;
+  /** Closes the reading when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * How long, in ms, to wait for the head, and each time for what is asked of the reading. What has not come by then is
+   * told by an error that lists what has.
+   *
+   * @default 5_000
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Sends the request.
+   *
+   * @default globalThis.fetch
+   */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+/**
+ * Opens a stream as a client does, for tests. Resolves when the answer's head is there, whatever its status: an answer
+ * that is not an event stream has been read to its end then, and its body is in `text()`. Close the reading, or let
+ * `await using` do it.
+ *
+ * @param target the stream's URL, or an application that listens
+ * @param path resolved against the target
+ *
+ * @example
+ * ```ts
+ * await using stream = await readStream(app, '/stocks/AAPL', { lastEventId });
+ * await streams.publish('stocks/AAPL', { type: 'tick', data: { price: 1 } });
+ * const tick = await stream.next();
+ * expect(tick?.json()).toEqual({ price: 1 });
+ * ```
+ */
+export async function readStream(target: string | URL | StreamApp, options?: ReadStreamOptions): Promise<StreamReading>;
+export async function readStream(
+  target: string | URL | StreamApp,
+  path?: string,
+  options?: ReadStreamOptions,
+): Promise<StreamReading>;
+export async function readStream(
+  target: string | URL | StreamApp,
+  second?: string | ReadStreamOptions,
+  third: ReadStreamOptions = {},
+): Promise<StreamReading> {
+  const [path, options] = typeof second === 'object' ? ['', second] : [second ?? '', third];
+  const base = typeof target === 'string' || target instanceof URL ? target : await target.getUrl();
+  const url = new URL(path, base);
+  const { until, take, timeoutMs = 5_000, fetch = globalThis.fetch } = options;
+  const closing = new AbortController();
+  const request = requestOf(options, closing.signal);
+  const label = `${request.method} ${url.href}`;
+
+  const timer = setTimeout(() => {
+    closing.abort(new Error(`readStream: no answer to ${label} within ${timeoutMs} ms`));
+  }, timeoutMs);
+  let reading: LiveReading;
+  try {
+    const response = await fetch(url, request);
+    reading = new LiveReading(response, { label, timeoutMs, closing, lastEventId: options.lastEventId });
+  } finally {
+    clearTimeout(timer);
+  }
+  try {
+    if (!reading.isEventStream) await reading.end();
+    if (take !== undefined) await reading.take(take);
+    if (until !== undefined) await reading.until(until);
+    return reading;
+  } catch (error) {
+    reading.close();
+    throw error;
+  }
+}
+
+function requestOf(options: ReadStreamOptions, closing: AbortSignal): RequestInit & { readonly method: string } {
+  const { body, lastEventId, signal, method = body === undefined ? 'GET' : 'POST' } = options;
+  const headers = new Headers({ accept: 'text/event-stream' });
+  if (lastEventId !== undefined) headers.set('last-event-id', lastEventId);
+  const isJson = body !== undefined && !isRawBody(body);
+  if (isJson) headers.set('content-type', 'application/json');
+  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
+  return {
+    method,
+    headers,
+    signal: signal === undefined ? closing : AbortSignal.any([closing, signal]),
+    ...(body !== undefined && { body: isJson ? JSON.stringify(body) : (body as BodyInit) }),
+  };
+}
+
+function isRawBody(body: unknown): boolean {
+  if (typeof body === 'string' || ArrayBuffer.isView(body)) return true;
+  return body instanceof URLSearchParams || body instanceof FormData;
+}
