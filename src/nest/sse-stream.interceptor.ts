@@ -1,3 +1,4 @@
+import * as common from '@nestjs/common';
 import { BadRequestException, ForbiddenException, HttpException, Inject, Injectable } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -17,6 +18,9 @@ import { resolveSettings } from './sse-options.js';
 import type { SseStreamOptions } from './sse-stream.decorator.js';
 import { principalOf } from './stream.guard.js';
 import { STREAM_METADATA } from './tokens.js';
+
+/** Where `@SseSignal()` of Nest 12 looks for something with a `signal`; Nest 11 has no such decorator. */
+const SIGNAL_CARRIER = 'SSE_ABORT_CONTROLLER' in common ? common.SSE_ABORT_CONTROLLER : undefined;
 
 /**
  * Opens the stream of a route. Completes as soon as it is open, so that the interceptors around it (timeouts, logging,
@@ -73,6 +77,8 @@ export class SseStreamInterceptor implements NestInterceptor {
         void this.#filters.tell(error, context);
       },
     });
+    if (SIGNAL_CARRIER !== undefined)
+      Object.defineProperty(request, SIGNAL_CARRIER, { value: connection, configurable: true });
     const pending = { connection, isOver: lastEventId === END_ID };
     setPending(exchange.raw, pending);
     return pending;
