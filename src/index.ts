@@ -45,7 +45,7 @@ export type { Position } from './topic/position.js';
 export type { OpenConnections } from './nest/event-stream.service.js';
 export type { SseConnection, StreamRequest } from './connection/sse-connection.js';
 export type { EndReason } from './connection/end-reason.js';
-export type { ResetReason } from './hub/cursor.js';
+export type { ResetReason } from './hub/cursor-sink.js';
 export type { SseErrorCode } from './errors.js';
 
 // Types: for authors of engines.
@@ -55,6 +55,7 @@ export type {
   EngineSink,
   Hole,
   HoleReason,
+  Listing,
   LogEntry,
   ReadPage,
   ReadRequest,

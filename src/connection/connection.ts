@@ -1,9 +1,8 @@
-import { SseError } from '../errors.js';
 import type { Hub } from '../hub/hub.js';
 import type { OnSlow, Principal } from '../topic/define.js';
 import { HEARTBEAT, encodeEvent, encodeRetry } from '../wire/encode.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
-import { RECONNECTS, encodeEnd } from './end-reason.js';
+import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
 import type { CloseReason, EndReason } from './end-reason.js';
 import { ResponseWriter } from './response-writer.js';
 import type { RawResponse } from './response-writer.js';
@@ -42,8 +41,6 @@ export interface ConnectionHost extends TopicRules {
   readonly wheel: Wheel;
   onClosed(connection: Connection, reason: CloseReason): void;
 }
-
-const FAILURE_MESSAGE = 'The stream was ended by an error on the server';
 
 /** One open response: its life from the request to the end of the socket. */
 export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream {
@@ -144,12 +141,12 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   async subscribe(topic: string | Selection): Promise<void> {
     await this.admit(selectorsOf(topic));
-    this.select(selectorsOf(topic));
+    await this.select(selectorsOf(topic));
   }
 
   unsubscribe(topic: string | Selection): void {
     this.#topics.delete(selectorsOf(topic));
-    this.#feed?.select(this.#topics);
+    void this.#feed?.select(this.#topics);
   }
 
   /** Checks topics before they are read. Rejects with what says why not. */
@@ -157,12 +154,12 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     await this.#topics.admit(this, selectors);
   }
 
-  /** Reads further topics, once admitted. */
-  select(selectors: readonly string[]): void {
+  /** Reads further topics, once admitted. Resolves when every later event of theirs will be sent. */
+  async select(selectors: readonly string[]): Promise<void> {
     this.#topics.add(selectors);
     if (this.#state !== 'open') return;
     if (this.#feed === undefined) this.#openFeed();
-    else this.#feed.select(this.#topics);
+    await this.#feed?.select(this.#topics);
   }
 
   close({
@@ -175,7 +172,12 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   /** Ends the stream, telling the client why; `retryMs` tells it when to come back. */
   end(reason: EndReason, reconnect: boolean = RECONNECTS[reason], retryMs?: number): void {
     const frame = encodeEnd(reason, reconnect, retryMs);
-    if (this.#state !== 'pending') return this.#finish(reason, frame);
+    if (this.#state === 'open') {
+      // What was published before the end comes before it.
+      this.#feed?.pump();
+      return this.#finish(reason, frame);
+    }
+    if (this.#state !== 'pending') return;
     this.#earlyEnd ??= { reason, frame };
     this.#abort?.abort();
   }
@@ -210,13 +212,12 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   /** Ends the stream with a message that says nothing of the error, which goes to the host. */
   fail(error?: unknown, id?: string): void {
     if (this.#state !== 'open') return;
-    const code = SseError.is(error) ? error.code : undefined;
-    this.#finish('failed', encodeEvent({ type: 'stream.error', data: { message: FAILURE_MESSAGE, code }, id }));
+    this.#finish('failed', encodeFailure(error, id));
     if (error !== undefined) this.#onFailed(this, error);
   }
 
   tooSlow(): void {
-    this.end('slow-consumer');
+    this.#finish('slow-consumer', encodeEnd('slow-consumer', true));
   }
 
   get onSlow(): OnSlow {
@@ -244,8 +245,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   topicEnded(topic: string): void {
     this.#topics.delete([topic]);
-    if (this.#topics.size > 0) this.#feed?.select(this.#topics);
-    else this.complete();
+    if (this.#topics.size > 0) void this.#feed?.select(this.#topics);
+    else this.#finish('complete', encodeEnd('complete', false));
   }
 
   #openFeed(): void {

@@ -1,3 +1,4 @@
+import { SseError } from '../errors.js';
 import { encodeEvent, encodeRetry } from '../wire/encode.js';
 
 /** Why the module ended a stream. */
@@ -27,4 +28,17 @@ export const END_ID = 'stream.end';
 export function encodeEnd(reason: EndReason, reconnect: boolean, retryMs?: number): string {
   const frame = encodeEvent({ type: 'stream.end', data: { reason, reconnect }, ...(reconnect ? {} : { id: END_ID }) });
   return retryMs === undefined ? frame : encodeRetry(retryMs) + frame;
+}
+
+/**
+ * The last frame of a stream that has failed. It says nothing of the error but the code of one of this module's own; the
+ * id, if there is one, is where to resume behind the failure.
+ */
+export function encodeFailure(error: unknown, id: string | undefined): string {
+  const code = SseError.is(error) ? error.code : undefined;
+  return encodeEvent({
+    type: 'stream.error',
+    data: { message: 'The stream was ended by an error on the server', code },
+    id,
+  });
 }

@@ -3,7 +3,7 @@ import type { Subscriber } from 'rxjs';
 import { SseError } from '../errors.js';
 import type { Batch } from '../hub/batch.js';
 import { Cursor } from '../hub/cursor.js';
-import type { CursorSink, ResetReason } from '../hub/cursor.js';
+import type { CursorSink, ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
 import type { SseEvent } from '../wire/event.js';
 import { transform } from './transform.js';

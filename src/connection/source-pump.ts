@@ -22,14 +22,18 @@ export class SourcePump {
 
   /** Takes values as they come. What does not fit is for the target to bound: a push source cannot be asked to wait. */
   push(source: PushSource): void {
-    const subscription = source.subscribe({
-      next: (value) => {
-        if (!this.#isStopped) this.#target.next(value);
-      },
-      error: (error) => this.#finish(() => this.#target.fail(error)),
-      complete: () => this.#finish(() => this.#target.complete()),
-    });
-    this.#cancel = () => subscription.unsubscribe();
+    try {
+      const subscription = source.subscribe({
+        next: (value) => {
+          if (!this.#isStopped) this.#target.next(value);
+        },
+        error: (error) => this.#finish(() => this.#target.fail(error)),
+        complete: () => this.#finish(() => this.#target.complete()),
+      });
+      this.#cancel = () => subscription.unsubscribe();
+    } catch (error) {
+      this.#finish(() => this.#target.fail(error));
+    }
     // It may have completed, or filled the target, while it was being subscribed to.
     if (this.#isStopped) this.#callCancel();
   }
@@ -50,6 +54,8 @@ export class SourcePump {
       }
     } catch (error) {
       this.#finish(() => this.#target.fail(error));
+      // One of its values may have failed, and not the source itself.
+      this.#callCancel();
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Batch } from '../hub/batch.js';
 import { Cursor } from '../hub/cursor.js';
-import type { CursorSink, ResetReason } from '../hub/cursor.js';
+import type { CursorSink, ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
 import type { OnSlow } from '../topic/define.js';
 import { encodeCursor, encodeEvent } from '../wire/encode.js';
@@ -58,8 +58,8 @@ export class TopicFeed implements CursorSink {
     return this.#cursor.advance();
   }
 
-  select(selectors: Iterable<string>): void {
-    this.#cursor.select(selectors);
+  select(selectors: Iterable<string>): Promise<void> {
+    return this.#cursor.select(selectors);
   }
 
   close(): void {

@@ -16,6 +16,7 @@ export interface TopicRules {
 export class TopicSet implements Iterable<string> {
   readonly #rules: TopicRules;
   readonly #selectors = new Set<string>();
+  #onSlow: OnSlow | undefined;
 
   constructor(rules: TopicRules) {
     this.#rules = rules;
@@ -44,19 +45,24 @@ export class TopicSet implements Iterable<string> {
   }
 
   add(selectors: readonly string[]): void {
+    this.#onSlow = undefined;
     for (const selector of selectors) this.#selectors.add(selector);
   }
 
   delete(selectors: readonly string[]): void {
+    this.#onSlow = undefined;
     for (const selector of selectors) this.#selectors.delete(selector);
   }
 
   /** The strictest of what the topics ask for. */
   get onSlow(): OnSlow {
-    const wanted = new Set([...this.#selectors].map((selector) => this.#rules.onSlowOf(selector)));
-    if (wanted.has('disconnect')) return 'disconnect';
-    return wanted.has('skip') ? 'skip' : 'resume';
+    return (this.#onSlow ??= strictest([...this.#selectors].map((selector) => this.#rules.onSlowOf(selector))));
   }
+}
+
+function strictest(wanted: readonly OnSlow[]): OnSlow {
+  if (wanted.includes('disconnect')) return 'disconnect';
+  return wanted.includes('skip') ? 'skip' : 'resume';
 }
 
 /**

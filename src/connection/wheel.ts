@@ -7,6 +7,8 @@ export interface WheelTask {
 }
 
 const SLOT_MS = 25;
+/** Node wakes at once from a longer timer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Wakes any number of tasks with one timer: 10,000 connections with a heartbeat cost one, not 10,000. Times are met to
@@ -46,7 +48,7 @@ export class Wheel {
   #arm(slot: number): void {
     clearTimeout(this.#timer);
     this.#armed = slot;
-    this.#timer = setTimeout(this.#turn, slot * SLOT_MS - performance.now()).unref();
+    this.#timer = setTimeout(this.#turn, Math.min(slot * SLOT_MS - performance.now(), MAX_TIMER_MS)).unref();
   }
 
   readonly #turn = (): void => {
@@ -57,6 +59,8 @@ export class Wheel {
       const tasks = this.#slots.get(slot) ?? [];
       this.#slots.delete(slot);
       for (const task of tasks) {
+        // A task before it may have cancelled it, or put it off.
+        if (task.slot !== slot) continue;
         task.slot = undefined;
         task.onTime(now);
       }

@@ -55,6 +55,14 @@ export interface ReadPage {
   readonly holes: readonly Hole[];
 }
 
+export interface Listing {
+  readonly names: readonly string[];
+  /** The lane's head at the time of the listing. */
+  readonly upTo: Position;
+  /** Topics with this prefix whose last event was at or before this sequence may have disappeared; `0`: none has. */
+  readonly forgottenUpTo: number;
+}
+
 /** Stands for all topics of an engine in `subscribe`; no topic can have this name. */
 export const EVERY_TOPIC = '**';
 
@@ -82,7 +90,8 @@ export interface EngineSink {
  * 10. After `unsubscribe`, delivery ends; it never throws.
  * 11. Names are kept exactly: two that differ in one byte are two topics.
  * 12. `locate` finds the position of a publisher's own id while its entry is retained; an id that was used twice is `ambiguous`.
- * 13. `list` returns every topic known to the log that begins with the prefix, also one whose entries are all evicted.
+ * 13. `list` returns every topic known to the log that begins with the prefix, also one whose entries are all evicted,
+ *     and a position: no other topic with that prefix has had an event up to it.
  * 14. `close` is idempotent, leaves no timer or handle behind, and later calls reject with `closed`.
  * 15. `at` never decreases, also when the clock steps back.
  */
@@ -94,7 +103,7 @@ export interface Engine {
   append(request: AppendRequest): Promise<Position>;
   read(request: ReadRequest): Promise<ReadPage>;
   locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined>;
-  list(prefix: string): Promise<readonly string[]>;
+  list(prefix: string): Promise<Listing>;
   subscribe(topics: readonly string[]): Promise<Position>;
   unsubscribe(topics: readonly string[]): void;
   close(): Promise<void>;

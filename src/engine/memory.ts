@@ -2,7 +2,7 @@ import { SseError, describe } from '../errors.js';
 import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { EVERY_TOPIC } from './engine.js';
-import type { AppendRequest, Engine, EngineSink, Hole, LogEntry, ReadPage, ReadRequest } from './engine.js';
+import type { AppendRequest, Engine, EngineSink, Hole, Listing, LogEntry, ReadPage, ReadRequest } from './engine.js';
 import { Fifo } from './fifo.js';
 import { MemoryLog, bytesOf } from './memory-log.js';
 import { contradiction, isTrimmed } from './resume.js';
@@ -35,7 +35,7 @@ const SWEEP_MS = 5_000;
  */
 export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
   const { maxTotalBytes = 268_435_456, now = Date.now } = options;
-  if (!(maxTotalBytes >= 1_024)) {
+  if (typeof maxTotalBytes !== 'number' || !(maxTotalBytes >= 1_024)) {
     throw new SseError(
       'invalid-options',
       `memoryEngine: maxTotalBytes must be a number of at least 1024, got ${describe(maxTotalBytes)}`,
@@ -101,7 +101,7 @@ class MemoryEngine implements Engine {
   async locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
     this.#assertOpen();
     let found: LogEntry | undefined;
-    for (const topic of topics) {
+    for (const topic of new Set(topics)) {
       const here = this.#logs.get(topic)?.locate(id);
       if (here === undefined) continue;
       if (here === 'ambiguous' || found !== undefined) return 'ambiguous';
@@ -110,11 +110,11 @@ class MemoryEngine implements Engine {
     return found && this.#position(found);
   }
 
-  async list(prefix: string): Promise<readonly string[]> {
+  async list(prefix: string): Promise<Listing> {
     this.#assertOpen();
     const names: string[] = [];
     for (const name of this.#logs.keys()) if (name.startsWith(prefix)) names.push(name);
-    return names;
+    return { names, upTo: this.#head(), forgottenUpTo: this.#forgotten };
   }
 
   async subscribe(topics: readonly string[]): Promise<Position> {
@@ -148,7 +148,7 @@ class MemoryEngine implements Engine {
     const found: LogEntry[] = [];
     for (const topic of topics) {
       const log = this.#logs.get(topic);
-      if (log !== undefined && log.head > after) found.push(...log.after(after, maxEntries + 1));
+      if (log !== undefined && log.head > after) found.push(...log.after(after, Math.max(maxEntries, 1) + 1));
     }
     if (topics.length > 1) found.sort((a, b) => a.seq - b.seq);
     let bytes = 0;

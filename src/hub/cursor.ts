@@ -1,33 +1,25 @@
-import type { HoleReason, ReadPage } from '../engine/engine.js';
+import type { Hole, ReadPage } from '../engine/engine.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
-import type { Control } from '../wire/payload.js';
-import type { OnSlow } from '../topic/define.js';
 import { takeBatch } from './batch.js';
 import type { Batch } from './batch.js';
+import type { CursorSink } from './cursor-sink.js';
+import { ToldHoles } from './told-holes.js';
 import type { Hub } from './hub.js';
 import type { View } from './view.js';
 
-/** Why a client cannot have everything that followed its position. */
-export type ResetReason = HoleReason | 'skipped';
+/** A reader whose topics do not want to wait for slow ones (`onSlow`) may be so many events behind. */
+const MAX_LAG_EVENTS = 1_000;
 
-/** Who reads: one open response, or a subscriber inside the process. Nothing here may throw. */
-export interface CursorSink {
-  /** Whether more can be taken now. When it is not, the sink calls `pump` as soon as it is. */
-  readonly isWritable: boolean;
-  /** How much one write may hold, in bytes. A single larger event is written nevertheless. */
-  readonly maxWriteBytes: number;
-  readonly onSlow: OnSlow;
-  /** Answers whether an id went out with it: a sink may have dropped all events of the batch. */
-  write(batch: Batch): boolean;
-  /** Everything up to this id has been given. */
-  position(id: string): void;
-  reset(reason: ResetReason, topics: readonly string[]): void;
-  /** A topic has come to its end; the id resumes behind it. */
-  ended(topic: string, how: Control, id: string): void;
-  tooSlow(): void;
+interface Join {
+  readonly view: View;
+  /** Up to here without the new topics, from here on with them. */
+  readonly at: Position;
 }
+
+/** A selection with fewer topics can be moved to from any place. */
+const ANYWHERE: Position = { epoch: '', seq: 0, at: 0 };
 
 /** No id is longer: who sends more is not worth a search. */
 const MAX_ID_CHARS = 1_024;
@@ -41,15 +33,16 @@ export class Cursor {
   readonly #sink: CursorSink;
   #selectors: ReadonlySet<string>;
   #view: View;
-  /** The view to move to once this cursor has read up to where it was joined, after the selection has changed. */
-  #next: { readonly view: View; readonly joinAt: number } | undefined;
+  /** The views to move to, each once this cursor has read up to where its topics join. */
+  readonly #joins: Join[] = [];
+  #selecting: Promise<void> = Promise.resolve();
   /** `live`: inside the window. `replaying`: behind it, waiting for the sink. `reading`: behind it, waiting for the engine. */
   #state: 'opening' | 'live' | 'replaying' | 'reading' | 'closed' = 'opening';
-  #isReselecting = false;
   #seq = 0;
   #at = 0;
   /** The sequence whose id the sink was given last. */
   #told = -1;
+  readonly #toldHoles = new ToldHoles();
 
   constructor(hub: Hub, selectors: Iterable<string>, sink: CursorSink) {
     this.#hub = hub;
@@ -62,9 +55,9 @@ export class Cursor {
     return this.#selectors;
   }
 
-  /** The id that resumes from here, or `undefined` before the first place is known. */
-  get id(): string | undefined {
-    return this.#state === 'opening' ? undefined : formatPosition(this.#position);
+  /** Everything up to this sequence has been given to the sink. */
+  get seq(): number {
+    return this.#seq;
   }
 
   /**
@@ -80,10 +73,11 @@ export class Cursor {
     while (this.#sink.isWritable) {
       if (this.#state === 'replaying') return void this.#readLog();
       if (this.#state !== 'live') return;
-      if (this.#next !== undefined && this.#seq >= this.#next.joinAt) this.#switchView(this.#next.view);
-      else if (this.#seq < this.#view.floor) this.#leaveWindow();
-      else if (this.#seq < this.#view.lastSeq) this.#deliver(this.#view.batch(this.#seq, this.#sink.maxWriteBytes));
-      else if (this.#next !== undefined) this.#state = 'replaying';
+      const join = this.#joins[0];
+      if (join !== undefined && this.#seq >= join.at.seq) this.#switchView(join.view);
+      else if (this.#seq < this.#view.floor || this.#isTooSlow()) this.#leaveWindow();
+      else if (this.#seq < this.#view.lastSeq) this.#deliverLive(join?.at);
+      else if (join !== undefined) this.#state = 'replaying';
       else return;
     }
   }
@@ -93,23 +87,28 @@ export class Cursor {
    * Answers whether there was anything to tell.
    */
   advance(): boolean {
-    if (this.#state !== 'live' || this.#next !== undefined || this.#seq < this.#view.lastSeq) return false;
-    this.#moveTo(this.#hub.positionOf(this.#view));
+    if (this.#state !== 'live' || this.#joins.length > 0 || this.#seq < this.#view.lastSeq) return false;
+    const position = this.#hub.positionOf(this.#view);
+    if (position.seq > this.#seq) this.#moveTo(position);
     return this.#tellPosition();
   }
 
-  /** Changes what is read from now on. Topics that are new start with the next event published. */
-  select(selectors: Iterable<string>): void {
-    this.#selectors = new Set(selectors);
-    if (this.#state !== 'opening') void this.#reselect();
+  /**
+   * Changes what is read from now on. When the promise resolves, every later event of a new topic will be given, and
+   * none that was there before.
+   */
+  select(selectors: Iterable<string>): Promise<void> {
+    const selected = new Set(selectors);
+    this.#selectors = selected;
+    this.#selecting = this.#selecting.then(() => this.#plan(selected));
+    return this.#selecting;
   }
 
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#detach(this.#view);
-    if (this.#next !== undefined) this.#hub.release(this.#next.view);
-    this.#next = undefined;
+    for (const { view } of this.#joins.splice(0)) this.#detach(view);
   }
 
   get #position(): Position {
@@ -134,8 +133,8 @@ export class Cursor {
 
   #goLive(): void {
     this.#state = 'live';
+    this.#toldHoles.clear();
     this.#tellPosition();
-    void this.#reselect();
     this.pump();
   }
 
@@ -169,8 +168,11 @@ export class Cursor {
     }
     this.#state = 'reading';
     do {
-      const page = await this.#persist(() => this.#hub.read(this.#view, after, verify, this.#sink.maxWriteBytes));
+      const request = { after, verify, maxBytes: this.#sink.maxWriteBytes };
+      const page = await this.#persist(() => this.#hub.read(this.#view, request));
       if (page === undefined || this.#isClosed) return;
+      // What the log contradicts was no place in it: it is read from its first entry.
+      this.#seq = page.holes.some(isContradiction) ? 0 : (after ?? 0);
       this.#give(page);
       if (this.#isClosed) return;
       after = page.upTo.seq;
@@ -182,18 +184,29 @@ export class Cursor {
   }
 
   #hasCaughtUp(): boolean {
-    return this.#seq >= (this.#next?.joinAt ?? this.#view.floor);
+    return this.#seq >= (this.#joins[0]?.at.seq ?? this.#view.floor);
   }
 
   #give(page: ReadPage): void {
-    for (const hole of page.holes) this.#sink.reset(hole.reason, hole.topics);
-    let rest = page.entries;
+    this.#toldHoles.tell(page, this.#sink);
+    const stop = this.#joins[0]?.at;
+    const upTo = stop !== undefined && this.#seq < stop.seq && stop.seq < page.upTo.seq ? stop : page.upTo;
+    let rest = upTo === page.upTo ? page.entries : page.entries.filter((entry) => entry.seq <= upTo.seq);
     while (rest.length > 0 && !this.#isClosed) {
       const batch = takeBatch(page.upTo.epoch, rest, Infinity);
       rest = rest.slice(batch.entries.length + (batch.control === undefined ? 0 : 1));
       this.#deliver(batch);
     }
-    this.#moveTo(page.upTo);
+    this.#moveTo(upTo);
+  }
+
+  /** Goes on in the window, but not past the place where a new topic joins: its events must come in between. */
+  #deliverLive(stop: Position | undefined): void {
+    const batch = this.#view.batch(this.#seq, this.#sink.maxWriteBytes);
+    if (stop === undefined || batch.last.seq <= stop.seq) return this.#deliver(batch);
+    const before = batch.entries.filter((entry) => entry.seq <= stop.seq);
+    if (before.length > 0) this.#deliver(takeBatch(batch.epoch, before, Infinity));
+    this.#moveTo(stop);
   }
 
   #deliver(batch: Batch): void {
@@ -217,32 +230,28 @@ export class Cursor {
     this.#sink.reset('skipped', this.#view.selectors);
   }
 
-  /** One change at a time: a topic that joins at one place must not be lost to a later change that joins further on. */
-  async #reselect(): Promise<void> {
-    if (this.#isReselecting || this.#next !== undefined) return;
-    this.#isReselecting = true;
-    while (!this.#isClosed && !sameSelection(this.#selectors, this.#view.selectors)) {
-      const view = this.#hub.acquire([...this.#selectors]);
-      await view.opened;
-      if (this.#isClosed || !view.isOpen || !sameSelection(this.#selectors, view.selectors)) {
-        this.#hub.release(view);
-        continue;
-      }
-      const onlyFewer = view.selectors.every((selector) => this.#view.selectors.includes(selector));
-      this.#next = { view, joinAt: onlyFewer ? 0 : this.#hub.positionOf(view).seq };
-      break;
-    }
-    this.#isReselecting = false;
-    if (this.#next !== undefined) this.pump();
+  #isTooSlow(): boolean {
+    return this.#sink.onSlow !== 'resume' && this.#view.countAfter(this.#seq) > MAX_LAG_EVENTS;
+  }
+
+  /** Queues a change of the selection behind those before it, so that each topic joins where it was asked for. */
+  async #plan(selectors: ReadonlySet<string>): Promise<void> {
+    const last = this.#joins[this.#joins.length - 1]?.view ?? this.#view;
+    const before = new Set(last.selectors);
+    const added = [...selectors].filter((selector) => !before.has(selector));
+    if (this.#isClosed || (added.length === 0 && selectors.size === before.size)) return last.opened;
+    // Attached at once, so that its window keeps what comes until this cursor moves there.
+    const view = this.#attach(this.#hub.acquire([...selectors]));
+    await view.opened;
+    if (this.#isClosed || !view.isOpen) return this.#detach(view);
+    this.#joins.push({ view, at: added.length > 0 ? this.#hub.positionOf(view) : ANYWHERE });
+    this.pump();
   }
 
   #switchView(view: View): void {
-    this.#next = undefined;
+    this.#joins.shift();
     this.#detach(this.#view);
-    // `acquire` has counted this cursor already.
-    view.cursors.add(this);
     this.#view = view;
-    void this.#reselect();
   }
 
   #attach(view: View): View {
@@ -270,6 +279,6 @@ export class Cursor {
   }
 }
 
-function sameSelection(a: ReadonlySet<string>, b: readonly string[]): boolean {
-  return a.size === b.length && b.every((selector) => a.has(selector));
+function isContradiction({ reason }: Hole): boolean {
+  return reason === 'epoch' || reason === 'ahead' || reason === 'diverged';
 }

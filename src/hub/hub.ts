@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EVERY_TOPIC } from '../engine/engine.js';
-import type { Engine, EngineSink, LogEntry, ReadPage } from '../engine/engine.js';
-import { Fifo } from '../engine/fifo.js';
-import { ENTRY_OVERHEAD_BYTES } from '../engine/memory-log.js';
+import type { Engine, EngineSink, Listing, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
 import { PatternIndex, literalPrefix } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
 import { FanOut } from './fan-out.js';
 import { View } from './view.js';
+import { WindowBudget } from './window-budget.js';
+import type { HeldEntry } from './window-budget.js';
 
 export interface HubOptions {
   /** How many bytes of recent events all windows of this process keep together. */
@@ -29,9 +29,7 @@ export class Hub implements EngineSink {
   readonly #byName = new Map<string, Set<View>>();
   readonly #byPattern = new PatternIndex<View>();
   readonly #fanOut = new FanOut();
-  /** Every entry that some window holds, in lane order: what to let go of first. */
-  readonly #recent = new Fifo<LogEntry>();
-  #recentBytes = 0;
+  readonly #budget: WindowBudget;
   readonly #idle = new Set<View>();
   readonly #closing = new AbortController();
   #seen: Position | undefined;
@@ -41,6 +39,9 @@ export class Hub implements EngineSink {
   constructor(engine: Engine, options: HubOptions) {
     this.#engine = engine;
     this.#options = options;
+    this.#budget = new WindowBudget(options.windowBytes, (held) => {
+      for (const view of this.#watching(held.entry.topic)) view.evict(held);
+    });
   }
 
   /** The view of a selection, to be given back with `release`. It may still be opening: see `View.opened`. */
@@ -49,7 +50,7 @@ export class Hub implements EngineSink {
     const key = sorted.join('\n');
     let view = this.#views.get(key);
     if (view === undefined) {
-      view = new View(key, sorted);
+      view = new View(key, sorted, this.#budget);
       this.#views.set(key, view);
       for (const name of view.names) this.#viewsOf(name).add(view);
       for (const pattern of view.patterns) this.#byPattern.add(pattern, view);
@@ -61,7 +62,7 @@ export class Hub implements EngineSink {
   }
 
   release(view: View): void {
-    if (--view.refs > 0) return;
+    if (--view.refs > 0 || this.#closing.signal.aborted) return;
     view.idleSince = Date.now();
     this.#idle.add(view);
     this.#sweeper ??= setInterval(() => this.#sweep(), this.#options.graceMs / 2 + 1).unref();
@@ -74,22 +75,30 @@ export class Hub implements EngineSink {
 
   entry(epoch: string, entry: LogEntry): void {
     this.#seen = { epoch, seq: entry.seq, at: entry.at };
-    let held = false;
+    const held: HeldEntry = { entry, windows: 0 };
     for (const view of this.#watching(entry.topic)) {
-      if (!view.push(entry)) continue;
-      held = true;
+      view.push(held);
       this.#fanOut.wake(view);
     }
-    if (held) this.#keep(entry);
+    if (held.windows > 0) this.#budget.add(held);
+  }
+
+  /** Resolves after the next turn of the event loop, when so much waits for it that whoever publishes should let it come. */
+  pressure(): Promise<void> | undefined {
+    return this.#fanOut.pressure();
   }
 
   /** Reads on in the log, for a cursor that is not inside its window. */
-  async read(view: View, after: number | undefined, verify: Position | undefined, maxBytes: number): Promise<ReadPage> {
-    return this.#engine.read({ topics: await this.#topicsOf(view), after, verify, maxEntries: PAGE_ENTRIES, maxBytes });
+  async read(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<ReadPage> {
+    if (view.patterns.length === 0)
+      return this.#engine.read({ ...request, topics: view.names, maxEntries: PAGE_ENTRIES });
+    const listings = await this.#list(view);
+    const page = await this.#engine.read({ ...request, topics: topicsOf(view, listings), maxEntries: PAGE_ENTRIES });
+    return restrict(page, listings, request.after, view);
   }
 
   async locate(view: View, id: string): Promise<Position | 'ambiguous' | undefined> {
-    return this.#engine.locate(await this.#topicsOf(view), id);
+    return this.#engine.locate(topicsOf(view, await this.#list(view)), id);
   }
 
   /** Repeats an engine call until it succeeds: nobody's stream ends because the engine was away. Rejects once the hub is closed. */
@@ -112,7 +121,6 @@ export class Hub implements EngineSink {
     for (const view of this.#views.values()) for (const cursor of [...view.cursors]) cursor.close();
     this.#views.clear();
     this.#byName.clear();
-    this.#recent.clear();
   }
 
   async #open(view: View): Promise<void> {
@@ -138,16 +146,6 @@ export class Hub implements EngineSink {
     }
   }
 
-  #keep(entry: LogEntry): void {
-    this.#recent.push(entry);
-    this.#recentBytes += entry.data.byteLength + ENTRY_OVERHEAD_BYTES;
-    while (this.#recentBytes > this.#options.windowBytes) {
-      const oldest = this.#recent.shift() as LogEntry;
-      this.#recentBytes -= oldest.data.byteLength + ENTRY_OVERHEAD_BYTES;
-      for (const view of this.#watching(oldest.topic)) view.evict(oldest);
-    }
-  }
-
   *#watching(topic: string): Generator<View> {
     yield* this.#byName.get(topic) ?? [];
     if (this.#byPattern.size > 0) yield* this.#byPattern.match(topic);
@@ -159,10 +157,8 @@ export class Hub implements EngineSink {
     return views;
   }
 
-  async #topicsOf(view: View): Promise<readonly string[]> {
-    if (view.patterns.length === 0) return view.names;
-    const listed = await Promise.all(view.patterns.map((pattern) => this.#engine.list(literalPrefix(pattern))));
-    return [...new Set([...view.names, ...view.matching(listed.flat())])];
+  #list(view: View): Promise<readonly Listing[]> {
+    return Promise.all(view.patterns.map((pattern) => this.#engine.list(literalPrefix(pattern))));
   }
 
   #sweep(): void {
@@ -172,6 +168,7 @@ export class Hub implements EngineSink {
       if (view.idleSince > before) break;
       this.#idle.delete(view);
       this.#views.delete(view.key);
+      view.clear();
       for (const pattern of view.patterns) this.#byPattern.delete(pattern, view);
       for (const name of view.names) {
         const views = this.#byName.get(name);
@@ -187,4 +184,19 @@ export class Hub implements EngineSink {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
+}
+
+function topicsOf(view: View, listings: readonly Listing[]): readonly string[] {
+  const matching = listings.flatMap(({ names }) => view.matching(names));
+  return [...new Set([...view.names, ...matching])];
+}
+
+/** Cuts a page where its list of topics ends: one that came to be after the listing may have events beyond. */
+function restrict(page: ReadPage, listings: readonly Listing[], after: number | undefined, view: View): ReadPage {
+  const listed = listings.reduce((least, { upTo }) => (upTo.seq < least.seq ? upTo : least), page.upTo);
+  const entries = listed === page.upTo ? page.entries : page.entries.filter(({ seq }) => seq <= listed.seq);
+  const forgotten = Math.max(...listings.map(({ forgottenUpTo }) => forgottenUpTo));
+  const isUncertain = after !== undefined && after < forgotten;
+  const holes = isUncertain ? [...page.holes, { reason: 'unknown' as const, topics: view.patterns }] : page.holes;
+  return { entries, upTo: listed, holes };
 }

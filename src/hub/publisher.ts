@@ -19,8 +19,16 @@ export class Publisher {
   readonly #registry: TopicRegistry;
   readonly #retention: Retention;
   readonly #retentions = new WeakMap<TopicDefinition, Retention>();
+  readonly #pressure: () => Promise<void> | undefined;
 
-  constructor(engine: Engine, registry: TopicRegistry, history: Required<HistoryOptions> | false) {
+  /** @param pressure what to wait for before `publish` resolves, when its events come faster than they go out */
+  constructor(
+    engine: Engine,
+    registry: TopicRegistry,
+    history: Required<HistoryOptions> | false,
+    pressure: () => Promise<void> | undefined,
+  ) {
+    this.#pressure = pressure;
     this.#engine = engine;
     this.#registry = registry;
     this.#retention = history === false ? NOTHING : (history as Retention);
@@ -36,6 +44,8 @@ export class Publisher {
     const final = checked instanceof Promise ? await checked : checked;
     const id = ownId(final);
     const position = await this.#append(topic, packEvent(final), definition, id);
+    const pressure = this.#pressure();
+    if (pressure !== undefined) await pressure;
     return { id: id ?? formatPosition(position) };
   }
 

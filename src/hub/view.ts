@@ -5,14 +5,15 @@ import type { Position } from '../topic/position.js';
 import { takeBatch } from './batch.js';
 import type { Batch } from './batch.js';
 import type { Cursor } from './cursor.js';
+import type { HeldEntry, WindowBudget } from './window-budget.js';
 
-/** A slow client is behind its window after so many events or bytes, whichever comes first; the log goes on from there. */
-const MAX_WINDOW_EVENTS = 1_000;
-const MAX_WINDOW_BYTES = 1_048_576;
+/** What a window holds for its slowest reader, whichever is reached first. Who is further behind reads from the log. */
+const MAX_WINDOW_EVENTS = 10_000;
+const MAX_WINDOW_BYTES = 8_388_608;
 
 /**
- * The newest events of one selection of topics, in lane order: the window that all connections with this selection read
- * from. Two connections that want the same topics share one view, and with it every encoded byte.
+ * One selection of topics in this process, and a window of its newest events in lane order: those that not all of its
+ * readers have got. Connections that want the same topics share one view, and with it every encoded byte.
  */
 export class View {
   readonly key: string;
@@ -27,18 +28,21 @@ export class View {
   /** Settles when live delivery into this window is guaranteed. */
   opened: Promise<void> | undefined;
 
-  readonly #tail = new Fifo<LogEntry>();
-  #tailBytes = 0;
+  readonly #budget: WindowBudget;
+  readonly #window = new Fifo<HeldEntry>();
+  #windowBytes = 0;
   #base: Position | undefined;
-  #floor = Infinity;
+  /** The newest event that the window has let go of. */
+  #released = 0;
   #lastSeq = 0;
   #shared: { from: number; maxBytes: number; batch: Batch } | undefined;
 
-  constructor(key: string, selectors: readonly string[]) {
+  constructor(key: string, selectors: readonly string[], budget: WindowBudget) {
     this.key = key;
     this.selectors = selectors;
     this.names = selectors.filter((selector) => !isPattern(selector));
     this.patterns = selectors.filter(isPattern);
+    this.#budget = budget;
   }
 
   get isOpen(): boolean {
@@ -50,42 +54,62 @@ export class View {
     return this.#base as Position;
   }
 
-  /** Every event beyond this sequence is in the window, unless the window has not been opened. */
+  /** Every event beyond this sequence is in the window; `Infinity` before it is open. */
   get floor(): number {
-    return this.#floor;
+    return this.#base === undefined ? Infinity : Math.max(this.#base.seq, this.#released);
   }
 
-  /** Sequence of the newest event in the window, `0` before the first. */
+  /** Sequence of the newest event there was, `0` before the first. */
   get lastSeq(): number {
     return this.#lastSeq;
   }
 
   get last(): LogEntry | undefined {
-    return this.#tail.last();
+    return this.#window.last()?.entry;
   }
 
   open(head: Position): void {
     this.#base = head;
-    this.#floor = head.seq;
-    for (let first = this.#tail.first(); first !== undefined && first.seq <= head.seq; first = this.#tail.first())
-      this.#shift();
+    this.releaseUpTo(head.seq);
   }
 
   /** Takes in a live entry. A selection that matches a topic twice, by name and by pattern, gets it once. */
-  push(entry: LogEntry): boolean {
-    if (entry.seq <= this.#lastSeq) return false;
+  push(held: HeldEntry): void {
+    const { entry } = held;
+    if (entry.seq <= this.#lastSeq) return;
     this.#lastSeq = entry.seq;
     this.#shared = undefined;
-    this.#tail.push(entry);
-    this.#tailBytes += entry.data.byteLength;
-    while (this.#tail.length > MAX_WINDOW_EVENTS || (this.#tailBytes > MAX_WINDOW_BYTES && this.#tail.length > 1))
+    if (this.refs === 0) return this.#skip(entry.seq);
+    held.windows++;
+    this.#window.push(held);
+    this.#windowBytes += entry.data.byteLength;
+    while (
+      this.#window.length > MAX_WINDOW_EVENTS ||
+      (this.#windowBytes > MAX_WINDOW_BYTES && this.#window.length > 1)
+    ) {
       this.#dropFirst();
-    return true;
+    }
+  }
+
+  /** Lets go of what all readers have got. */
+  releaseUpTo(seq: number): void {
+    for (
+      let first = this.#window.first();
+      first !== undefined && first.entry.seq <= seq;
+      first = this.#window.first()
+    ) {
+      this.#dropFirst();
+    }
   }
 
   /** Lets go of an entry that the process no longer keeps. */
-  evict(entry: LogEntry): void {
-    if (this.#tail.first() === entry) this.#dropFirst();
+  evict(held: HeldEntry): void {
+    if (this.#window.first() === held) this.#dropFirst();
+  }
+
+  /** Lets go of everything. */
+  clear(): void {
+    this.releaseUpTo(Infinity);
   }
 
   /** What follows `from` in the window. All who ask for the same within a tick get the same object. */
@@ -96,9 +120,15 @@ export class View {
     return batch;
   }
 
-  /** Frees the bytes that were shared in the tick that ends. */
-  endTick(): void {
+  /** How many events of the window follow `seq`. */
+  countAfter(seq: number): number {
+    return this.#window.length - this.#indexAfter(seq);
+  }
+
+  /** Frees the bytes that were shared in the tick that ends, and what all readers have got. */
+  endTick(slowestSeq: number): void {
     this.#shared = undefined;
+    this.releaseUpTo(slowestSeq);
   }
 
   /** Tells which of these topics belong to the selection by one of its patterns. */
@@ -106,20 +136,25 @@ export class View {
     return names.filter((name) => this.patterns.some((pattern) => matchesPattern(pattern, name)));
   }
 
+  /** Nobody reads here at the moment: who comes back within the grace reads from the log, and joins behind this. */
+  #skip(seq: number): void {
+    this.clear();
+    this.#released = seq;
+  }
+
   *#after(seq: number): Generator<LogEntry> {
-    for (let i = this.#tail.firstIndex((entry) => entry.seq > seq); i < this.#tail.length; i++)
-      yield this.#tail.at(i) as LogEntry;
+    for (let i = this.#indexAfter(seq); i < this.#window.length; i++) yield (this.#window.at(i) as HeldEntry).entry;
+  }
+
+  #indexAfter(seq: number): number {
+    return this.#window.firstIndex(({ entry }) => entry.seq > seq);
   }
 
   #dropFirst(): void {
-    const dropped = this.#shift();
-    // Before the window is open the floor is unknown, and `open` will set it.
-    if (dropped !== undefined && this.isOpen) this.#floor = Math.max(this.#floor, dropped.seq);
-  }
-
-  #shift(): LogEntry | undefined {
-    const entry = this.#tail.shift();
-    if (entry !== undefined) this.#tailBytes -= entry.data.byteLength;
-    return entry;
+    const held = this.#window.shift();
+    if (held === undefined) return;
+    this.#windowBytes -= held.entry.data.byteLength;
+    this.#budget.release(held);
+    this.#released = held.entry.seq;
   }
 }

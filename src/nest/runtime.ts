@@ -48,7 +48,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
       graceMs: GRACE_MS,
       onError: (error) => this.report(error),
     });
-    this.publisher = new Publisher(options.engine, this.registry, options.history);
+    this.publisher = new Publisher(options.engine, this.registry, options.history, () => this.hub.pressure());
   }
 
   get maxTopics(): number {

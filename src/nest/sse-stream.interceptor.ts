@@ -114,7 +114,7 @@ export class SseStreamInterceptor implements NestInterceptor {
   ): Promise<boolean> {
     if (source.kind === 'topics') {
       await connection.admit(source.selection.selectors);
-      connection.select(source.selection.selectors);
+      await connection.select(source.selection.selectors);
     }
     if (exchange.isGone || connection.state === 'closed') return false;
     return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone;

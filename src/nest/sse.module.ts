@@ -103,7 +103,8 @@ function resolveAll(
       'SseModule: with forRootAsync, `hub` must stand beside useFactory: routes are made before it runs',
     );
   }
-  return resolveOptions({ ...options, hub, topics: [...(options?.topics ?? []), ...topics] });
+  const given = options?.topics ?? [];
+  return resolveOptions({ ...options, hub, topics: Array.isArray(given) ? [...given, ...topics] : given });
 }
 
 function familiesOf(definitions: readonly TopicDefinition[]): Provider[] {

@@ -196,7 +196,9 @@ export class LiveReading implements StreamReading {
   #received(): string {
     const { events, status } = this;
     if (!this.isEventStream) return `the answer was ${status} ${describe(this.#text)}`;
-    const listed = events.slice(-MAX_LISTED).map(({ type, data, id }) => `${type} ${describe(data)} (id ${describe(id)})`);
+    const listed = events
+      .slice(-MAX_LISTED)
+      .map(({ type, data, id }) => `${type} ${describe(data)} (id ${describe(id)})`);
     const which = listed.length < events.length ? `, the last ${listed.length}` : '';
     const list = listed.length > 0 ? `:\n${listed.join('\n')}` : '';
     return `received ${events.length} events${which}, ${this.#taken} of them asked for${list}`;

@@ -8,7 +8,10 @@ export function appendCases(test: Case): void {
     const positions = await appendAll(engine, ['a', 'b', 'a', 'c', 'b']);
 
     const seqs = seqsOf(positions);
-    assert.deepEqual(seqs, [...new Set(seqs)].sort((x, y) => x - y));
+    assert.deepEqual(
+      seqs,
+      [...new Set(seqs)].sort((x, y) => x - y),
+    );
     assert(seqs.every((seq) => Number.isSafeInteger(seq) && seq > 0));
     assert.equal(new Set(positions.map(({ epoch }) => epoch)).size, 1);
     assert.match(positions[0]?.epoch ?? '', /^[0-9a-z]{6}$/);
@@ -18,17 +21,24 @@ export function appendCases(test: Case): void {
     const position = await append(engine, 'a', 'x');
 
     const { entries, upTo } = await read(engine, ['a']);
-    assert.deepEqual(entries.map(({ seq, at }) => ({ seq, at })), [{ seq: position.seq, at: position.at }]);
+    assert.deepEqual(
+      entries.map(({ seq, at }) => ({ seq, at })),
+      [{ seq: position.seq, at: position.at }],
+    );
     assert.equal(upTo.epoch, position.epoch);
   });
 
-  test("1 the position's time is the engine's clock", async (bench) => {
-    const before = await append(bench.engine, 'a');
-    bench.pass(1_234);
-    const after = await append(bench.engine, 'a');
+  test(
+    "1 the position's time is the engine's clock",
+    async (bench) => {
+      const before = await append(bench.engine, 'a');
+      bench.pass(1_234);
+      const after = await append(bench.engine, 'a');
 
-    assert.deepEqual([before.at, after.at], [bench.time - 1_234, bench.time]);
-  }, 'clock');
+      assert.deepEqual([before.at, after.at], [bench.time - 1_234, bench.time]);
+    },
+    'clock',
+  );
 
   test('2 appends keep the order of their calls without being awaited', async ({ engine }) => {
     const texts = Array.from({ length: 300 }, (_, n) => `${n}`);
@@ -43,7 +53,10 @@ export function appendCases(test: Case): void {
     await Promise.all([append(engine, 'a', new Uint8Array(1_000_000)), append(engine, 'a', 'small')]);
 
     const { entries } = await read(engine, ['a']);
-    assert.deepEqual(entries.map(({ data }) => data.byteLength), [1_000_000, 5]);
+    assert.deepEqual(
+      entries.map(({ data }) => data.byteLength),
+      [1_000_000, 5],
+    );
   });
 
   test('3 the chain of each topic has no gap, with 50 topics and 8 publishers at once', async ({ engine }) => {
@@ -54,7 +67,10 @@ export function appendCases(test: Case): void {
     assert.equal(entries.length, 400);
     for (const topic of topics) {
       const own = entries.filter((entry) => entry.topic === topic);
-      assert.deepEqual(own.map(({ prev }) => prev), [0, ...seqsOf(own).slice(0, -1)]);
+      assert.deepEqual(
+        own.map(({ prev }) => prev),
+        [0, ...seqsOf(own).slice(0, -1)],
+      );
     }
   });
 
@@ -65,7 +81,10 @@ export function appendCases(test: Case): void {
     await append(engine, 'a', 'kept');
 
     const { entries } = await read(engine, ['a']);
-    assert.deepEqual(entries.map(({ prev }) => prev), [evicted.seq]);
+    assert.deepEqual(
+      entries.map(({ prev }) => prev),
+      [evicted.seq],
+    );
   });
 
   test('5 a read sees every append that has resolved before it', async ({ engine }) => {
@@ -76,30 +95,41 @@ export function appendCases(test: Case): void {
     }
   });
 
-  test('15 the time of positions never decreases, also when the clock steps back', async (bench) => {
-    const before = await append(bench.engine, 'a');
-    bench.pass(-3_600_000);
-    const during = await append(bench.engine, 'a');
-    bench.pass(3_600_001);
-    const after = await append(bench.engine, 'a');
+  test(
+    '15 the time of positions never decreases, also when the clock steps back',
+    async (bench) => {
+      const before = await append(bench.engine, 'a');
+      bench.pass(-3_600_000);
+      const during = await append(bench.engine, 'a');
+      bench.pass(3_600_001);
+      const after = await append(bench.engine, 'a');
 
-    assert.deepEqual([during.at, after.at], [before.at, before.at + 1]);
-    const { entries, upTo } = await read(bench.engine, ['a']);
-    assert.deepEqual(entries.map(({ at }) => at), [before.at, during.at, after.at]);
-    assert.equal(upTo.at, after.at);
-  }, 'clock');
+      assert.deepEqual([during.at, after.at], [before.at, before.at + 1]);
+      const { entries, upTo } = await read(bench.engine, ['a']);
+      assert.deepEqual(
+        entries.map(({ at }) => at),
+        [before.at, during.at, after.at],
+      );
+      assert.equal(upTo.at, after.at);
+    },
+    'clock',
+  );
 
-  test('15 nothing is reported missing after the clock has stepped back', async (bench) => {
-    const { engine } = bench;
-    const early = await append(engine, 'a');
-    bench.pass(-3_600_000);
-    const late = await append(engine, 'a');
+  test(
+    '15 nothing is reported missing after the clock has stepped back',
+    async (bench) => {
+      const { engine } = bench;
+      const early = await append(engine, 'a');
+      bench.pass(-3_600_000);
+      const late = await append(engine, 'a');
 
-    for (const verify of [early, late]) {
-      const { holes } = await read(engine, ['a'], { after: verify.seq, verify });
-      assert.deepEqual(holes, []);
-    }
-  }, 'clock');
+      for (const verify of [early, late]) {
+        const { holes } = await read(engine, ['a'], { after: verify.seq, verify });
+        assert.deepEqual(holes, []);
+      }
+    },
+    'clock',
+  );
 
   test('4 each payload comes back byte for byte', async ({ engine }) => {
     const payloads = [
@@ -113,7 +143,10 @@ export function appendCases(test: Case): void {
     for (const payload of payloads) await append(engine, 'a', payload);
 
     const { entries } = await read(engine, ['a']);
-    assert.deepEqual(entries.map(({ data }) => Buffer.from(data).toString('hex')), payloads.map(hex));
+    assert.deepEqual(
+      entries.map(({ data }) => Buffer.from(data).toString('hex')),
+      payloads.map(hex),
+    );
   });
 }
 

@@ -6,11 +6,14 @@ const UNBOUNDED = { maxEntries: 1_000, maxBytes: 16_777_216 };
 
 /** Promise 4. */
 export function readCases(test: Case): void {
-  test('4 reads from the first retained entry, from before it, from the middle, and from the head', async ({ engine }) => {
+  test('4 reads from the first retained entry, from before it, from the middle, and from the head', async ({
+    engine,
+  }) => {
     const seqs = seqsOf(await appendAll(engine, ['a', 'a', 'a']));
     const [first = 0, second = 0, third = 0] = seqs;
 
-    const from = async (after: number | undefined): Promise<number[]> => seqsOf((await read(engine, ['a'], { after })).entries);
+    const from = async (after: number | undefined): Promise<number[]> =>
+      seqsOf((await read(engine, ['a'], { after })).entries);
     assert.deepEqual(await from(undefined), seqs);
     assert.deepEqual(await from(0), seqs);
     assert.deepEqual(await from(first), [second, third], 'the bound itself is not read again');
@@ -47,7 +50,10 @@ export function readCases(test: Case): void {
 
     const { entries } = await read(engine, ['a', 'b', 'c', 'a']);
     assert.deepEqual(seqsOf(entries), seqsOf(positions.filter((_, n) => n !== 2)));
-    assert.deepEqual(entries.map(({ topic }) => topic), ['b', 'a', 'c', 'a', 'b']);
+    assert.deepEqual(
+      entries.map(({ topic }) => topic),
+      ['b', 'a', 'c', 'a', 'b'],
+    );
   });
 
   test('4 a topic that nobody has published to is empty, and so is no topic at all', async ({ engine }) => {
@@ -66,7 +72,10 @@ export function readCases(test: Case): void {
   });
 
   test('4 pages bounded by count go on without loss or repetition', async ({ engine }) => {
-    const positions = await appendAll(engine, Array.from({ length: 20 }, (_, n) => `t${n % 3}`));
+    const positions = await appendAll(
+      engine,
+      Array.from({ length: 20 }, (_, n) => `t${n % 3}`),
+    );
     const head = positions[19]!;
 
     const topics = ['t0', 't1', 't2'];
@@ -85,7 +94,11 @@ export function readCases(test: Case): void {
     for (const size of sizes) positions.push(await append(engine, 'a', new Uint8Array(size)));
     const head = positions[4]!;
 
-    for (const bounds of [{ maxEntries: 0, maxBytes: 0 }, { maxEntries: 1, maxBytes: 1 }, { maxEntries: 100, maxBytes: 0 }]) {
+    for (const bounds of [
+      { maxEntries: 0, maxBytes: 0 },
+      { maxEntries: 1, maxBytes: 1 },
+      { maxEntries: 100, maxBytes: 0 },
+    ]) {
       const entries = await readAll(engine, ['a'], head, bounds);
       assert.deepEqual(seqsOf(entries), seqsOf(positions), JSON.stringify(bounds));
     }
@@ -124,7 +137,11 @@ export function readCases(test: Case): void {
       const wanted = appended.filter(({ topic, seq }) => topics.includes(topic) && seq > after);
       const message = `seed ${seed}, round ${round}`;
       assert.deepEqual(seqsOf(entries), seqsOf(wanted), message);
-      assert.deepEqual(textsOf(entries), wanted.map(({ text }) => text), message);
+      assert.deepEqual(
+        textsOf(entries),
+        wanted.map(({ text }) => text),
+        message,
+      );
     }
   });
 }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { SseError } from '../../errors.js';
-import type { AppendRequest, Engine, EngineSink, LogEntry, ReadPage, ReadRequest, Retention } from '../../engine/engine.js';
+import type {
+  AppendRequest,
+  Engine,
+  EngineSink,
+  LogEntry,
+  ReadPage,
+  ReadRequest,
+  Retention,
+} from '../../engine/engine.js';
 import type { Position } from '../../topic/position.js';
 
 /**
@@ -109,7 +117,10 @@ export class Bench {
 
   async housekeep(): Promise<void> {
     const { housekeep } = this.#fixture;
-    assert(housekeep, 'The fixture has no housekeep(): pass { lacks: ["housekeeping"] } if there is no way to cause it');
+    assert(
+      housekeep,
+      'The fixture has no housekeep(): pass { lacks: ["housekeeping"] } if there is no way to cause it',
+    );
     await housekeep.call(this.#fixture);
   }
 
@@ -186,7 +197,8 @@ export function append(
 /** Appends one after the other and gives the positions. */
 export async function appendAll(engine: Engine, topics: readonly string[], retention = RETENTION): Promise<Position[]> {
   const positions: Position[] = [];
-  for (const topic of topics) positions.push(await append(engine, topic, `${topic} #${positions.length}`, { retention }));
+  for (const topic of topics)
+    positions.push(await append(engine, topic, `${topic} #${positions.length}`, { retention }));
   return positions;
 }
 
@@ -203,7 +215,7 @@ export async function readAll(
   after?: number,
 ): Promise<LogEntry[]> {
   const entries: LogEntry[] = [];
-  for (let from = after; ; ) {
+  for (let from = after; ;) {
     const page = await read(engine, topics, { ...bounds, after: from });
     assert.deepEqual(page.holes, [], 'nothing is missing in the middle of a log');
     entries.push(...page.entries);

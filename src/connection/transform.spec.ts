@@ -1,0 +1,95 @@
+import { describe, expect, it } from '@jest/globals';
+import type { LogEntry } from '../engine/engine.js';
+import { Batch } from '../hub/batch.js';
+import type { SseEvent, SseNotice } from '../wire/event.js';
+import { packEvent } from '../wire/payload.js';
+import { type Step, encodeTransformed, transform } from './transform.js';
+
+const batchOf = (...events: (SseEvent | SseNotice)[]): Batch => {
+  const entries = events.map((event, n): LogEntry => {
+    const id = 'id' in event ? event.id : undefined;
+    return { topic: 'a', seq: n + 1, prev: n, at: 36, data: packEvent(event), id };
+  });
+  return new Batch('aaaaaa', entries);
+};
+
+const filter = (predicate: (event: any) => boolean): Step => ({ filter: predicate });
+const map = (change: (event: any) => unknown): Step => ({ map: change });
+
+describe('the steps of a selection', () => {
+  it('get each event as it was published, with the id to resume from', () => {
+    const seen: unknown[] = [];
+    const batch = batchOf({ type: 't', data: { n: 1 }, comment: 'c', retry: 5 }, { data: 'x', id: 'own' });
+    encodeTransformed(batch, [filter((event) => seen.push(event) > 0)]);
+
+    expect(seen).toEqual([
+      { type: 't', data: { n: 1 }, comment: 'c', retry: 5, id: 'aaaaaa.1.10' },
+      { data: 'x', id: 'own' },
+    ]);
+  });
+
+  it('run in their order, and a filter spares the steps behind it', () => {
+    const calls: string[] = [];
+    const steps = [
+      map(({ data }) => (calls.push(`double ${data}`), data * 2)),
+      filter(({ data }) => (calls.push(`filter ${data}`), data > 2)),
+      map(({ data }) => (calls.push(`negate ${data}`), -data)),
+    ];
+
+    expect(encodeTransformed(batchOf({ data: 1 }, { data: 2 }), steps)).toBe('id: aaaaaa.2.10\ndata: -4\n\n');
+    expect(calls).toEqual(['double 1', 'filter 2', 'double 2', 'filter 4', 'negate 4']);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['an event', { type: 'big', data: { n: 1 } }, 'event: big\ndata: {"n":1}\n'],
+    [
+      'an event with every field',
+      { type: 'b', data: 'x', retry: 1, comment: 'c' },
+      ': c\nevent: b\nretry: 1\ndata: x\n',
+    ],
+    ['an event with an id, which is ignored', { data: 'x', id: 'other' }, 'data: x\n'],
+    ['a bare value', 7, 'data: 7\n'],
+    ['null', null, 'data: null\n'],
+    ['an object with further fields', { data: 1, user: 2 }, 'data: {"data":1,"user":2}\n'],
+  ])('may make of an event %s', (_, result, fields) => {
+    expect(encodeTransformed(batchOf({ data: 'x' }), [map(() => result)])).toBe(`id: aaaaaa.1.10\n${fields}\n`);
+  });
+
+  it('keep the id of the original for what they make', () => {
+    const batch = batchOf({ data: 1 }, { data: 2, id: 'own' });
+
+    const ids = [...transform(batch, [map((event) => ({ ...event, id: 'x' }))])].map(({ id }) => id);
+    expect(ids).toEqual(['aaaaaa.1.10', 'own']);
+  });
+
+  it('leave nothing of a batch that no event passes', () => {
+    expect(encodeTransformed(batchOf({ data: 1 }, { data: 2 }), [filter(() => false)])).toBe('');
+  });
+
+  it.each<[string, unknown]>([
+    ['a reserved type', { type: 'stream.end', data: 1 }],
+    ['a line break in the type', { type: 'a\nb', data: 1 }],
+    ['no data', undefined],
+    ['data without a JSON form', 1n],
+  ])('throw when they make of an event one with %s', (_, result) => {
+    expect(() => encodeTransformed(batchOf({ data: 'x' }), [map(() => result)])).toThrow(
+      expect.objectContaining({ code: 'invalid-event' }),
+    );
+  });
+
+  it('throw what a step throws', () => {
+    const error = new Error('mine');
+    const fail = () => {
+      throw error;
+    };
+    expect(() => encodeTransformed(batchOf({ data: 1 }), [filter(fail)])).toThrow(error);
+    expect(() => encodeTransformed(batchOf({ data: 1 }), [map(fail)])).toThrow(error);
+  });
+
+  it('are not asked about a notice, which passes as it is: it has no data that they could look at', () => {
+    const steps = [filter(({ data }) => data.price > 100), map(({ data }) => data.price)];
+
+    const text = encodeTransformed(batchOf({ comment: 'hello' }, { data: { price: 101 } }), steps);
+    expect(text).toBe('id: aaaaaa.1.10\n: hello\n\nid: aaaaaa.2.10\ndata: 101\n\n');
+  });
+});

@@ -1,0 +1,24 @@
+import type { HoleReason } from '../engine/engine.js';
+import type { OnSlow } from '../topic/define.js';
+import type { Control } from '../wire/payload.js';
+import type { Batch } from './batch.js';
+
+/** Why a client cannot have everything that followed its position. */
+export type ResetReason = HoleReason | 'skipped';
+
+/** Who reads: one open response, or a subscriber inside the process. Nothing here may throw. */
+export interface CursorSink {
+  /** Whether more can be taken now. When it is not, the sink calls `pump` as soon as it is. */
+  readonly isWritable: boolean;
+  /** How much one write may hold, in bytes. A single larger event is written nevertheless. */
+  readonly maxWriteBytes: number;
+  readonly onSlow: OnSlow;
+  /** Answers whether an id went out with it: a sink may have dropped all events of the batch. */
+  write(batch: Batch): boolean;
+  /** Everything up to this id has been given. */
+  position(id: string): void;
+  reset(reason: ResetReason, topics: readonly string[]): void;
+  /** A topic has come to its end; the id resumes behind it. */
+  ended(topic: string, how: Control, id: string): void;
+  tooSlow(): void;
+}

@@ -1,0 +1,58 @@
+import type { LogEntry } from '../engine/engine.js';
+import { Fifo } from '../engine/fifo.js';
+import { ENTRY_OVERHEAD_BYTES } from '../engine/memory-log.js';
+
+/** An entry in the windows of some views. */
+export interface HeldEntry {
+  readonly entry: LogEntry;
+  /** How many windows it is in. */
+  windows: number;
+}
+
+/**
+ * Bounds what the windows of one process hold together. An entry counts once, however many windows it is in; when there
+ * is too much, the oldest goes first, and who still needs it reads it from the log.
+ */
+export class WindowBudget {
+  readonly #maxBytes: number;
+  readonly #evict: (held: HeldEntry) => void;
+  /** In lane order; some are in no window any more. */
+  readonly #entries = new Fifo<HeldEntry>();
+  #bytes = 0;
+  #count = 0;
+
+  constructor(maxBytes: number, evict: (held: HeldEntry) => void) {
+    this.#maxBytes = maxBytes;
+    this.#evict = evict;
+  }
+
+  /** Bytes of all entries that are in a window. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Counts in an entry that has just been put into its windows. */
+  add(held: HeldEntry): void {
+    this.#entries.push(held);
+    this.#bytes += sizeOf(held);
+    this.#count++;
+    while (this.#bytes > this.#maxBytes) {
+      const oldest = this.#entries.shift();
+      if (oldest === undefined) return;
+      if (oldest.windows > 0) this.#evict(oldest);
+    }
+    // One slow reader may need an old entry while thousands behind it have come and gone.
+    if (this.#entries.length > 2 * this.#count + 1_024) this.#entries.retain(({ windows }) => windows > 0);
+  }
+
+  /** One window has let go of an entry. */
+  release(held: HeldEntry): void {
+    if (--held.windows > 0) return;
+    this.#bytes -= sizeOf(held);
+    this.#count--;
+  }
+}
+
+function sizeOf({ entry }: HeldEntry): number {
+  return entry.data.byteLength + ENTRY_OVERHEAD_BYTES;
+}

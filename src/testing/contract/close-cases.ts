@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { Gatherer, append, read, rejectsAsClosed } from './suite.js';
+import type { Case } from './suite.js';
+
+/** Promise 14, and that `start` is only for those who listen. */
+export function closeCases(test: Case): void {
+  test('14 after close every call rejects with closed, but for close and unsubscribe', async ({ engine }) => {
+    const sink = await Gatherer.start(engine);
+    await engine.subscribe(['a']);
+    await append(engine, 'a');
+    await engine.close();
+
+    await rejectsAsClosed(() => append(engine, 'a'));
+    await rejectsAsClosed(() => read(engine, ['a']));
+    await rejectsAsClosed(() => engine.locate(['a'], 'id'));
+    await rejectsAsClosed(() => engine.list(''));
+    await rejectsAsClosed(() => engine.subscribe(['b']));
+    await rejectsAsClosed(() => engine.start(sink));
+    engine.unsubscribe(['a']);
+    await engine.close();
+  });
+
+  test('14 two calls of close at once both resolve', async ({ engine }) => {
+    await append(engine, 'a');
+
+    await Promise.all([engine.close(), engine.close()]);
+  });
+
+  test('14 an engine that was never used can be closed', async ({ engine }) => {
+    await engine.close();
+  });
+
+  test('14 what was appended before close is stored or rejected, never left open', async ({ engine }) => {
+    const appending = Array.from({ length: 20 }, () => append(engine, 'a'));
+    await engine.close();
+
+    const settled = await Promise.allSettled(appending);
+    assert.equal(settled.length, 20);
+  });
+
+  test('14 nothing is delivered once close has resolved', async ({ engine }) => {
+    const sink = await Gatherer.start(engine);
+    await engine.subscribe(['a']);
+    const appending = Array.from({ length: 20 }, () => append(engine, 'a').catch(() => undefined));
+    await engine.close();
+    const delivered = sink.entries.length;
+    await Promise.all(appending);
+    await new Promise(setImmediate);
+
+    assert.equal(sink.entries.length, delivered);
+  });
+
+  test('14 a process that only publishes and reads never starts the engine', async ({ engine }) => {
+    await append(engine, 'a', 'x', { id: 'own' });
+
+    assert.equal((await read(engine, ['a'])).entries.length, 1);
+    assert.deepEqual((await engine.list('')).names, ['a']);
+    assert.equal(typeof (await engine.locate(['a'], 'own')), 'object');
+  });
+}
