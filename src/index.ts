@@ -27,9 +27,9 @@ export type {
   ErrorContext,
   HubRouteOptions,
   SseModuleOptions,
+  SseStreamOptions,
   StreamSettings,
 } from './nest/sse-options.js';
-export type { SseStreamOptions } from './nest/sse-stream.decorator.js';
 export type { MemoryEngineOptions } from './engine/memory.js';
 
 // Types: events and topics.

@@ -1,9 +1,10 @@
-import type { Hub } from '../hub/hub.js';
 import type { OnSlow, Principal } from '../topic/define.js';
+import { parsePosition } from '../topic/position.js';
 import { HEARTBEAT, encodeEvent, encodeRetry } from '../wire/encode.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
 import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
 import type { CloseReason, EndReason } from './end-reason.js';
+import type { ConnectionHost, ConnectionRequest, ConnectionSettings } from './connection-host.js';
 import { ResponseWriter } from './response-writer.js';
 import type { RawResponse } from './response-writer.js';
 import type { Selection } from './selection.js';
@@ -14,33 +15,9 @@ import type { SseConnection, StreamRequest } from './sse-connection.js';
 import { TopicFeed } from './topic-feed.js';
 import type { FeedOwner } from './topic-feed.js';
 import { TopicSet, selectorsOf } from './topic-set.js';
-import type { TopicRules } from './topic-set.js';
 import { Timekeeper } from './timekeeper.js';
-import type { TimedSettings, TimedStream } from './timekeeper.js';
+import type { TimedStream } from './timekeeper.js';
 import type { Step } from './transform.js';
-import type { Wheel } from './wheel.js';
-
-export interface ConnectionSettings extends TimedSettings {
-  readonly retryMs: number | false;
-  readonly maxPendingBytes: number;
-}
-
-/** The request that a connection answers, and how. */
-export interface ConnectionRequest {
-  readonly request: StreamRequest;
-  readonly lastEventId: string | undefined;
-  readonly principal: Principal | null;
-  readonly settings: ConnectionSettings;
-  /** Hears of the error that ended the stream; the client does not. */
-  readonly onFailed: (connection: SseConnection, error: unknown) => void;
-}
-
-/** What connections share in one process. */
-export interface ConnectionHost extends TopicRules {
-  readonly hub: Hub;
-  readonly wheel: Wheel;
-  onClosed(connection: Connection, reason: CloseReason): void;
-}
 
 /** One open response: its life from the request to the end of the socket. */
 export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream {
@@ -124,8 +101,11 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#early = '';
     if (this.#earlyEnd !== undefined) return this.#finish(this.#earlyEnd.reason, this.#earlyEnd.frame);
     if (source.kind === 'topics') this.#steps = source.selection.steps;
-    if (this.#topics.size > 0 || source.kind === 'topics') this.#openFeed();
-    if (source.kind === 'topics') return;
+    const isOfTopics = source.kind === 'topics';
+    // The id of a source's own event is no place in the log of the topics beside it.
+    const isPosition = isOfTopics || parsePosition(this.lastEventId) !== undefined;
+    if (this.#topics.size > 0 || isOfTopics) this.#openFeed(isPosition ? this.lastEventId : undefined);
+    if (isOfTopics) return;
     this.#pump = new SourcePump(this);
     if (source.kind === 'push') this.#pump.push(source.source);
     else void this.#pump.pull(source.start);
@@ -158,7 +138,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   async select(selectors: readonly string[]): Promise<void> {
     this.#topics.add(selectors);
     if (this.#state !== 'open') return;
-    if (this.#feed === undefined) this.#openFeed();
+    if (this.#feed === undefined) this.#openFeed(undefined);
     await this.#feed?.select(this.#topics);
   }
 
@@ -187,10 +167,16 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#forget(this.#endReason ?? 'disconnected');
   }
 
-  /** Drops the connection without a word. */
+  /** Drops the response without a word. */
   destroy(): void {
     this.#writer?.destroy();
     this.#forget(this.#endReason ?? 'disconnected');
+  }
+
+  /** Drops the response, and on HTTP/2 all others of its client: the server is closing, and must not wait for it. */
+  cut(): void {
+    this.#writer?.destroySocket();
+    this.destroy();
   }
 
   closeSocketWhenSent(): void {
@@ -245,13 +231,14 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   topicEnded(topic: string): void {
     this.#topics.delete([topic]);
-    if (this.#topics.size > 0) void this.#feed?.select(this.#topics);
+    // A source that is still running has more to say.
+    if (this.#topics.size > 0 || this.#pump !== undefined) void this.#feed?.select(this.#topics);
     else this.#finish('complete', encodeEnd('complete', false));
   }
 
-  #openFeed(): void {
+  #openFeed(from: string | undefined): void {
     this.#feed = new TopicFeed(this.#host.hub, this, this.#topics);
-    this.#feed.open(this.lastEventId);
+    this.#feed.open(from);
   }
 
   #write(text: string): void {
@@ -261,8 +248,9 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   /** Writes what cannot be held back, within the bound of what may wait. */
   #push(text: string): void {
-    const isOver = this.writer.pendingBytes + text.length > this.#settings.maxPendingBytes;
-    if (isOver && !this.writer.isWritable) this.tooSlow();
+    const { isWritable, pendingBytes } = this.writer;
+    const isOver = !isWritable && pendingBytes + Buffer.byteLength(text) > this.#settings.maxPendingBytes;
+    if (isOver) this.tooSlow();
     else this.#write(text);
   }
 

@@ -5,6 +5,7 @@ import type { Batch } from '../hub/batch.js';
 import { Cursor } from '../hub/cursor.js';
 import type { CursorSink, ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
+import { ownEvent } from '../wire/event.js';
 import type { SseEvent } from '../wire/event.js';
 import { transform } from './transform.js';
 import type { Step } from './transform.js';
@@ -58,7 +59,8 @@ class ObserverSink implements CursorSink {
   }
 
   reset(reason: ResetReason, topics: readonly string[]): void {
-    this.#subscriber.next({ type: 'stream.reset', data: { reason, topics } });
+    // A route may return the Observable.
+    this.#subscriber.next(ownEvent({ type: 'stream.reset', data: { reason, topics } }));
   }
 
   ended(topic: string, how: 'complete' | 'failed'): void {

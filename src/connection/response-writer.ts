@@ -55,6 +55,12 @@ export class ResponseWriter {
     else this.#raw.destroy();
   }
 
+  /** Drops the connection that the response is on, whatever else is on it. */
+  destroySocket(): void {
+    if ('stream' in this.#raw) this.#raw.stream?.session?.destroy();
+    else this.#raw.destroy();
+  }
+
   /** Lets go of the keep-alive connection once the response has been sent: the server is closing, nobody must come back on it. */
   closeSocketWhenSent(): void {
     const { socket } = this.#raw;

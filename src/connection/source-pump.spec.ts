@@ -61,6 +61,12 @@ function pump(target: Target, value: unknown): SourcePump {
 const boom = new Error('boom');
 const turn = () => new Promise(setImmediate);
 
+function streamOf(...values: unknown[]): ReadableStream {
+  return new ReadableStream({
+    pull: (controller) => (values.length > 0 ? controller.enqueue(values.shift()) : controller.close()),
+  });
+}
+
 describe('a pump of a push source', () => {
   it('gives what an Observable emits while it is being subscribed to, and its completion', () => {
     const target = new Target();
@@ -160,7 +166,7 @@ describe('a pump of a pull source', () => {
           yield* [1, 2, 3];
         })(),
     ],
-    ['a ReadableStream', () => ReadableStream.from([1, 2, 3])],
+    ['a ReadableStream', () => streamOf(1, 2, 3)],
     ['an iterable of promises', () => [Promise.resolve(1), 2, Promise.resolve(3)]],
   ])('gives the values of %s, then its end', async (_, create) => {
     const target = new Target();

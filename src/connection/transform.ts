@@ -11,26 +11,33 @@ export type Step = { readonly filter: (event: SseEvent) => boolean } | { readonl
 export function* transform(batch: Batch, steps: readonly Step[]): Generator<SseEvent> {
   for (const entry of batch.entries) {
     const id = batch.idOf(entry);
-    const event = applySteps({ ...(unpackEvent(entry.data) as SseEvent), id }, steps);
-    if (event !== undefined) yield { ...event, id } as SseEvent;
+    const event = unpackEvent(entry.data);
+    const changed = 'data' in event ? applySteps({ ...event, id }, steps) : event;
+    if (changed !== undefined) yield { ...changed, id } as SseEvent;
   }
 }
 
 /** The wire form of a batch after a selection's steps; empty when nothing is left. */
 export function encodeTransformed(batch: Batch, steps: readonly Step[]): string {
   let text = '';
-  for (const event of transform(batch, steps)) {
+  for (const { id, ...event } of transform(batch, steps)) {
     checkSourceEvent(event);
-    text += `id: ${event.id}\n${encodeFields(event)}\n`;
+    text += `id: ${id}\n${encodeFields(event)}\n`;
   }
   return text;
 }
 
+/** A notice has no data that a step could look at: it passes as it is. */
 function applySteps(event: SseEvent, steps: readonly Step[]): SseEvent | SseNotice | undefined {
-  let current = event;
+  let current: SseEvent | SseNotice = event;
   for (const step of steps) {
-    if ('map' in step) current = { ...(toEvent(step.map(current)) as SseEvent), id: event.id };
+    if (!('data' in current)) return current;
+    if ('map' in step) current = withId(toEvent(step.map(current)), event.id);
     else if (!step.filter(current)) return undefined;
   }
   return current;
+}
+
+function withId(event: SseEvent | SseNotice, id: string | undefined): SseEvent | SseNotice {
+  return 'data' in event ? { ...event, id } : event;
 }

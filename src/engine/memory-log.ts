@@ -20,9 +20,12 @@ export class MemoryLog {
   head = 0;
   /** When the newest event was appended, in ms. */
   headAt = 0;
+  /** Who stands before this sequence may have missed events of this topic that are no longer known of. */
+  readonly unknownBefore: number;
 
-  constructor(retention: Retention, onEvicted: (bytes: number) => void) {
+  constructor(retention: Retention, unknownBefore: number, onEvicted: (bytes: number) => void) {
     this.#retention = retention;
+    this.unknownBefore = unknownBefore;
     this.#onEvicted = onEvicted;
   }
 

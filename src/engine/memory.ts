@@ -138,7 +138,7 @@ class MemoryEngine implements Engine {
 
   #createLog(retention: AppendRequest['retention']): MemoryLog {
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
-    return new MemoryLog(retention, (bytes) => {
+    return new MemoryLog(retention, this.#forgotten, (bytes) => {
       this.#retained--;
       this.#totalBytes -= bytes;
     });
@@ -179,9 +179,8 @@ class MemoryEngine implements Engine {
     const unknown: string[] = [];
     for (const topic of topics) {
       const log = this.#logs.get(topic);
-      if (log === undefined) {
-        if (after < this.#forgotten) unknown.push(topic);
-      } else if (isTrimmed(after, log.head, log.first)) trimmed.push(topic);
+      if (after < (log?.unknownBefore ?? this.#forgotten)) unknown.push(topic);
+      else if (log !== undefined && isTrimmed(after, log.head, log.first)) trimmed.push(topic);
     }
     const holes: Hole[] = [];
     if (trimmed.length > 0) holes.push({ reason: 'trimmed', topics: trimmed });

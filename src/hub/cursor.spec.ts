@@ -403,7 +403,10 @@ describe('a cursor under any sequence of events, pauses and selections', () => {
   it('gives every later event of its topics once and in order, or a reset exactly where the hole is', async () => {
     await fc.assert(
       fc.asyncProperty(setting, fc.array(command, { maxLength: 40 }), async (given, commands) => {
-        await using bench = new Bench({ windowBytes: given.windowBytes, retention: { ...KEEP, maxEvents: given.maxEvents } });
+        await using bench = new Bench({
+          windowBytes: given.windowBytes,
+          retention: { ...KEEP, maxEvents: given.maxEvents },
+        });
         if (given.slowReads) bench.beforeRead = turn;
         const start = await bench.publish('a');
         const sink = new Sink({ maxWriteBytes: given.maxWriteBytes });
@@ -413,7 +416,12 @@ describe('a cursor under any sequence of events, pauses and selections', () => {
         const everSelected = new Set(selected);
         const publish = async (name: string): Promise<Position> => {
           const position = await bench.publish(name);
-          log.push({ seq: position.seq, topic: name, needed: selected.includes(name), allowed: everSelected.has(name) });
+          log.push({
+            seq: position.seq,
+            topic: name,
+            needed: selected.includes(name),
+            allowed: everSelected.has(name),
+          });
           return position;
         };
 
@@ -443,7 +451,10 @@ describe('a cursor under any sequence of events, pauses and selections', () => {
 });
 
 /** A hole is told as `trimmed` before the next event of its topic; without one, nothing needed is missing. */
-function check(told: readonly Told[], log: readonly { seq: number; topic: string; needed: boolean; allowed: boolean }[]): void {
+function check(
+  told: readonly Told[],
+  log: readonly { seq: number; topic: string; needed: boolean; allowed: boolean }[],
+): void {
   const given = told.flatMap((each) => ('event' in each ? [each.event] : []));
   expect(given).toEqual([...new Set(given)].sort((x, y) => x - y));
   expect(log.filter(({ seq, allowed }) => given.includes(seq) && !allowed)).toEqual([]);

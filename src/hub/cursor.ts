@@ -7,7 +7,7 @@ import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
 import { ToldHoles } from './told-holes.js';
 import type { Hub } from './hub.js';
-import type { View } from './view.js';
+import type { Reader, View } from './view.js';
 
 /** A reader whose topics do not want to wait for slow ones (`onSlow`) may be so many events behind. */
 const MAX_LAG_EVENTS = 1_000;
@@ -28,7 +28,7 @@ const MAX_ID_CHARS = 1_024;
  * A place in the log of a selection of topics, moving forward whenever its sink can take more. Replaying history and
  * following live events are the same motion: from the window when the place is inside it, from the engine when not.
  */
-export class Cursor {
+export class Cursor implements Reader {
   readonly #hub: Hub;
   readonly #sink: CursorSink;
   #selectors: ReadonlySet<string>;
@@ -70,6 +70,7 @@ export class Cursor {
 
   /** Gives the sink what there is, for as long as it can take more. */
   pump(): void {
+    if (this.#hasStopped()) return this.#sink.tooSlow();
     while (this.#sink.isWritable) {
       if (this.#state === 'replaying') return void this.#readLog();
       if (this.#state !== 'live') return;
@@ -107,8 +108,10 @@ export class Cursor {
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#detach(this.#view);
-    for (const { view } of this.#joins.splice(0)) this.#detach(view);
+    for (const view of [this.#view, ...this.#joins.splice(0).map((join) => join.view)]) {
+      view.cursors.delete(this);
+      this.#hub.release(view);
+    }
   }
 
   get #position(): Position {
@@ -189,8 +192,8 @@ export class Cursor {
 
   #give(page: ReadPage): void {
     this.#toldHoles.tell(page, this.#sink);
-    const stop = this.#joins[0]?.at;
-    const upTo = stop !== undefined && this.#seq < stop.seq && stop.seq < page.upTo.seq ? stop : page.upTo;
+    const stop = this.#joins.find(({ at }) => at.seq >= this.#seq)?.at;
+    const upTo = stop !== undefined && stop.seq < page.upTo.seq ? stop : page.upTo;
     let rest = upTo === page.upTo ? page.entries : page.entries.filter((entry) => entry.seq <= upTo.seq);
     while (rest.length > 0 && !this.#isClosed) {
       const batch = takeBatch(page.upTo.epoch, rest, Infinity);
@@ -219,15 +222,22 @@ export class Cursor {
   }
 
   #leaveWindow(): void {
-    if (this.#sink.onSlow === 'disconnect') return this.#sink.tooSlow();
-    if (this.#sink.onSlow === 'resume') {
+    // Behind the place where a window begins is only who has just moved to it.
+    if (this.#sink.onSlow === 'resume' || this.#seq < this.#view.base.seq) {
       this.#state = 'replaying';
       return;
     }
+    if (this.#sink.onSlow === 'disconnect') return this.#sink.tooSlow();
     const newest = this.#view.last;
     // Just before the newest event, so that the sink gets it.
     this.#moveTo(newest === undefined ? this.#hub.positionOf(this.#view) : { seq: newest.seq - 1, at: newest.at });
-    this.#sink.reset('skipped', this.#view.selectors);
+    this.#sink.reset('skipped', [...this.#selectors]);
+  }
+
+  /** Whether a sink that takes nothing any more, and is to be ended for that, has fallen too far behind. */
+  #hasStopped(): boolean {
+    if (this.#state !== 'live' || this.#sink.isWritable || this.#sink.onSlow !== 'disconnect') return false;
+    return this.#isTooSlow() || (this.#seq < this.#view.floor && this.#seq >= this.#view.base.seq);
   }
 
   #isTooSlow(): boolean {
@@ -237,9 +247,10 @@ export class Cursor {
   /** Queues a change of the selection behind those before it, so that each topic joins where it was asked for. */
   async #plan(selectors: ReadonlySet<string>): Promise<void> {
     const last = this.#joins[this.#joins.length - 1]?.view ?? this.#view;
+    await last.opened;
     const before = new Set(last.selectors);
     const added = [...selectors].filter((selector) => !before.has(selector));
-    if (this.#isClosed || (added.length === 0 && selectors.size === before.size)) return last.opened;
+    if (this.#isClosed || (added.length === 0 && selectors.size === before.size)) return;
     // Attached at once, so that its window keeps what comes until this cursor moves there.
     const view = this.#attach(this.#hub.acquire([...selectors]));
     await view.opened;
@@ -249,9 +260,10 @@ export class Cursor {
   }
 
   #switchView(view: View): void {
+    const left = this.#view;
     this.#joins.shift();
-    this.#detach(this.#view);
     this.#view = view;
+    this.#detach(left);
   }
 
   #attach(view: View): View {
@@ -260,7 +272,9 @@ export class Cursor {
   }
 
   #detach(view: View): void {
-    view.cursors.delete(this);
+    // After a change there and back it is still read, or about to be.
+    const isStillRead = view === this.#view || this.#joins.some((join) => join.view === view);
+    if (!isStillRead) view.cursors.delete(this);
     this.#hub.release(view);
   }
 

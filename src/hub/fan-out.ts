@@ -1,5 +1,4 @@
-import type { Cursor } from './cursor.js';
-import type { View } from './view.js';
+import type { Reader, View } from './view.js';
 
 /** Cursors served before the event loop gets a turn. 10,000 in one sweep were measured to hold it for 70 ms. */
 const SLICE = 1_000;
@@ -17,7 +16,7 @@ const MAX_GATHERED = 128;
  */
 export class FanOut {
   #waiting = new Set<View>();
-  #round: Iterator<Cursor> | undefined;
+  #round: Iterator<Reader> | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #gathered = 0;
   #nextTurn: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
@@ -63,7 +62,7 @@ export class FanOut {
     this.#nextTurn = undefined;
   };
 
-  *#cursors(): Generator<Cursor> {
+  *#cursors(): Generator<Reader> {
     const views = this.#waiting;
     this.#waiting = new Set();
     for (const view of views) {

@@ -4,12 +4,19 @@ import { isPattern, matchesPattern } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
 import { takeBatch } from './batch.js';
 import type { Batch } from './batch.js';
-import type { Cursor } from './cursor.js';
 import type { HeldEntry, WindowBudget } from './window-budget.js';
 
 /** What a window holds for its slowest reader, whichever is reached first. Who is further behind reads from the log. */
 const MAX_WINDOW_EVENTS = 10_000;
 const MAX_WINDOW_BYTES = 8_388_608;
+
+/** Who reads a view: a cursor. */
+export interface Reader {
+  /** Everything up to this sequence has been read. */
+  readonly seq: number;
+  pump(): void;
+  close(): void;
+}
 
 /**
  * One selection of topics in this process, and a window of its newest events in lane order: those that not all of its
@@ -20,7 +27,7 @@ export class View {
   readonly selectors: readonly string[];
   readonly names: readonly string[];
   readonly patterns: readonly string[];
-  readonly cursors = new Set<Cursor>();
+  readonly cursors = new Set<Reader>();
   /** How many cursors read here or are about to. */
   refs = 0;
   /** Since when nobody reads here, in ms. */

@@ -21,7 +21,7 @@ export async function drain(
   }
   const deadline = Math.max(startedAt + windowMs, performance.now()) + deadlineMs;
   while (open.size > 0 && performance.now() < deadline) await delay(5);
-  for (const connection of [...open]) connection.destroy();
+  for (const connection of [...open]) connection.cut();
 }
 
 function endOne(connection: Connection, retryMs: number): void {

@@ -32,7 +32,7 @@ export class EventStreamService {
   }
 
   /**
-   * Publishes an event to everyone who reads the topic, on every node. Resolves with its id once the engine has stored it.
+   * Publishes an event to everyone who reads the topic. Resolves with its id once the engine has stored it.
    *
    * @throws SseError as a rejection: `invalid-topic`, `invalid-event`, `schema-mismatch`, `closed` or `engine-failed`.
    * Nothing was stored then.

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { ForbiddenException, Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
-import type { CloseReason } from '../connection/end-reason.js';
 import { Connection } from '../connection/connection.js';
-import type { ConnectionHost, ConnectionRequest } from '../connection/connection.js';
+import type { ConnectionHost, ConnectionRequest } from '../connection/connection-host.js';
 import type { RawResponse } from '../connection/response-writer.js';
 import type { Source } from '../connection/source.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { Wheel } from '../connection/wheel.js';
+import { SseError } from '../errors.js';
 import { Hub } from '../hub/hub.js';
 import { Publisher } from '../hub/publisher.js';
 import type { OnSlow, Principal } from '../topic/define.js';
@@ -71,14 +71,14 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   async authorize(connection: SseConnection, selector: string): Promise<void> {
     // The message names no topic: whether it exists is not for everyone to know.
     if (!(await this.#mayRead(connection.principal, selector)))
-      throw new ForbiddenException('This stream may not be subscribed to');
+      throw new SseError('forbidden', 'This stream may not be subscribed to');
   }
 
   onSlowOf(selector: string): OnSlow {
     return this.registry.find(selector)?.definition.onSlow ?? 'resume';
   }
 
-  onClosed(connection: Connection, _reason: CloseReason): void {
+  onClosed(connection: Connection): void {
     this.open.delete(connection);
   }
 
@@ -107,7 +107,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   }
 
   async onApplicationShutdown(): Promise<void> {
-    for (const connection of [...this.open]) connection.destroy();
+    for (const connection of [...this.open]) connection.cut();
     this.wheel.close();
     await this.hub.close();
     await this.options.engine.close();

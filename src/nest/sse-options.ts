@@ -1,3 +1,4 @@
+import type { RequestMethod } from '@nestjs/common';
 import type { Engine } from '../engine/engine.js';
 import { memoryEngine } from '../engine/memory.js';
 import { SseError, describe } from '../errors.js';
@@ -50,6 +51,18 @@ export interface StreamSettings {
    * @default 1_048_576
    */
   readonly maxPendingBytes?: number | undefined;
+}
+
+/** What can be set for one stream route, or on a controller for all of its. */
+export interface SseStreamOptions extends StreamSettings {
+  /** Further headers of the response. They win over the module's own, but for `Content-Type` and what delimits the body. */
+  readonly headers?: Readonly<Record<string, string | string[]>> | undefined;
+  /**
+   * The HTTP method of the route; not for a controller.
+   *
+   * @default RequestMethod.GET
+   */
+  readonly method?: RequestMethod | undefined;
 }
 
 /** The options of `SseModule.forRoot()`, each with a safe default. */
@@ -137,7 +150,7 @@ export interface ResolvedSettings {
   readonly maxPendingBytes: number;
 }
 
-const DEFAULT_SETTINGS: ResolvedSettings = {
+export const DEFAULT_SETTINGS: ResolvedSettings = {
   retryMs: 3_000,
   heartbeatMs: 15_000,
   maxLifetimeMs: false,
@@ -177,7 +190,7 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
   if (wrong !== undefined) throw new SseError('invalid-options', `SseModule: ${wrong}`);
   checkNames('SseModule: limits', limits, new Set(['topicsPerConnection']));
   const { topicsPerConnection = 1_000 } = limits;
-  check(topicsPerConnection >= 1, 'limits.topicsPerConnection', 'a number of at least 1', topicsPerConnection);
+  check(isAtLeast(topicsPerConnection, 1), 'limits.topicsPerConnection', 'a number of at least 1', topicsPerConnection);
   checkNames('SseModule: drain', drain, new Set(['windowMs', 'deadlineMs']));
   const { windowMs = 0, deadlineMs = 5_000 } = drain;
   check(isDuration(windowMs, 0), 'drain.windowMs', 'a number of ms', windowMs);
@@ -241,7 +254,7 @@ export function resolveSettings(base: ResolvedSettings, given: StreamSettings, w
     maxLifetimeMs,
     where,
   );
-  check(maxPendingBytes >= 1_024, 'maxPendingBytes', 'bytes of at least 1024', maxPendingBytes, where);
+  check(isAtLeast(maxPendingBytes, 1_024), 'maxPendingBytes', 'bytes of at least 1024', maxPendingBytes, where);
   return { retryMs, heartbeatMs, maxLifetimeMs, maxPendingBytes };
 }
 
@@ -261,6 +274,10 @@ export function checkNames(where: string, given: unknown, names: ReadonlySet<str
 
 function check(holds: boolean, name: string, expected: string, got: unknown, where = 'SseModule'): void {
   if (!holds) throw new SseError('invalid-options', `${where}: ${name} must be ${expected}, got ${describe(got)}`);
+}
+
+function isAtLeast(value: unknown, minimum: number): boolean {
+  return typeof value === 'number' && value >= minimum;
 }
 
 function isDuration(value: unknown, minimum: number): boolean {

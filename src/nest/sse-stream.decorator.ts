@@ -1,22 +1,11 @@
 import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from '@nestjs/common';
 import { SseError, describe } from '../errors.js';
 import { getPending } from './pending-streams.js';
-import { checkNames } from './sse-options.js';
-import type { StreamSettings } from './sse-options.js';
+import type { PendingStream } from './pending-streams.js';
+import { DEFAULT_SETTINGS, checkNames, resolveSettings } from './sse-options.js';
+import type { SseStreamOptions } from './sse-options.js';
 import { SseStreamInterceptor } from './sse-stream.interceptor.js';
 import { STREAM_METADATA } from './tokens.js';
-
-/** What can be set for one stream route, or on a controller for all of its. */
-export interface SseStreamOptions extends StreamSettings {
-  /** Further headers of the response. They win over the module's own, but for `Content-Type` and what delimits the body. */
-  readonly headers?: Readonly<Record<string, string | string[]>> | undefined;
-  /**
-   * The HTTP method of the route.
-   *
-   * @default RequestMethod.GET
-   */
-  readonly method?: RequestMethod | undefined;
-}
 
 const NAMES = new Set(['heartbeatMs', 'retryMs', 'maxLifetimeMs', 'maxPendingBytes', 'headers', 'method']);
 
@@ -49,8 +38,12 @@ export function SseStream(
   const hasPath = typeof first === 'string' || Array.isArray(first);
   const options = hasPath ? second : first;
   checkNames('@SseStream()', options, NAMES);
+  resolveSettings(DEFAULT_SETTINGS, options, '@SseStream()');
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
     if (key === undefined) {
+      if (options.method !== undefined) {
+        throw new SseError('invalid-options', '@SseStream() on a class takes no method: it is for each route to say');
+      }
       SetMetadata(STREAM_METADATA, options)(target as new () => unknown);
       return;
     }
@@ -97,12 +90,11 @@ function addResponseArgument(target: object, key: string | symbol, handler: Hand
  * it, and what fails in the handler fails before anything has been sent.
  */
 function keepResult(handler: Handler, responseIndex: number): Handler {
-  const kept = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+  const kept = function (this: unknown, ...args: unknown[]): unknown {
     const pending = getPending(args[responseIndex]);
     // Called directly, as in a unit test of the controller.
     if (pending === undefined) return handler.apply(this, args);
-    if (!pending.isOver) pending.result = { value: await handler.apply(this, args) };
-    return undefined;
+    return pending.isOver ? undefined : keep(pending, () => handler.apply(this, args));
   };
   for (const metadataKey of Reflect.getMetadataKeys(handler) as unknown[]) {
     Reflect.defineMetadata(metadataKey, Reflect.getMetadata(metadataKey, handler), kept);
@@ -111,4 +103,8 @@ function keepResult(handler: Handler, responseIndex: number): Handler {
   Object.defineProperty(kept, 'name', { value: handler.name, configurable: true });
   Object.defineProperty(kept, 'length', { value: handler.length, configurable: true });
   return kept;
+}
+
+async function keep(pending: PendingStream, call: () => unknown): Promise<void> {
+  pending.result = { value: await call() };
 }

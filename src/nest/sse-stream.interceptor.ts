@@ -15,7 +15,7 @@ import { setPending } from './pending-streams.js';
 import type { PendingStream } from './pending-streams.js';
 import { SseRuntime } from './runtime.js';
 import { resolveSettings } from './sse-options.js';
-import type { SseStreamOptions } from './sse-stream.decorator.js';
+import type { SseStreamOptions } from './sse-options.js';
 import { principalOf } from './stream.guard.js';
 import { STREAM_METADATA } from './tokens.js';
 

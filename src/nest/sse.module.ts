@@ -57,7 +57,7 @@ export class SseModule {
     return compose({ ...made, module: SseModule }, { isGlobal, hub, topics });
   }
 
-  /** Makes the topics of these definitions injectable with `@InjectTopic()`. */
+  /** Makes the topics of these definitions injectable with `@InjectTopic()`. Needs the global module that `forRoot` makes. */
   static forFeature(definitions: readonly TopicDefinition[]): DynamicModule {
     const families = familiesOf(definitions);
     return { module: SseFeatureModule, providers: families, exports: families };
@@ -104,7 +104,11 @@ function resolveAll(
     );
   }
   const given = options?.topics ?? [];
-  return resolveOptions({ ...options, hub, topics: Array.isArray(given) ? [...given, ...topics] : given });
+  return resolveOptions({
+    ...options,
+    hub,
+    topics: Array.isArray(given) ? [...(given as readonly TopicDefinition[]), ...topics] : given,
+  });
 }
 
 function familiesOf(definitions: readonly TopicDefinition[]): Provider[] {

@@ -27,7 +27,7 @@ export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E>
   }
 
   /**
-   * Publishes an event to everyone who reads this topic, on every node. Resolves with its id once the engine has stored it.
+   * Publishes an event to everyone who reads this topic. Resolves with its id once the engine has stored it.
    *
    * @throws SseError as a rejection: `invalid-event`, `schema-mismatch`, `closed` or `engine-failed`. Nothing was stored then.
    */

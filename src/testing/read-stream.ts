@@ -71,7 +71,8 @@ export async function readStream(
   const url = new URL(path, base);
   const { until, take, timeoutMs = 5_000, fetch = globalThis.fetch } = options;
   const closing = new AbortController();
-  const request = requestOf(options, closing.signal);
+  const left = options.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, options.signal]);
+  const request = requestOf(options, left);
   const label = `${request.method} ${url.href}`;
 
   const timer = setTimeout(() => {
@@ -80,7 +81,7 @@ export async function readStream(
   let reading: LiveReading;
   try {
     const response = await fetch(url, request);
-    reading = new LiveReading(response, { label, timeoutMs, closing, lastEventId: options.lastEventId });
+    reading = new LiveReading(response, { label, timeoutMs, closing, left, lastEventId: options.lastEventId });
   } finally {
     clearTimeout(timer);
   }
@@ -95,8 +96,8 @@ export async function readStream(
   }
 }
 
-function requestOf(options: ReadStreamOptions, closing: AbortSignal): RequestInit & { readonly method: string } {
-  const { body, lastEventId, signal, method = body === undefined ? 'GET' : 'POST' } = options;
+function requestOf(options: ReadStreamOptions, left: AbortSignal): RequestInit & { readonly method: string } {
+  const { body, lastEventId, method = body === undefined ? 'GET' : 'POST' } = options;
   const headers = new Headers({ accept: 'text/event-stream' });
   if (lastEventId !== undefined) headers.set('last-event-id', lastEventId);
   const isJson = body !== undefined && !isRawBody(body);
@@ -105,7 +106,7 @@ function requestOf(options: ReadStreamOptions, closing: AbortSignal): RequestIni
   return {
     method,
     headers,
-    signal: signal === undefined ? closing : AbortSignal.any([closing, signal]),
+    signal: left,
     ...(body !== undefined && { body: isJson ? JSON.stringify(body) : (body as BodyInit) }),
   };
 }

@@ -44,6 +44,8 @@ export interface ReadingSetup {
   readonly timeoutMs: number;
   /** Ends the response. */
   readonly closing: AbortController;
+  /** Aborted when the response was ended here. */
+  readonly left: AbortSignal;
   readonly lastEventId: string | undefined;
 }
 
@@ -146,7 +148,7 @@ export class LiveReading implements StreamReading {
         this.#wake();
       }
     } catch (cause) {
-      if (!this.#setup.closing.signal.aborted) {
+      if (!this.#setup.left.aborted) {
         this.#failure = new Error(`readStream: ${this.#setup.label} broke off; ${this.#received()}`, { cause });
       }
     }
@@ -171,7 +173,7 @@ export class LiveReading implements StreamReading {
           if (holds()) settle(resolve);
         } catch (error) {
           // Thrown by the caller's own predicate.
-          settle(() => reject(error as Error));
+          settle(() => reject(error instanceof Error ? error : new Error(String(error))));
         }
       };
       const timer = setTimeout(() => {

@@ -67,6 +67,13 @@ export function checkEvent(event: unknown): asserts event is SseEvent | SseNotic
   }
 }
 
+const OWN = Symbol.for('nestjs-event-stream.own-event');
+
+/** Marks an event as one of this module's own, also after it has been copied: it may pass where its type is reserved. */
+export function ownEvent<T>(event: SseEvent<T>): SseEvent<T> {
+  return { ...event, [OWN]: true } as SseEvent<T>;
+}
+
 /**
  * Checks an event of a source: any that can be put on the wire, but for the module's own types and ids.
  *
@@ -74,7 +81,7 @@ export function checkEvent(event: unknown): asserts event is SseEvent | SseNotic
  */
 export function checkSourceEvent(event: unknown): asserts event is SseEvent | SseNotice {
   checkEvent(event);
-  if (!('data' in event)) return;
+  if (!('data' in event) || OWN in event) return;
   for (const name of ['type', 'id'] as const) {
     if (event[name]?.startsWith(RESERVED_PREFIX)) {
       throw invalid(`An event's ${name} must not begin with "${RESERVED_PREFIX}", which is reserved`, event[name]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { EVERY_TOPIC } from '../../engine/engine.js';
+import type { LogEntry } from '../../engine/engine.js';
 import { Gatherer, append, appendAll, read, seqsOf } from './suite.js';
 import type { Case } from './suite.js';
 
@@ -159,6 +160,6 @@ export function deliveryCases(test: Case): void {
   });
 }
 
-function plain({ topic, seq, prev, at, data, id }: { [name: string]: unknown; data: Uint8Array }): unknown {
+function plain({ topic, seq, prev, at, data, id }: LogEntry): unknown {
   return { topic, seq, prev, at, id, data: Buffer.from(data).toString('hex') };
 }

@@ -76,52 +76,51 @@ export class Bench {
   readonly engine: Engine;
   readonly #fixture: EngineFixture;
   readonly #engines: Engine[];
-  readonly #needs: EngineNeeds;
-  #now: number;
+  readonly #clock: { now: number };
 
-  private constructor(fixture: EngineFixture, needs: EngineNeeds, now: number) {
+  private constructor(fixture: EngineFixture, clock: { now: number }) {
     this.#fixture = fixture;
-    this.#needs = needs;
-    this.#now = now;
+    this.#clock = clock;
     this.engine = fixture.engine;
     this.#engines = [fixture.engine];
   }
 
   static async create(create: CreateEngine): Promise<Bench> {
-    let bench: Bench | undefined;
-    const needs = { now: () => bench?.time ?? START };
-    bench = new Bench(await create(needs), needs, START);
-    return bench;
+    const clock = { now: START };
+    return new Bench(await create({ now: () => clock.now }), clock);
   }
 
   get time(): number {
-    return this.#now;
+    return this.#clock.now;
   }
 
   /** Moves the clock, backwards too. */
   pass(ms: number): void {
-    this.#now += ms;
+    this.#clock.now += ms;
   }
 
   async another(skewMs = 0): Promise<Engine> {
-    const { another } = this.#fixture;
-    assert(another, 'The fixture has no another(): pass { lacks: ["nodes"] } if the engine is for one process');
-    return this.#keep(await another.call(this.#fixture, { now: () => this.#now + skewMs }));
+    assert(
+      this.#fixture.another !== undefined,
+      'The fixture has no another(): pass { lacks: ["nodes"] } if the engine is for one process',
+    );
+    return this.#keep(await this.#fixture.another({ now: () => this.#clock.now + skewMs }));
   }
 
   async reopen(): Promise<Engine> {
-    const { reopen } = this.#fixture;
-    assert(reopen, 'The fixture has no reopen(): pass { lacks: ["durability"] } if the log goes with the process');
-    return this.#keep(await reopen.call(this.#fixture, this.#needs));
+    assert(
+      this.#fixture.reopen !== undefined,
+      'The fixture has no reopen(): pass { lacks: ["durability"] } if the log goes with the process',
+    );
+    return this.#keep(await this.#fixture.reopen({ now: () => this.#clock.now }));
   }
 
   async housekeep(): Promise<void> {
-    const { housekeep } = this.#fixture;
     assert(
-      housekeep,
+      this.#fixture.housekeep !== undefined,
       'The fixture has no housekeep(): pass { lacks: ["housekeeping"] } if there is no way to cause it',
     );
-    await housekeep.call(this.#fixture);
+    await this.#fixture.housekeep();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -182,7 +182,9 @@ export function topicCases(test: Case): void {
     assert.deepEqual([upTo.epoch, upTo.seq, forgottenUpTo], [positions[2]!.epoch, positions[2]!.seq, 0]);
   });
 
-  test('13 no topic beside those that are listed has had an event up to the position, whoever publishes meanwhile', async ({ engine }) => {
+  test('13 no topic beside those that are listed has had an event up to the position, whoever publishes meanwhile', async ({
+    engine,
+  }) => {
     const appending = Array.from({ length: 50 }, (_, n) => append(engine, `t/${n}`));
     const listing = engine.list('t/');
     appending.push(...Array.from({ length: 50 }, (_, n) => append(engine, `t/${n + 50}`)));

@@ -1,0 +1,84 @@
+// Refuses what ARCHITECTURE.md rules out: imports against the one direction, cycles, and Nest, RxJS, drivers or Node
+// where they do not belong. Each layer is listed with the layers that it may import.
+import { readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+
+const core = ['errors', 'wire', 'topic', 'engine', 'hub', 'connection'];
+const driver = ['errors', 'wire', 'topic', 'engine'];
+
+const layers = {
+  ...Object.fromEntries(core.map((layer, at) => [layer, core.slice(0, at)])),
+  nest: core,
+  testing: [...core, 'nest'],
+  dashboard: [...core, 'nest'],
+  client: ['errors', 'wire'],
+  sqlite: driver,
+  redis: driver,
+  nats: driver,
+  postgres: driver,
+};
+
+const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
+
+/** A folder of src, or the single file that stands for it (errors.ts). */
+const inLayers = (...names) => `^src/(${names.join('|')})(/|\\.ts$)`;
+/** A package, both when it is installed and when it could not be resolved. */
+const packages = (...names) => `(^|node_modules/)(${names.join('|')})(/|$)`;
+
+const onlyIn = (name, allowed, forbidden) => ({
+  name,
+  severity: 'error',
+  from: { path: '^src/', pathNot: allowed },
+  to: { path: forbidden },
+});
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...Object.entries(layers).map(([layer, seen]) => ({
+      name: `direction-of-${layer}`,
+      severity: 'error',
+      from: { path: inLayers(layer) },
+      to: { path: '^src/', pathNot: inLayers(layer, ...seen) },
+    })),
+    { name: 'no-cycles', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
+    {
+      name: 'entry-points-are-not-imported',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: ['^src/index\\.ts$', '^src/[^/]+/index\\.ts$'] },
+    },
+    {
+      name: 'every-folder-is-a-layer',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/index\\.ts$', inLayers(...Object.keys(layers))] },
+      to: {},
+    },
+    onlyIn('nest-at-the-edge', inLayers('nest', 'testing', 'dashboard'), packages('@nestjs/[^/]+', 'reflect-metadata')),
+    // Observables come in as sources, and topics go out as Observables.
+    onlyIn(
+      'rxjs-at-the-edge',
+      [inLayers('nest', 'testing'), '^src/connection/(observe|selection|source)\\.ts$'],
+      packages('rxjs'),
+    ),
+    {
+      name: 'only-what-users-install',
+      comment: 'devDependencies are not there for whoever installs the package, not even as types',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: 'node_modules/', pathNot: packages(...Object.keys({ ...dependencies, ...peerDependencies })) },
+    },
+    {
+      name: 'browser-safe',
+      severity: 'error',
+      from: { path: '^src/(client/|wire/(event|encode|parse)\\.ts$)' },
+      to: { path: `^(node:)?(${builtinModules.join('|')})$`, reachable: true },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    exclude: { path: '\\.spec\\.ts$' },
+    doNotFollow: { path: 'node_modules' },
+  },
+};

@@ -1,0 +1,105 @@
+// Runs the programs that decide a check, and counts what passed and what failed.
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+const minutes = 60_000;
+const count = { passed: 0, failed: 0 };
+let running;
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    stop(running);
+    process.exit(1);
+  });
+}
+
+export function section(title) {
+  console.log(`\n── ${title}`);
+}
+
+/** Counts one check. What there is to say about it is printed when it failed. */
+export function check(name, ok, details = '') {
+  count[ok ? 'passed' : 'failed'] += 1;
+  if (!ok && details.trim()) console.log(details.trimEnd());
+  console.log(`${ok ? '✓' : '✗'} ${name}`);
+  return ok;
+}
+
+/** Counts one check that passes when the program exits with 0. */
+export async function command(name, [program, ...args], options) {
+  const started = performance.now();
+  const { ok, output } = await run(program, args, options);
+  return check(`${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`, ok, output);
+}
+
+/** Counts every test of a Jest run, every suite that did not load, and a process that was kept alive by a leak. */
+export async function jest(args, { cwd = '.', esm = true, live = false } = {}) {
+  const report = join(process.cwd(), '.cache/jest.json');
+  mkdirSync('.cache', { recursive: true });
+  rmSync(report, { force: true });
+  const flags = esm ? ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'] : [];
+  const { ok, output } = await run(
+    process.execPath,
+    [...flags, 'node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${report}`, ...args],
+    { cwd, live, timeoutMs: 8 * minutes, stopAt: /Jest did not exit/ },
+  );
+  const result = readReport(report);
+  count.passed += result.numPassedTests;
+  count.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+  const leaked = /Jest did not exit|failed to exit gracefully/.test(output);
+  if (leaked) check('every handle is closed when the tests end', false);
+  if (!ok && !leaked && result.success !== false) check('Jest exits with 0', false);
+  if (!ok && !live) console.log(output);
+  console.log(`${ok && !leaked ? '✓' : '✗'} ${result.numPassedTests} of ${result.numTotalTests} tests passed`);
+}
+
+/** The last line, and the exit code that goes with it. */
+export function finish() {
+  console.log(`\n${count.passed} passed, ${count.failed} failed`);
+  process.exitCode = count.failed > 0 ? 1 : 0;
+}
+
+function run(program, args, { cwd = '.', timeoutMs = 5 * minutes, live = false, stopAt } = {}) {
+  return new Promise((resolve) => {
+    // A group of its own, so that whatever the program started is stopped with it.
+    const child = spawn(program, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    running = child;
+    let output = '';
+    const timer = setTimeout(() => {
+      output += `\nstopped after ${timeoutMs / minutes} minutes`;
+      stop(child);
+    }, timeoutMs);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text;
+        if (live) process.stdout.write(text);
+        if (stopAt?.test(text)) stop(child);
+      });
+    }
+    child.on('error', (error) => (output += error.message));
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      running = undefined;
+      resolve({ ok: code === 0, output });
+    });
+  });
+}
+
+function stop(child) {
+  if (child?.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It ended by itself in the meantime.
+  }
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    // Jest did not come far enough to write one.
+    return { numPassedTests: 0, numFailedTests: 0, numRuntimeErrorTestSuites: 0, numTotalTests: 0 };
+  }
+}

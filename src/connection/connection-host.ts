@@ -1,0 +1,29 @@
+import type { Hub } from '../hub/hub.js';
+import type { Principal } from '../topic/define.js';
+import type { CloseReason } from './end-reason.js';
+import type { SseConnection, StreamRequest } from './sse-connection.js';
+import type { TimedSettings } from './timekeeper.js';
+import type { TopicRules } from './topic-set.js';
+import type { Wheel } from './wheel.js';
+
+export interface ConnectionSettings extends TimedSettings {
+  readonly retryMs: number | false;
+  readonly maxPendingBytes: number;
+}
+
+/** The request that a connection answers, and how. */
+export interface ConnectionRequest {
+  readonly request: StreamRequest;
+  readonly lastEventId: string | undefined;
+  readonly principal: Principal | null;
+  readonly settings: ConnectionSettings;
+  /** Hears of the error that ended the stream; the client does not. */
+  readonly onFailed: (connection: SseConnection, error: unknown) => void;
+}
+
+/** What connections share in one process. */
+export interface ConnectionHost extends TopicRules {
+  readonly hub: Hub;
+  readonly wheel: Wheel;
+  onClosed(connection: SseConnection, reason: CloseReason): void;
+}

@@ -1,0 +1,135 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { once } from 'node:events';
+import { type ServerResponse, createServer } from 'node:http';
+import { type AddressInfo, type Socket, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { frame } from '../wire/chunk.js';
+import { ResponseWriter } from './response-writer.js';
+
+const HTTP_1_1 = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+const HTTP_1_0 = 'GET / HTTP/1.0\r\n\r\n';
+
+/** One exchange over a real socket: the response on the server, the bytes at the client. */
+async function exchange(request: string, prepare: (response: ServerResponse) => void = () => undefined) {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port);
+  client.write(request);
+  const [, response] = (await once(server, 'request')) as [unknown, ServerResponse];
+  prepare(response);
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.flushHeaders();
+  const onDrain = jest.fn();
+  return {
+    client,
+    response,
+    onDrain,
+    writer: new ResponseWriter(response, onDrain),
+    socketWrite: jest.spyOn(response.socket as Socket, 'write'),
+    /** Everything behind the head, once the server has ended the response. */
+    body: async () => {
+      const all = await text(client);
+      return all.slice(all.indexOf('\r\n\r\n') + 4);
+    },
+    async [Symbol.asyncDispose]() {
+      client.destroy();
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+const chunk = (body: string) => `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n`;
+
+describe('a response writer', () => {
+  it('writes a shared frame straight to the socket, between texts, all in order', async () => {
+    await using http = await exchange(HTTP_1_1);
+    const shared = frame(['data: ü\n\n']);
+    http.writer.write(':\n');
+    http.writer.writeFrame(shared);
+    http.writer.write('data: 2\n\n');
+    http.writer.writeFrame(shared);
+    http.writer.end('bye');
+
+    expect(http.socketWrite.mock.calls.filter(([data]) => data === (shared.chunked as unknown))).toHaveLength(2);
+    expect(await http.body()).toBe(
+      chunk(':\n') + chunk('data: ü\n\n') + chunk('data: 2\n\n') + chunk('data: ü\n\n') + chunk('bye') + '0\r\n\r\n',
+    );
+  });
+
+  it('writes without chunks for HTTP/1.0', async () => {
+    await using http = await exchange(HTTP_1_0);
+    http.writer.write('a\n');
+    http.writer.writeFrame(frame(['b\n']));
+    http.writer.end('c\n');
+
+    expect(await http.body()).toBe('a\nb\nc\n');
+  });
+
+  it('goes through a write that somebody has put in between, and has it flushed', async () => {
+    const seen: string[] = [];
+    const flush = jest.fn();
+    await using http = await exchange(HTTP_1_1, (response) => {
+      const write = response.write.bind(response) as (data: unknown) => boolean;
+      response.write = ((data: string | Uint8Array) => {
+        seen.push(Buffer.from(data as Uint8Array).toString());
+        return write(data);
+      }) as typeof response.write;
+      Object.assign(response, { flush });
+    });
+    http.writer.writeFrame(frame(['x\n']));
+    http.writer.write('y\n');
+    http.writer.end('');
+
+    expect(seen).toEqual(['x\n', 'y\n']);
+    expect(flush).toHaveBeenCalledTimes(2);
+    expect(await http.body()).toBe(chunk('x\n') + chunk('y\n') + '0\r\n\r\n');
+  });
+
+  it('tells the bytes that wait, and again when they have left', async () => {
+    await using http = await exchange(HTTP_1_1);
+    http.client.pause();
+    const large = frame(['x'.repeat(4_000_000)]);
+    expect(http.writer.isWritable).toBe(true);
+    for (let n = 0; n < 4; n++) http.writer.writeFrame(large);
+    http.writer.write('y'.repeat(100));
+    expect(http.writer.isWritable).toBe(false);
+    expect(http.writer.pendingBytes).toBeGreaterThan(1_000_000);
+    expect(http.onDrain).not.toHaveBeenCalled();
+
+    const drained = new Promise<void>((resolve) => http.onDrain.mockImplementation(() => resolve()));
+    http.client.resume();
+    await drained;
+    expect(http.writer.isWritable).toBe(true);
+    expect(http.onDrain).toHaveBeenCalledTimes(1);
+  });
+
+  it('writes nothing after its end, and takes a second end', async () => {
+    await using http = await exchange(HTTP_1_1);
+    http.writer.end('last');
+    http.writer.end('more');
+    http.writer.write('more');
+    http.writer.writeFrame(frame(['more']));
+
+    expect(http.writer.isWritable).toBe(false);
+    expect(await http.body()).toBe(`${chunk('last')}0\r\n\r\n`);
+  });
+
+  it('cuts the connection when it is destroyed', async () => {
+    await using http = await exchange(HTTP_1_1);
+    http.response.on('error', () => undefined);
+    http.writer.write('x');
+    http.writer.destroy();
+
+    await once(http.client.resume(), 'close');
+    expect(http.response.destroyed).toBe(true);
+  });
+
+  it('lets go of the keep-alive connection once the response has been sent', async () => {
+    await using http = await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    http.writer.end('last');
+    http.writer.closeSocketWhenSent();
+
+    expect(await http.body()).toBe(`${chunk('last')}0\r\n\r\n`);
+  });
+});

@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Cursor } from './cursor.js';
+import { FanOut } from './fan-out.js';
+import { View } from './view.js';
+import { WindowBudget } from './window-budget.js';
+
+const turn = () => new Promise(setImmediate);
+
+/** A view with cursors that only note when they are pumped. */
+function viewOf(count: number, pump: (n: number) => void): View {
+  const view = new View('a', ['a'], new WindowBudget(1e6, () => undefined));
+  for (let n = 0; n < count; n++) view.cursors.add({ pump: () => pump(n), seq: 0 } as unknown as Cursor);
+  return view;
+}
+
+describe('the fan-out', () => {
+  it('wakes each cursor once for all that was published within one turn', async () => {
+    const pumped: number[] = [];
+    const fanOut = new FanOut();
+    const view = viewOf(3, (n) => pumped.push(n));
+    for (let n = 0; n < 10; n++) fanOut.wake(view);
+    expect(pumped).toEqual([]);
+    await turn();
+
+    expect(pumped).toEqual([0, 1, 2]);
+  });
+
+  it('serves 1,000 cursors, then lets the event loop have a turn', async () => {
+    let pumped = 0;
+    const fanOut = new FanOut();
+    fanOut.wake(viewOf(2_500, () => pumped++));
+    const counts: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      await turn();
+      counts.push(pumped);
+    }
+
+    expect(counts).toEqual([1_000, 2_000, 2_500, 2_500]);
+  });
+
+  it('serves again what is woken while it is being served', async () => {
+    const fanOut = new FanOut();
+    let pumped = 0;
+    const view: View = viewOf(1, () => ++pumped < 3 && fanOut.wake(view));
+    fanOut.wake(view);
+    for (let n = 0; n < 6; n++) await turn();
+
+    expect(pumped).toBe(3);
+  });
+
+  it('serves a cursor that joins during a round, and none that has left', async () => {
+    const pumped: string[] = [];
+    const fanOut = new FanOut();
+    const late = { pump: () => pumped.push('late'), seq: 0 } as unknown as Cursor;
+    const view: View = viewOf(2, (n) => {
+      pumped.push(`${n}`);
+      view.cursors.add(late);
+      if (n === 0) view.cursors.delete([...view.cursors][1]!);
+    });
+    fanOut.wake(view);
+    await turn();
+
+    expect(pumped).toEqual(['0', 'late']);
+  });
+
+  it('asks publishers to wait when much waits, until the next turn', async () => {
+    const fanOut = new FanOut();
+    const view = viewOf(1, () => undefined);
+    for (let n = 0; n < 127; n++) fanOut.wake(view);
+    expect(fanOut.pressure()).toBeUndefined();
+    fanOut.wake(view);
+    await fanOut.pressure();
+
+    expect(fanOut.pressure()).toBeUndefined();
+  });
+
+  it('wakes nobody once it is closed, and holds no publisher', async () => {
+    let pumped = 0;
+    const fanOut = new FanOut();
+    const view = viewOf(1, () => pumped++);
+    for (let n = 0; n < 128; n++) fanOut.wake(view);
+    const pressure = fanOut.pressure();
+    fanOut.close();
+    await pressure;
+    await turn();
+
+    expect(pumped).toBe(0);
+  });
+});

@@ -1,0 +1,387 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { INestApplication } from '@nestjs/common';
+import { EventStreamService } from 'nestjs-event-stream';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { ANSWER } from '../../examples/showcase/answers/write-answer.js';
+import { createApp } from '../../examples/showcase/app.js';
+
+const SCREENSHOTS = '.cache/screenshots';
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+let app: INestApplication;
+let browser: Browser;
+let origin: string;
+let complaints: string[] = [];
+
+jest.setTimeout(90_000);
+
+beforeAll(async () => {
+  app = await createApp();
+  await app.listen(0, '127.0.0.1');
+  origin = await app.getUrl();
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+});
+
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  const heard = complaints;
+  complaints = [];
+  expect(heard).toEqual([]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await app?.close();
+});
+
+describe('the dashboard', () => {
+  it('draws what the server samples', async () => {
+    const page = await visit('/');
+
+    await coverageOf(page, (samples) => samples >= 4);
+
+    const painted = await page.evaluate(() => [...document.querySelectorAll('canvas')].map(countAccentPixels));
+    expect(painted).toHaveLength(4);
+    expect(Math.min(...painted)).toBeGreaterThan(0);
+  });
+
+  it('is full at once, because it starts to read two minutes back', async () => {
+    const first = await visit('/');
+    const { samples } = await coverageOf(first, (n) => n >= 8);
+
+    const second = await visit('/');
+
+    const seen = await coverageOf(second, () => true);
+    expect(seen.samples).toBeGreaterThanOrEqual(samples);
+  });
+
+  it('has no gap after it was paused', async () => {
+    const page = await visit('/');
+    const before = await coverageOf(page, (n) => n >= 2);
+    await page.click('#pause');
+    await page.locator('#state[data-state=closed]').waitFor();
+    const other = await visit('/');
+    await coverageOf(other, (n) => n >= before.samples + 6);
+
+    await page.click('#pause');
+
+    const after = await coverageOf(page, (n) => n >= before.samples + 6);
+    expect(after.longestGap).toBeLessThan(1.5);
+  });
+});
+
+describe('an answer', () => {
+  it('goes on where it was when the page is loaded anew, without losing a letter', async () => {
+    const page = await visit('/answers');
+    await page.click('#send');
+    await textOf(page, '#answer', (text) => text.length > 200);
+
+    await page.reload();
+    const resumed = await textOf(page, '#answer', (text) => text.length > 0);
+    expect(resumed.length).toBeGreaterThan(200);
+
+    await page.locator('#progress', { hasText: 'complete' }).waitFor({ timeout: 60_000 });
+    expect(await page.locator('#answer').textContent()).toBe(ANSWER);
+  });
+
+  it('comes back whole after its stream has ended', async () => {
+    const { id, lastEventId } = await postJson('/api/answers', { question: 'How?' });
+    await readToEnd(`/api/answers/${id}?lastEventId=${lastEventId}`);
+
+    const page = await visit('/answers', {
+      answer: { id, lastEventId, question: 'How?', text: '', tokens: 0, state: 'writing' },
+    });
+
+    await page.locator('#progress', { hasText: 'complete' }).waitFor();
+    expect(await page.locator('#answer').textContent()).toBe(ANSWER);
+  });
+
+  it.each(['resumable', 'once'])('stops when told to (%s)', async (mode) => {
+    const page = await visit('/answers');
+    await page.check(`input[value=${mode}]`);
+    await page.click('#send');
+    await textOf(page, '#answer', (text) => text.length > 50);
+
+    await page.click('#stop');
+
+    await page.locator('#progress', { hasText: 'Stopped.' }).waitFor();
+    const text = (await page.locator('#answer').textContent()) ?? '';
+    expect(ANSWER.startsWith(text)).toBe(true);
+    expect(text.length).toBeLessThan(ANSWER.length);
+    await openStreams(0);
+  });
+
+  it('is refused without a question, with its true status, also where it would be a stream', async () => {
+    for (const path of ['/api/answers', '/api/answers/once']) {
+      const response = await post(path, { question: ' ' });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ message: '"question" must be a text of 1 to 500 characters' });
+    }
+  });
+});
+
+describe('notifications', () => {
+  it('reach the right user only, or everyone', async () => {
+    const ada = await visit('/notifications?user=ada');
+    const grace = await visit('/notifications?user=grace');
+    await Promise.all([ada, grace].map((page) => page.locator('#state[data-state=open]').waitFor()));
+
+    await post('/api/notifications', { to: 'ada', type: 'mention', text: 'for ada' });
+    await post('/api/notifications', { type: 'announcement', text: 'for all' });
+
+    // Both come over one ordered stream: had the first gone to grace, it would be there before the second.
+    await Promise.all([ada, grace].map((page) => page.locator('#list li', { hasText: 'for all' }).waitFor()));
+    expect(await ada.locator('#list li p').allTextContents()).toEqual(['for all', 'for ada']);
+    expect(await grace.locator('#list li p').allTextContents()).toEqual(['for all']);
+    expect(await ada.title()).toBe('(2) Notifications · nestjs-event-stream');
+  });
+
+  it('that were sent while a user was away are there when she comes back', async () => {
+    const page = await visit('/notifications?user=linus');
+    await page.locator('#state[data-state=open]').waitFor();
+    await page.click('#letter button');
+    await page.locator('#list li').waitFor();
+    await page.click('#read');
+    await page.click('text=Bench');
+    await post('/api/notifications', { to: 'linus', type: 'reminder', text: 'while away' });
+
+    await page.goBack();
+
+    await page.locator('#list li', { hasText: 'while away' }).waitFor();
+    expect(await page.locator('#unread').textContent()).toBe('1 unread');
+  });
+
+  it.each([
+    [{ type: 'mention', text: 'x' }, '"to" must be'],
+    [{ to: 'a/b', type: 'mention', text: 'x' }, '"to" must be'],
+    [{ to: 'ada', type: 'stream.end', text: 'x' }, '"type" must be one of'],
+    [{ to: 'ada', type: 'mention', text: '' }, '"text" must be'],
+  ])('are refused with a reason: %j', async (body, reason) => {
+    const response = await post('/api/notifications', body);
+
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ message: expect.stringContaining(reason) });
+  });
+});
+
+describe('the bench', () => {
+  it('misses nothing that was published while it was away', async () => {
+    const page = await visit('/bench');
+    await page.locator('#state[data-state=open]').waitFor();
+    await page.click('#one');
+    await page.click('#burst');
+    await verdictOf(page, 51);
+
+    await page.click('#end');
+    expect(await verdictOf(page, 56)).toBe('1 to 56: none missing, none twice, in order.');
+
+    await page.click('#destroy');
+    expect(await verdictOf(page, 61)).toBe('1 to 61: none missing, none twice, in order.');
+
+    await page.click('#close');
+    await page.click('#burst');
+    await page.click('#reopen');
+    expect(await verdictOf(page, 111)).toBe('1 to 111: none missing, none twice, in order.');
+    expect(await page.locator('#opened').textContent()).toBe('4');
+    // What the browser says of a destroyed socket is wanted here, once for each of the two streams.
+    complaints = complaints.filter((text) => !text.includes('ERR_INCOMPLETE_CHUNKED_ENCODING'));
+  });
+
+  it('knows its place before the first event', async () => {
+    const page = await visit('/bench');
+    await page.locator('#raw', { hasText: 'id: ' }).waitFor();
+    await page.click('#close');
+    await page.click('#burst');
+
+    await page.click('#reopen');
+
+    expect(await verdictOf(page, 50)).toBe('1 to 50: none missing, none twice, in order.');
+  });
+
+  it('shows the raw frames: retry, ids, and the goodbye', async () => {
+    const page = await visit('/bench');
+    await page.locator('#raw', { hasText: 'retry: 1500' }).waitFor();
+    await page.click('#one');
+    await page.locator('#raw', { hasText: 'data: {"n":1}' }).waitFor();
+
+    await page.click('#end');
+
+    await page.locator('#raw', { hasText: 'event: stream.end' }).waitFor();
+    await page.locator('#raw', { hasText: 'data: {"n":6}' }).waitFor();
+  });
+
+  it('stops for good when a source has completed', async () => {
+    const page = await visit('/bench');
+    const statuses: number[] = [];
+    page.on('response', (response) => {
+      if (response.url().endsWith('/countdown')) statuses.push(response.status());
+    });
+
+    await page.click('#countdown');
+
+    await page.locator('#finite', { hasText: '2 CLOSED' }).waitFor();
+    expect(statuses).toEqual([200, 204]);
+    expect(
+      (await page.locator('#finite li').allTextContents()).filter((row) => row.startsWith('countdown')),
+    ).toHaveLength(5);
+  });
+});
+
+const VIEWS: Record<string, { path: string; prepare: (page: Page) => Promise<unknown> }> = {
+  dashboard: { path: '/', prepare: (page) => coverageOf(page, (n) => n >= 10) },
+  'answers-empty': { path: '/answers', prepare: async () => {} },
+  answers: {
+    path: '/answers',
+    prepare: async (page) => {
+      await page.click('#send');
+      await textOf(page, '#answer', (text) => text.length > 500);
+    },
+  },
+  'notifications-empty': {
+    path: '/notifications?user=nobody',
+    prepare: (page) => page.locator('#state[data-state=open]').waitFor(),
+  },
+  notifications: {
+    path: '/notifications?user=hedy',
+    prepare: async (page) => {
+      await page.locator('#state[data-state=open]').waitFor();
+      await post('/api/notifications', {
+        to: 'hedy',
+        type: 'mention',
+        text: 'Ada asks whether you have seen the new plots',
+      });
+      await page.locator('#list li').waitFor();
+      await page.click('#read');
+      await post('/api/notifications', { to: 'hedy', type: 'reminder', text: 'Frequency hopping review at 15:00' });
+      await post('/api/notifications', {
+        type: 'announcement',
+        text: 'The server is updated at noon; your streams will resume',
+      });
+      await page.locator('#list li').nth(2).waitFor();
+    },
+  },
+  bench: {
+    path: '/bench',
+    prepare: async (page) => {
+      await page.locator('#state[data-state=open]').waitFor();
+      await page.click('#burst');
+      await verdictOf(page, 50);
+      await page.click('#end');
+      await verdictOf(page, 55);
+      await page.click('#countdown');
+      await page.locator('#finite', { hasText: 'stream.end' }).waitFor();
+    },
+  },
+};
+
+describe.each(Object.entries(VIEWS))('the view %s', (name, { path, prepare }) => {
+  it.each([
+    ['desktop', 'light', DESKTOP],
+    ['desktop', 'dark', DESKTOP],
+    ['phone', 'light', PHONE],
+    ['phone', 'dark', PHONE],
+  ] as const)('fits a %s in %s', async (device, colorScheme, viewport) => {
+    const page = await visit(path, {}, { viewport, colorScheme });
+    await prepare(page);
+
+    await page.screenshot({ path: `${SCREENSHOTS}/${name}-${device}-${colorScheme}.png`, fullPage: true });
+
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+    expect(await page.locator('h1').count()).toBe(1);
+    expect(
+      await page
+        .locator('input, select')
+        .evaluateAll((all) => all.filter((el) => !(el as HTMLInputElement).labels?.length)),
+    ).toEqual([]);
+  });
+});
+
+/** Opens a page of its own context, with what its session storage holds, and listens for whatever goes wrong in it. */
+async function visit(
+  path: string,
+  storage: Record<string, unknown> = {},
+  options: BrowserContextOptions = { viewport: DESKTOP },
+): Promise<Page> {
+  const context = await browser.newContext(options);
+  await context.addInitScript((entries) => {
+    for (const [key, value] of entries) sessionStorage.setItem(key, JSON.stringify(value));
+    Object.assign(window, {
+      countAccentPixels(canvas: HTMLCanvasElement): number {
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        let count = 0;
+        for (let i = 0; i < data.length; i += 4)
+          if (data[i] === 15 && data[i + 1] === 110 && data[i + 2] === 98) count++;
+        return count;
+      },
+    });
+  }, Object.entries(storage));
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(origin + path);
+  return page;
+}
+
+declare function countAccentPixels(canvas: HTMLCanvasElement): number;
+
+async function textOf(page: Page, selector: string, holds: (text: string) => boolean): Promise<string> {
+  return until(async () => (await page.locator(selector).textContent()) ?? '', holds);
+}
+
+async function coverageOf(
+  page: Page,
+  enough: (samples: number) => boolean,
+): Promise<{ samples: number; longestGap: number }> {
+  const text = await textOf(page, '#coverage', (sentence) => /^\d/.test(sentence) && enough(parseInt(sentence)));
+  return { samples: parseInt(text), longestGap: Number(/ ([\d.]+) s\.$/.exec(text)?.[1]) };
+}
+
+async function verdictOf(page: Page, highest: number): Promise<string> {
+  return textOf(page, '#verdict', (text) => text.startsWith(`1 to ${highest}:`));
+}
+
+async function openStreams(count: number): Promise<void> {
+  await until(
+    async () => app.get(EventStreamService).connections.count,
+    (open) => open === count,
+  );
+}
+
+async function until<T>(look: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
+  for (const deadline = Date.now() + 30_000; ;) {
+    const value = await look();
+    if (holds(value)) return value;
+    if (Date.now() > deadline) throw new Error(`Still not so after 30 s: ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function post(path: string, body: unknown): Promise<Response> {
+  return fetch(origin + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+async function postJson(path: string, body: unknown): Promise<Record<string, string>> {
+  return (await (await post(path, body)).json()) as Record<string, string>;
+}
+
+async function readToEnd(path: string): Promise<void> {
+  await (await fetch(origin + path)).text();
+}

@@ -1,0 +1,70 @@
+import { describe, expect, test } from '@jest/globals';
+import { Body, Controller, Query, RequestMethod } from '@nestjs/common';
+import { SseStream } from 'nestjs-event-stream';
+import { startApp, transports } from '../support/app.js';
+import { TopicController, streamOf } from '../support/controllers.js';
+
+@Controller()
+class AnswerController {
+  @SseStream('answer', { method: RequestMethod.POST })
+  async *answer(@Body() body: { words: string[] }, @Query('prefix') prefix: string) {
+    for (const word of body.words) yield { data: prefix + word };
+  }
+}
+
+describe.each(transports)('on $name', (adapter) => {
+  test('a POST with a parsed body streams to its end', async () => {
+    await using app = await startApp(adapter, { controllers: [AnswerController] });
+
+    const stream = await app.open('/answer?prefix=-', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ words: ['a', 'b', 'c'] }),
+    });
+
+    expect((await stream.rest()).map(({ data }) => data).slice(0, 3)).toEqual(['-a', '-b', '-c']);
+  });
+
+  test('a POST that stays open after its body was parsed is not taken for one that has left', async () => {
+    await using app = await startApp(adapter, {
+      controllers: [streamOf(({ streams }) => streams.topic('topic'), { method: RequestMethod.POST })],
+    });
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+    const stream = await app.open('/stream', init);
+    await stream.receive('id: ');
+
+    await app.streams.publish('topic', { data: 'here' });
+
+    expect(await stream.next()).toMatchObject({ data: 'here' });
+  });
+
+  test('HEAD has the headers of the stream, no body, and opens nothing', async () => {
+    await using app = await startApp(adapter, { controllers: [TopicController] });
+
+    const answer = await app.open('/topic', { method: 'HEAD' });
+
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(await answer.body()).toBe('');
+    expect(app.streams.connections.count).toBe(0);
+  });
+
+  test('OPTIONS and POST on a GET stream open nothing', async () => {
+    await using app = await startApp(adapter, { controllers: [TopicController] });
+
+    const options = await app.open('/topic', { method: 'OPTIONS' });
+    const post = await app.open('/topic', { method: 'POST' });
+
+    expect(options.headers.get('content-type') ?? '').not.toContain('event-stream');
+    expect(post.status).toBe(404);
+    expect(app.streams.connections.count).toBe(0);
+  });
+
+  test('a trailing slash is taken as the framework takes it on every route', async () => {
+    await using app = await startApp(adapter, { controllers: [TopicController] });
+
+    const stream = await app.open('/topic/');
+
+    expect(stream.status).toBe(adapter.isFastify ? 404 : 200);
+  });
+});

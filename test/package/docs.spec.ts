@@ -1,0 +1,125 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import ts from 'typescript';
+
+const root = process.cwd();
+const docs = readdirSync('docs').filter((name) => name.endsWith('.md'));
+const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...docs.map((name) => `docs/${name}`)];
+
+/** A sample that stands alone. `ts fragment` marks the others, which are not compiled. */
+interface Sample {
+  readonly page: string;
+  /** The line of the page before the sample's first. */
+  readonly line: number;
+  /** Where the compiler finds it: a page is a folder, and samples that begin with `// name.ts` can import each other. */
+  readonly file: string;
+  readonly text: string;
+}
+
+const samples = pages.flatMap(samplesOf);
+
+describe('the samples', () => {
+  let problems: readonly string[];
+  beforeAll(() => {
+    problems = compile();
+  }, 120_000);
+
+  test('there are some on most pages', () => {
+    expect(new Set(samples.map(({ page }) => page)).size).toBeGreaterThan(8);
+  });
+
+  test.each(pages)('of %s compile', (page) => {
+    expect(problems.filter((problem) => problem.startsWith(`${page}:`))).toEqual([]);
+  });
+});
+
+describe.each(pages)('%s', (page) => {
+  test('links to files and headings that exist', () => {
+    expect(linksOf(page).filter((target) => !leadsSomewhere(page, target))).toEqual([]);
+  });
+
+  test('names no path of a machine', () => {
+    expect(readFileSync(page, 'utf8')).not.toMatch(/(^|[\s"'`(])\/(home|root|tmp|work|Users)\//m);
+  });
+});
+
+test('the index links to every page', () => {
+  const linked = linksOf('docs/README.md').map((target) => target.split('#')[0]);
+  expect(docs.filter((name) => name !== 'README.md' && !linked.includes(name))).toEqual([]);
+});
+
+function samplesOf(page: string): Sample[] {
+  return [...readFileSync(page, 'utf8').matchAll(/^```ts\n([^]*?)^```$/gm)].map(({ index, 1: text = '' }) => {
+    const line = readFileSync(page, 'utf8').slice(0, index).split('\n').length;
+    const name = /^\/\/ (\S+\.ts)\n/.exec(text)?.[1] ?? `line-${line}.ts`;
+    return { page, line, text, file: join(root, '.samples', page.replace(/\.md$/, ''), name) };
+  });
+}
+
+/** What the compiler says of the samples, as `page:line message`. */
+function compile(): string[] {
+  const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile) as { config: object };
+  const { options } = ts.parseJsonConfigFileContent({ ...config, files: [], include: [] }, ts.sys, root, {
+    rootDir: root,
+  });
+  const byFile = new Map(samples.map((sample) => [sample.file, sample]));
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile, directoryExists } = host;
+  host.fileExists = (file) => byFile.has(file) || fileExists(file);
+  host.readFile = (file) => byFile.get(file)?.text ?? readFile(file);
+  host.directoryExists = (folder) =>
+    [...byFile.keys()].some((file) => file.startsWith(`${folder}/`)) || directoryExists?.(folder) === true;
+  host.getSourceFile = (file, target) => {
+    const text = host.readFile(file);
+    return text === undefined ? undefined : ts.createSourceFile(file, text, target);
+  };
+
+  const program = ts.createProgram([...byFile.keys()], options, host);
+  return [...byFile.values()].flatMap(({ file, page, line }) => {
+    const source = program.getSourceFile(file);
+    if (source === undefined) return [`${page}:${line} was not compiled`];
+    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+    const alone = ts.isExternalModule(source) ? [] : [`${page}:${line} is no module: it imports and exports nothing`];
+    return alone.concat(
+      found.map(({ start = 0, messageText }) => {
+        const at = line + 1 + source.getLineAndCharacterOfPosition(start).line;
+        return `${page}:${at} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
+      }),
+    );
+  });
+}
+
+/** The relative links of a page. */
+function linksOf(page: string): string[] {
+  const prose = proseOf(page).replace(/`[^`\n]*`/g, '');
+  const inline = [...prose.matchAll(/\]\(([^)\s]+)\)/g)];
+  const defined = [...prose.matchAll(/^\[[^\]]+\]: (\S+)$/gm)];
+  return [...inline, ...defined].map(([, target = '']) => target).filter((target) => !/^[a-z]+:/.test(target));
+}
+
+function leadsSomewhere(page: string, target: string): boolean {
+  const [path = '', heading] = target.split('#');
+  const file = path === '' ? page : relative(root, resolve(dirname(page), path));
+  if (file.startsWith('..') || !existsSync(file)) return false;
+  return heading === undefined || (statSync(file).isFile() && headingsOf(file).includes(heading));
+}
+
+/** The anchors that a forge makes of a page's headings. */
+function headingsOf(page: string): string[] {
+  const seen = new Map<string, number>();
+  return [...proseOf(page).matchAll(/^#{1,6} (.+)$/gm)].map(([, text = '']) => {
+    const slug = text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, '')
+      .replace(/\s/g, '-');
+    const before = seen.get(slug) ?? 0;
+    seen.set(slug, before + 1);
+    return before === 0 ? slug : `${slug}-${before}`;
+  });
+}
+
+/** A page without its code blocks. */
+function proseOf(page: string): string {
+  return readFileSync(page, 'utf8').replace(/^```[^]*?^```$/gm, '');
+}

@@ -1,0 +1,94 @@
+// `npm test`: every check there is, one after the other; none is left out because another failed.
+// `npm test -- jest src/wire` runs one step alone and hands it the other arguments.
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import jestConfig from '../jest.config.mjs';
+import { check, command, finish, jest, section } from '../scripts/checks.mjs';
+import { runConsumer } from './consumers/run.mjs';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+/** What some tests need of the machine, and read from `env`: without it they are left out, and in CI that fails. */
+const machine = [
+  {
+    env: 'CHROMIUM',
+    programs: ['chromium', 'chromium-browser', 'google-chrome'],
+    tests: 'test/browser',
+    get: 'apt-get install -y chromium',
+  },
+];
+for (const { env, programs } of machine) process.env[env] ??= programs.map(find).find(Boolean) ?? '';
+const missing = machine.filter(({ env, tests }) => existsSync(tests) && !process.env[env]);
+
+const steps = {
+  async lint() {
+    await command('ESLint', [bin('eslint'), '.']);
+    await command('Prettier', [bin('prettier'), '--check', '.']);
+  },
+  async types() {
+    await command('TypeScript', [bin('tsc'), '-p', 'tsconfig.json']);
+  },
+  async layers() {
+    await command('imports keep to the one direction', ['npm', 'run', '--silent', 'layers']);
+  },
+  async package() {
+    const tarball = await pack();
+    await command('publint', [bin('publint'), 'run', '--strict', tarball]);
+    await command('are the types wrong?', [bin('attw'), '--profile', 'node16', '--format', 'ascii', tarball]);
+  },
+  async jest(...args) {
+    const ignored = [...jestConfig.testPathIgnorePatterns, ...missing.map(({ tests }) => `/${tests}/`)];
+    await jest([...args, '--testPathIgnorePatterns', ...ignored], { live: true });
+  },
+  async consumers(...only) {
+    const tarball = await pack();
+    const names = readdirSync('test/consumers').filter((name) =>
+      existsSync(`test/consumers/${name}/package-lock.json`),
+    );
+    for (const name of only.length > 0 ? only : names) await runConsumer(name, tarball);
+  },
+};
+
+let packing;
+const [only, ...args] = process.argv.slice(2);
+if (only !== undefined && !(only in steps))
+  check(`there is no step "${only}", but ${Object.keys(steps).join(', ')}`, false);
+for (const [name, step] of Object.entries(steps)) {
+  if (only !== undefined && only !== name) continue;
+  section(name);
+  await step(...args);
+}
+
+if (missing.length > 0) {
+  section('left out, because this machine lacks something');
+  for (const { tests, programs, get } of missing) {
+    const text = `${tests} needs ${programs[0]}: ${get}`;
+    if (process.env.CI) check(text, false);
+    else console.log(text);
+  }
+}
+finish();
+
+/** Builds the package and packs it as npm would publish it, once; the answer is the path of the tarball. */
+function pack() {
+  packing ??= (async () => {
+    const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const tarball = resolve('.cache', `${name}-${version}.tgz`);
+    rmSync(tarball, { force: true });
+    mkdirSync('.cache', { recursive: true });
+    await command('build', ['npm', 'run', '--silent', 'build']);
+    await command('npm pack', ['npm', 'pack', '--ignore-scripts', '--pack-destination', '.cache']);
+    return tarball;
+  })();
+  return packing;
+}
+
+function bin(name) {
+  return `node_modules/.bin/${name}`;
+}
+
+function find(program) {
+  const folder = process.env.PATH.split(delimiter).find((each) => existsSync(join(each, program)));
+  return folder && join(folder, program);
+}
