@@ -1,16 +1,19 @@
 import type { Hole, ReadPage } from '../engine/engine.js';
-import { formatPosition, parsePosition } from '../topic/position.js';
+import { parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
 import { takeBatch } from './batch.js';
 import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
-import { ToldHoles } from './told-holes.js';
+import { Told } from './told.js';
 import type { Hub } from './hub.js';
 import type { Reader, View } from './view.js';
 
 /** A reader whose topics do not want to wait for slow ones (`onSlow`) may be so many events behind. */
 const MAX_LAG_EVENTS = 1_000;
+
+/** A quiet client is given a newer place at most so often: some clients take its blank line for an empty event. */
+const MIN_ADVANCE_MS = 60_000;
 
 interface Join {
   readonly view: View;
@@ -40,13 +43,12 @@ export class Cursor implements Reader {
   #state: 'opening' | 'live' | 'replaying' | 'reading' | 'closed' = 'opening';
   #seq = 0;
   #at = 0;
-  /** The sequence whose id the sink was given last. */
-  #told = -1;
-  readonly #toldHoles = new ToldHoles();
+  readonly #told: Told;
 
   constructor(hub: Hub, selectors: Iterable<string>, sink: CursorSink) {
     this.#hub = hub;
     this.#sink = sink;
+    this.#told = new Told(sink);
     this.#selectors = new Set(selectors);
     this.#view = this.#attach(hub.acquire([...this.#selectors]));
   }
@@ -90,8 +92,9 @@ export class Cursor implements Reader {
   advance(): boolean {
     if (this.#state !== 'live' || this.#joins.length > 0 || this.#seq < this.#view.lastSeq) return false;
     const position = this.#hub.positionOf(this.#view);
+    if (position.at - this.#told.at < MIN_ADVANCE_MS) return false;
     if (position.seq > this.#seq) this.#moveTo(position);
-    return this.#tellPosition();
+    return this.#told.position(this.#position);
   }
 
   /**
@@ -136,16 +139,9 @@ export class Cursor implements Reader {
 
   #goLive(): void {
     this.#state = 'live';
-    this.#toldHoles.clear();
-    this.#tellPosition();
+    this.#told.caughtUp();
+    this.#told.position(this.#position);
     this.pump();
-  }
-
-  #tellPosition(): boolean {
-    if (this.#told === this.#seq) return false;
-    this.#told = this.#seq;
-    this.#sink.position(formatPosition(this.#position));
-    return true;
   }
 
   async #resume(from: string): Promise<void> {
@@ -191,7 +187,7 @@ export class Cursor implements Reader {
   }
 
   #give(page: ReadPage): void {
-    this.#toldHoles.tell(page, this.#sink);
+    this.#told.holes(page);
     const stop = this.#joins.find(({ at }) => at.seq >= this.#seq)?.at;
     const upTo = stop !== undefined && stop.seq < page.upTo.seq ? stop : page.upTo;
     let rest = upTo === page.upTo ? page.entries : page.entries.filter((entry) => entry.seq <= upTo.seq);
@@ -215,7 +211,7 @@ export class Cursor implements Reader {
   #deliver(batch: Batch): void {
     this.#moveTo(batch.last);
     const newest = batch.entries[batch.entries.length - 1];
-    if (newest !== undefined && this.#sink.write(batch)) this.#told = newest.seq;
+    if (newest !== undefined && this.#sink.write(batch)) this.#told.event(newest);
     const { control } = batch;
     const how = control && controlOf(control.data);
     if (how !== undefined && !this.#isClosed) this.#sink.ended(batch.last.topic, how, batch.idOf(batch.last));

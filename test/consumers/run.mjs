@@ -17,7 +17,7 @@ export async function runConsumer(name, tarball) {
   if (!(await install(name, home, tarball))) return;
   if (jestConfig) borrowSpecs(home);
   await command(`${name}: npm run check`, ['npm', 'run', '--silent', 'check'], { cwd: home });
-  if (jestConfig) await jest([], { cwd: home, esm: jestConfig.endsWith('.mjs') });
+  if (jestConfig) await jest(['--maxWorkers=100%'], { cwd: home, esm: jestConfig.endsWith('.mjs') });
 }
 
 /** `npm ci` only when the lock has changed since the last time; the tarball every time. */
