@@ -28,6 +28,7 @@ export type {
   HubRouteOptions,
   SseModuleOptions,
   SseStreamOptions,
+  StreamHooks,
   StreamSettings,
 } from './nest/sse-options.js';
 export type { MemoryEngineOptions } from './engine/memory.js';
@@ -42,9 +43,11 @@ export type { PathParams } from './topic/path.js';
 export type { Position } from './topic/position.js';
 
 // Types: connections.
-export type { OpenConnections } from './nest/event-stream.service.js';
+export type { OpenConnections, RevokeOptions, TicketOffice } from './nest/event-stream.service.js';
 export type { SseConnection, StreamRequest } from './connection/sse-connection.js';
-export type { EndReason } from './connection/end-reason.js';
+export type { CloseReason, EndReason, RefusalReason } from './connection/end-reason.js';
+export type { Revocation } from './connection/revocations.js';
+export type { TicketOptions } from './nest/tickets.js';
 export type { ResetReason } from './hub/cursor-sink.js';
 export type { SseErrorCode } from './errors.js';
 

@@ -1,3 +1,4 @@
+import type { ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
 import type { Principal } from '../topic/define.js';
 import type { CloseReason } from './end-reason.js';
@@ -16,6 +17,10 @@ export interface ConnectionRequest {
   readonly request: StreamRequest;
   readonly lastEventId: string | undefined;
   readonly principal: Principal | null;
+  /** Where the client is, as the adapter says; `undefined` when it does not know. */
+  readonly address: string | undefined;
+  /** The names and patterns that it may read at most; `undefined`: no such bound. */
+  readonly grantedTopics: readonly string[] | undefined;
   readonly settings: ConnectionSettings;
   /** Hears of the error that ended the stream; the client does not. */
   readonly onFailed: (connection: SseConnection, error: unknown) => void;
@@ -26,4 +31,7 @@ export interface ConnectionHost extends TopicRules {
   readonly hub: Hub;
   readonly wheel: Wheel;
   onClosed(connection: SseConnection, reason: CloseReason): void;
+  onReset(connection: SseConnection, reason: ResetReason, topics: readonly string[]): void;
+  /** A client does not keep up: its topics have gone on without it, or its stream is ended for it. */
+  onSlow(connection: SseConnection): void;
 }

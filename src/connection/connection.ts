@@ -1,3 +1,4 @@
+import type { ResetReason } from '../hub/cursor-sink.js';
 import type { OnSlow, Principal } from '../topic/define.js';
 import { parsePosition } from '../topic/position.js';
 import { HEARTBEAT, encodeEvent, encodeRetry } from '../wire/encode.js';
@@ -25,6 +26,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   readonly request: StreamRequest;
   readonly lastEventId: string | undefined;
   readonly principal: Principal | null;
+  readonly address: string | undefined;
+  readonly grantedTopics: readonly string[] | undefined;
 
   readonly #host: ConnectionHost;
   readonly #settings: ConnectionSettings;
@@ -43,19 +46,17 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   #wantsWritable: (() => void) | undefined;
   #timekeeper: Timekeeper | undefined;
 
-  constructor(
-    host: ConnectionHost,
-    id: string,
-    { request, lastEventId, principal, settings, onFailed }: ConnectionRequest,
-  ) {
+  constructor(host: ConnectionHost, id: string, of: ConnectionRequest) {
     this.#host = host;
     this.#topics = new TopicSet(host);
     this.id = id;
-    this.request = request;
-    this.lastEventId = lastEventId;
-    this.principal = principal;
-    this.#settings = settings;
-    this.#onFailed = onFailed;
+    this.request = of.request;
+    this.lastEventId = of.lastEventId;
+    this.principal = of.principal;
+    this.address = of.address;
+    this.grantedTopics = of.grantedTopics;
+    this.#settings = of.settings;
+    this.#onFailed = of.onFailed;
   }
 
   get state(): 'pending' | 'open' | 'ending' | 'closed' {
@@ -202,7 +203,16 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     if (error !== undefined) this.#onFailed(this, error);
   }
 
+  fellBehind(): void {
+    this.#host.onSlow(this);
+  }
+
+  wasReset(reason: ResetReason, topics: readonly string[]): void {
+    this.#host.onReset(this, reason, topics);
+  }
+
   tooSlow(): void {
+    this.#host.onSlow(this);
     this.#finish('slow-consumer', encodeEnd('slow-consumer', true));
   }
 
@@ -226,7 +236,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   }
 
   expire(reason: EndReason): void {
-    this.end(reason);
+    if (reason === 'slow-consumer') this.tooSlow();
+    else this.end(reason);
   }
 
   topicEnded(topic: string): void {

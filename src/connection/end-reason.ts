@@ -1,5 +1,6 @@
 import { SseError } from '../errors.js';
-import { encodeEvent, encodeRetry } from '../wire/encode.js';
+import { encodeComment, encodeEvent, encodeRetry } from '../wire/encode.js';
+import type { ConnectionLimits } from './admission.js';
 
 /** Why the module ended a stream. */
 export type EndReason = 'complete' | 'expired' | 'revoked' | 'slow-consumer' | 'lifetime' | 'shutdown' | 'closed';
@@ -41,4 +42,16 @@ export function encodeFailure(error: unknown, id: string | undefined): string {
     data: { message: 'The stream was ended by an error on the server', code },
     id,
   });
+}
+
+/** Why a stream was not opened, though the request was in order. */
+export type RefusalReason = keyof ConnectionLimits | 'expired' | 'shutdown';
+
+/**
+ * All of a stream that is not opened now. A status other than 200 would end an `EventSource` for good; this one comes
+ * back later.
+ */
+export function encodeRefusal(reason: RefusalReason, retryMs: number): string {
+  if (reason === 'expired' || reason === 'shutdown') return encodeEnd(reason, true, retryMs);
+  return `${encodeRetry(retryMs)}${encodeComment('too many streams are open')}`;
 }

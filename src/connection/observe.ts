@@ -71,6 +71,10 @@ class ObserverSink implements CursorSink {
     this.#subscriber.complete();
   }
 
+  fellBehind(): void {
+    // It takes everything at once.
+  }
+
   tooSlow(): void {
     // Asked for `resume`, so never called.
   }

@@ -16,6 +16,8 @@ export interface SseConnection {
   readonly id: string;
   /** Who listens; `null` when nobody was authenticated. */
   readonly principal: Principal | null;
+  /** Where the client is: the request's `ip`, which the adapter's proxy settings decide. */
+  readonly address: string | undefined;
   readonly request: StreamRequest;
   /** What the client has read up to, as it says itself: the header `Last-Event-ID`, else the query parameter `lastEventId`. */
   readonly lastEventId: string | undefined;

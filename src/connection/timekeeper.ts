@@ -7,6 +7,8 @@ const END_DEADLINE_MS = 5_000;
 
 /** What a timekeeper does to its stream. */
 export interface TimedStream {
+  /** `false` while what was written waits for the client. */
+  readonly isWritable: boolean;
   /** It has been silent for too long. */
   beat(): void;
   /** Its time is over. */
@@ -17,6 +19,7 @@ export interface TimedStream {
 
 export interface TimedSettings {
   readonly heartbeatMs: number | false;
+  readonly stallTimeoutMs: number | false;
   readonly maxLifetimeMs: number | false;
 }
 
@@ -26,6 +29,7 @@ export class Timekeeper implements WheelTask {
   readonly #wheel: Wheel;
   readonly #stream: TimedStream;
   readonly #heartbeatMs: number;
+  readonly #stallTimeoutMs: number;
   readonly #expiry: { readonly at: number; readonly reason: EndReason };
   #lastWriteAt = performance.now();
   #isEnding = false;
@@ -34,6 +38,7 @@ export class Timekeeper implements WheelTask {
     this.#wheel = wheel;
     this.#stream = stream;
     this.#heartbeatMs = settings.heartbeatMs === false ? Infinity : settings.heartbeatMs;
+    this.#stallTimeoutMs = settings.stallTimeoutMs === false ? Infinity : settings.stallTimeoutMs;
     this.#expiry = expiryOf(settings.maxLifetimeMs, principal);
     this.#scheduleNext();
   }
@@ -55,17 +60,23 @@ export class Timekeeper implements WheelTask {
   onTime(nowMs: number): void {
     if (this.#isEnding) return this.#stream.destroy();
     if (nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
-    if (nowMs - this.#lastWriteAt >= this.#heartbeatMs) this.#stream.beat();
+    const silentMs = nowMs - this.#lastWriteAt;
+    if (this.#stream.isWritable) {
+      if (silentMs >= this.#heartbeatMs) this.#stream.beat();
+    } else if (silentMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
     if (!this.#isEnding) this.#scheduleNext();
   }
 
   #scheduleNext(): void {
     const now = performance.now();
-    // A stream that cannot be written to stays silent: look again after a whole interval, not at once.
-    const silentAt = this.#lastWriteAt + this.#heartbeatMs;
-    const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
-    const at = Math.min(beatAt, this.#expiry.at);
+    const at = Math.min(this.#next(this.#heartbeatMs, now), this.#next(this.#stallTimeoutMs, now), this.#expiry.at);
     if (at !== Infinity) this.#wheel.schedule(this, at - now);
+  }
+
+  /** When the stream has been silent for that long; a stream that is so already is looked at again after as long. */
+  #next(silentMs: number, now: number): number {
+    const at = this.#lastWriteAt + silentMs;
+    return at > now ? at : now + silentMs;
   }
 }
 

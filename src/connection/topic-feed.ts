@@ -20,6 +20,8 @@ export interface FeedOwner {
   wrote(): void;
   topicEnded(topic: string): void;
   fail(error?: unknown, id?: string): void;
+  fellBehind(): void;
+  wasReset(reason: ResetReason, topics: readonly string[]): void;
   tooSlow(): void;
 }
 
@@ -81,12 +83,17 @@ export class TopicFeed implements CursorSink {
   reset(reason: ResetReason, topics: readonly string[]): void {
     this.#owner.writer.write(encodeEvent({ type: 'stream.reset', data: { reason, topics } }));
     this.#owner.wrote();
+    this.#owner.wasReset(reason, topics);
   }
 
   ended(topic: string, how: 'complete' | 'failed', id: string): void {
     // With the id, a client that comes back starts behind the failure instead of meeting it again.
     if (how === 'failed') this.#owner.fail(undefined, id);
     else this.#owner.topicEnded(topic);
+  }
+
+  fellBehind(): void {
+    this.#owner.fellBehind();
   }
 
   tooSlow(): void {

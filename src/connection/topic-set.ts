@@ -1,14 +1,20 @@
 import { SseError } from '../errors.js';
-import type { OnSlow } from '../topic/define.js';
+import type { OnSlow, Principal } from '../topic/define.js';
 import { checkPattern } from '../topic/pattern.js';
 import type { Selection } from './selection.js';
-import type { SseConnection } from './sse-connection.js';
+
+/** Who wants to read. */
+export interface TopicReader {
+  readonly principal: Principal | null;
+  /** The names and patterns that it may read at most; `undefined`: no such bound. */
+  readonly grantedTopics: readonly string[] | undefined;
+}
 
 /** Who decides what a connection may read. */
 export interface TopicRules {
   readonly maxTopics: number;
   /** Rejects when the connection may not read the topic or pattern. */
-  authorize(connection: SseConnection, selector: string): Promise<void>;
+  authorize(reader: TopicReader, selector: string): Promise<void>;
   onSlowOf(selector: string): OnSlow;
 }
 
@@ -35,13 +41,13 @@ export class TopicSet implements Iterable<string> {
    *
    * @throws SseError `invalid-topic` or `too-many-topics`, as a rejection, and what the rules reject with
    */
-  async admit(connection: SseConnection, selectors: readonly string[]): Promise<void> {
+  async admit(reader: TopicReader, selectors: readonly string[]): Promise<void> {
     const { maxTopics } = this.#rules;
     if (new Set([...this.#selectors, ...selectors]).size > maxTopics) {
       throw new SseError('too-many-topics', `One connection may read ${maxTopics} topics (limits.topicsPerConnection)`);
     }
     for (const selector of selectors) checkPattern(selector);
-    for (const selector of selectors) await this.#rules.authorize(connection, selector);
+    for (const selector of selectors) await this.#rules.authorize(reader, selector);
   }
 
   add(selectors: readonly string[]): void {

@@ -20,5 +20,7 @@ export interface CursorSink {
   reset(reason: ResetReason, topics: readonly string[]): void;
   /** A topic has come to its end; the id resumes behind it. */
   ended(topic: string, how: Control, id: string): void;
+  /** It has taken so little that the window has gone on without it; what follows depends on `onSlow`. */
+  fellBehind(): void;
   tooSlow(): void;
 }

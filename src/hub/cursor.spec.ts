@@ -73,6 +73,10 @@ class Sink implements CursorSink {
     this.told.push({ ended: topic, how });
   }
 
+  fellBehind(): void {
+    // Seen by its hook elsewhere.
+  }
+
   tooSlow(): void {
     this.wasTooSlow = true;
   }

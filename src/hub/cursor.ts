@@ -219,7 +219,9 @@ export class Cursor implements Reader {
 
   #leaveWindow(): void {
     // Behind the place where a window begins is only who has just moved to it.
-    if (this.#sink.onSlow === 'resume' || this.#seq < this.#view.base.seq) {
+    const hasFallenBehind = this.#seq >= this.#view.base.seq;
+    if (hasFallenBehind) this.#sink.fellBehind();
+    if (this.#sink.onSlow === 'resume' || !hasFallenBehind) {
       this.#state = 'replaying';
       return;
     }

@@ -8,6 +8,9 @@ import { streamHeaders } from '../wire/headers.js';
 import type { StreamHeaders } from '../wire/headers.js';
 import { rawOf } from './pending-streams.js';
 
+/** After so long without a byte in either direction the kernel asks whether the client is still there. */
+const KEEP_ALIVE_MS = 30_000;
+
 /** What is used of a Fastify reply. */
 interface FastifyReply {
   readonly raw: RawResponse;
@@ -35,6 +38,12 @@ export class Exchange {
 
   get isHead(): boolean {
     return this.#rawRequest.method === 'HEAD';
+  }
+
+  /** Where the client is, as the adapter makes it out behind its trusted proxies. */
+  get address(): string | undefined {
+    const { ip } = this.request;
+    return typeof ip === 'string' ? ip : this.#socket?.remoteAddress;
   }
 
   /** Whether the client has left. A `close` that was fired before anyone listened is not fired again. */
@@ -67,8 +76,11 @@ export class Exchange {
     }
     const isOpen =
       this.#reply === undefined ? this.#startPlain(headers) : await this.#startFastify(this.#reply, inherited, headers);
-    // On HTTP/2 it would be the timeout of the whole session.
-    if (isOpen && !this.#isHttp2) this.#socket?.setTimeout(0);
+    // On HTTP/2 it would be the settings of the whole session.
+    if (isOpen && !this.#isHttp2) {
+      this.#socket?.setTimeout(0);
+      this.#socket?.setKeepAlive(true, KEEP_ALIVE_MS);
+    }
     if (isOpen && this.isHead) this.raw.end();
     return isOpen;
   }

@@ -1,11 +1,15 @@
+import type { RefusalReason } from '../connection/end-reason.js';
 import type { Connection } from '../connection/connection.js';
 import type { RawResponse } from '../connection/response-writer.js';
 
 /** A stream route between the start of its interceptor and the opening of the stream. */
 export interface PendingStream {
   readonly connection: Connection;
-  /** The client has come back to a stream that had ended for good: the handler is not asked again. */
-  readonly isOver: boolean;
+  /**
+   * How the request is answered: by a stream, or without asking the handler, because the stream had ended for good
+   * (`over`) or is not to be opened now.
+   */
+  readonly answer: 'stream' | 'over' | RefusalReason;
   /** What the handler returned, kept away from other interceptors. */
   result?: { readonly value: unknown } | undefined;
 }

@@ -1,21 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
+import { Admission } from '../connection/admission.js';
 import { Connection } from '../connection/connection.js';
 import type { ConnectionHost, ConnectionRequest } from '../connection/connection-host.js';
+import { encodeRefusal } from '../connection/end-reason.js';
+import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
+import { ResponseWriter } from '../connection/response-writer.js';
 import type { RawResponse } from '../connection/response-writer.js';
+import { Revocations, concerns } from '../connection/revocations.js';
+import type { Revocation } from '../connection/revocations.js';
 import type { Source } from '../connection/source.js';
 import type { SseConnection } from '../connection/sse-connection.js';
+import type { TopicReader } from '../connection/topic-set.js';
 import { Wheel } from '../connection/wheel.js';
-import { SseError } from '../errors.js';
+import type { ResetReason } from '../hub/cursor-sink.js';
 import { Hub } from '../hub/hub.js';
 import { Publisher } from '../hub/publisher.js';
-import type { OnSlow, Principal } from '../topic/define.js';
-import { isPattern } from '../topic/pattern.js';
+import type { OnSlow } from '../topic/define.js';
 import { TopicRegistry } from '../topic/registry.js';
+import { Authorizer } from './authorizer.js';
 import { drain } from './drain.js';
-import type { ErrorContext, ResolvedOptions } from './sse-options.js';
 import { SilentSockets } from './silent-sockets.js';
+import type { ResolvedOptions } from './resolve-options.js';
+import type { ErrorContext, StreamHooks } from './sse-options.js';
+import { Tickets } from './tickets.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
 /** Bytes of recent events that all windows of this process keep together. */
@@ -32,23 +41,35 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   readonly publisher: Publisher;
   readonly wheel = new Wheel();
   readonly open = new Set<Connection>();
+  readonly admission: Admission;
+  readonly tickets = new Tickets();
+  /** How many streams were not opened, by reason. */
+  readonly refused: Partial<Record<RefusalReason, number>> = {};
+  readonly #revocations = new Revocations();
+  readonly #authorizer: Authorizer;
   readonly #logger = new Logger('SseModule');
   readonly #nodeId = randomBytes(6).toString('base64url');
   #connectionCount = 0;
   #isDraining = false;
-
   readonly #silentSockets: SilentSockets;
 
   constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions, @Inject(SilentSockets) silentSockets: SilentSockets) {
     this.options = options;
     this.#silentSockets = silentSockets;
     this.registry = new TopicRegistry(options.topics);
+    this.admission = new Admission(options.limits);
+    this.#authorizer = new Authorizer(this.registry, this.#revocations, options.authorize);
     this.hub = new Hub(options.engine, {
       windowBytes: WINDOW_BYTES,
       graceMs: GRACE_MS,
       onError: (error) => this.report(error),
     });
     this.publisher = new Publisher(options.engine, this.registry, options.history, () => this.hub.pressure());
+  }
+
+  /** What a client that is told to come back waits at least, in ms. */
+  get retryMs(): number {
+    return this.options.settings.retryMs || 3_000;
   }
 
   get maxTopics(): number {
@@ -60,26 +81,71 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     return new Connection(this, `${this.#nodeId}.${(++this.#connectionCount).toString(36)}`, request);
   }
 
+  /**
+   * Counts a connection in, or answers why it is not to be opened now.
+   *
+   * @throws SseError `forbidden` when its principal has been revoked
+   */
+  admit(connection: Connection, isExpired: boolean): RefusalReason | undefined {
+    this.#authorizer.checkPrincipal(connection.principal);
+    if (this.#isDraining) return 'shutdown';
+    return isExpired ? 'expired' : this.admission.enter(connection);
+  }
+
+  /** Answers a connection that is not to be opened now with when to come back. */
+  refuse(connection: Connection, raw: RawResponse, reason: RefusalReason): void {
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+    const writer = new ResponseWriter(raw, () => undefined);
+    if (reason === 'shutdown') writer.closeSocketWhenSent();
+    writer.end(encodeRefusal(reason, spread(this.retryMs)));
+    this.#call('onRefused', connection, reason);
+  }
+
+  /** Ends the streams that a revocation concerns, and refuses them from now on. */
+  revoke(revocation: Revocation, forMs: number): void {
+    this.#revocations.add(revocation, Date.now(), forMs);
+    for (const connection of [...this.open]) {
+      const isMeant =
+        connection.principal?.id === revocation.principalId && concerns(revocation.topic, connection.topics);
+      if (isMeant) connection.end('revoked');
+    }
+  }
+
+  /** Takes a revocation back. */
+  reinstate(revocation: Revocation): void {
+    this.#revocations.delete(revocation);
+  }
+
   /** Begins to stream. While the application shuts down, the client is told to come back instead. */
   start(connection: Connection, raw: RawResponse, source: Source): void {
     this.open.add(connection);
+    // Both may have come to be since it was admitted.
     if (this.#isDraining) connection.end('shutdown');
+    if (this.#revocations.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
     connection.open(raw, source);
     if (this.#isDraining) connection.closeSocketWhenSent();
+    this.#call('onOpened', connection);
   }
 
-  async authorize(connection: SseConnection, selector: string): Promise<void> {
-    // The message names no topic: whether it exists is not for everyone to know.
-    if (!(await this.#mayRead(connection.principal, selector)))
-      throw new SseError('forbidden', 'This stream may not be subscribed to');
+  async authorize(reader: TopicReader, selector: string): Promise<void> {
+    await this.#authorizer.checkTopic(reader, selector);
   }
 
   onSlowOf(selector: string): OnSlow {
     return this.registry.find(selector)?.definition.onSlow ?? 'resume';
   }
 
-  onClosed(connection: Connection): void {
-    this.open.delete(connection);
+  onClosed(connection: Connection, reason: CloseReason): void {
+    this.admission.leave(connection);
+    if (this.open.delete(connection)) this.#call('onClosed', connection, reason);
+  }
+
+  onReset(connection: SseConnection, reason: ResetReason, topics: readonly string[]): void {
+    this.#call('onReset', connection, reason, topics);
+  }
+
+  onSlow(connection: SseConnection): void {
+    this.#call('onSlow', connection);
   }
 
   /** Logs an error that no caller can be given, and tells the `onError` option. Never throws. */
@@ -93,16 +159,12 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
 
   /** Tells the `onError` option of an error. Never throws. */
   tell(error: unknown, context: ErrorContext): void {
-    try {
-      this.options.onError(error, context);
-    } catch (thrown) {
-      this.#logger.error('The onError option has thrown', thrown instanceof Error ? thrown.stack : undefined);
-    }
+    this.#guard('onError', () => this.options.onError(error, context));
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     this.#isDraining = true;
-    await drain(this.open, this.options.drain, this.options.settings.retryMs || 3_000);
+    await drain(this.open, this.options.drain, this.retryMs);
     this.#silentSockets.close();
   }
 
@@ -113,14 +175,22 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     await this.options.engine.close();
   }
 
-  async #mayRead(principal: Principal | null, selector: string): Promise<boolean> {
-    const match = this.registry.find(selector);
-    if (match?.definition.authorize !== undefined)
-      return (await match.definition.authorize(principal, match.params)) === true;
-    // A pattern has no parameters to decide by, and must not be a way around those who decide by them.
-    if (isPattern(selector) && this.registry.overlapping(selector).some(({ authorize }) => authorize !== undefined))
-      return false;
-    const { authorize } = this.options;
-    return typeof authorize !== 'function' || (await authorize(principal, selector, match?.params ?? {})) === true;
+  #call<Name extends keyof StreamHooks>(name: Name, ...given: Parameters<NonNullable<StreamHooks[Name]>>): void {
+    const hook = this.options.hooks[name] as ((...given: unknown[]) => void) | undefined;
+    if (hook !== undefined) this.#guard(`hooks.${name}`, () => hook(...given));
   }
+
+  /** A callback of the application must not bring a stream down. */
+  #guard(name: string, call: () => void): void {
+    try {
+      call();
+    } catch (thrown) {
+      this.#logger.error(`The option ${name} has thrown`, thrown instanceof Error ? thrown.stack : undefined);
+    }
+  }
+}
+
+/** Between one and three times as long, so that those who were refused together do not come back together. */
+function spread(retryMs: number): number {
+  return Math.round(retryMs * (1 + 2 * Math.random()));
 }

@@ -1,10 +1,9 @@
 import type { RequestMethod } from '@nestjs/common';
 import type { Engine } from '../engine/engine.js';
-import { memoryEngine } from '../engine/memory.js';
-import { SseError, describe } from '../errors.js';
+import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
 import type { SseConnection, StreamRequest } from '../connection/sse-connection.js';
+import type { ResetReason } from '../hub/cursor-sink.js';
 import type { Principal, TopicDefinition } from '../topic/define.js';
-import { historyProblem } from '../topic/history.js';
 import type { HistoryOptions } from '../topic/history.js';
 
 /** Finds out who asks. `null` when nobody can be made out. */
@@ -41,6 +40,15 @@ export interface StreamSettings {
    * @default false
    */
   readonly maxLifetimeMs?: number | false | undefined;
+  /**
+   * A stream whose client has taken nothing of what it was sent for that long, in ms, ends with the reason
+   * `slow-consumer`. `false`: never, until the network gives the client up.
+   *
+   * Minimum: `1`; kept to 25 ms.
+   *
+   * @default 120_000
+   */
+  readonly stallTimeoutMs?: number | false | undefined;
   /**
    * How many bytes of one stream may wait for a client that reads slowly. Topics stay within it by themselves and a
    * source that can be asked to wait is; when anything else would exceed it, the stream ends with the reason
@@ -89,6 +97,31 @@ export interface SseModuleOptions extends StreamSettings {
          * @default 1_000
          */
         readonly topicsPerConnection?: number | undefined;
+        /**
+         * How many streams may be open in this process. Whoever is too many is told to come back later.
+         *
+         * Minimum: `1`.
+         *
+         * @default Infinity
+         */
+        readonly connections?: number | undefined;
+        /**
+         * How many of them may be of one principal.
+         *
+         * Minimum: `1`.
+         *
+         * @default Infinity
+         */
+        readonly connectionsPerPrincipal?: number | undefined;
+        /**
+         * How many of them may come from one IPv4 address, or one IPv6 network of 64 bits. Behind a proxy, set the adapter's
+         * own option to trust it, or all clients have the proxy's address.
+         *
+         * Minimum: `1`.
+         *
+         * @default Infinity
+         */
+        readonly connectionsPerAddress?: number | undefined;
       }
     | undefined;
   /** How streams end when the application shuts down. */
@@ -116,8 +149,22 @@ export interface SseModuleOptions extends StreamSettings {
   readonly authorize?: Authorize | 'public' | undefined;
   /** A ready-made route that streams the topics its query names: `GET /events?topic=a&topic=b`. Needs `authorize`. */
   readonly hub?: HubRouteOptions | undefined;
+  /** Called when something happens to a stream. What they throw is logged. */
+  readonly hooks?: StreamHooks | undefined;
   /** Hears of errors that no caller can be given: a source that failed, an event of an Observable that could not be published, engine trouble. */
   readonly onError?: ((error: unknown, context: ErrorContext) => void) | undefined;
+}
+
+/** What can be heard of streams. Nothing waits for these: they must be quick. */
+export interface StreamHooks {
+  readonly onOpened?: ((connection: SseConnection) => void) | undefined;
+  readonly onClosed?: ((connection: SseConnection, reason: CloseReason) => void) | undefined;
+  /** A client was told that events are missing. */
+  readonly onReset?: ((connection: SseConnection, reason: ResetReason, topics: readonly string[]) => void) | undefined;
+  /** A client does not keep up with its topics, or is about to be ended for that. */
+  readonly onSlow?: ((connection: SseConnection) => void) | undefined;
+  /** A stream was not opened; its client was told to come back later. */
+  readonly onRefused?: ((connection: SseConnection, reason: RefusalReason) => void) | undefined;
 }
 
 export interface HubRouteOptions {
@@ -127,163 +174,4 @@ export interface HubRouteOptions {
 export interface ErrorContext {
   readonly connection?: SseConnection | undefined;
   readonly topic?: string | undefined;
-}
-
-/** The options after all defaults. */
-export interface ResolvedOptions {
-  readonly engine: Engine;
-  readonly history: Required<HistoryOptions> | false;
-  readonly settings: ResolvedSettings;
-  readonly topicsPerConnection: number;
-  readonly drain: { readonly windowMs: number; readonly deadlineMs: number };
-  readonly topics: readonly TopicDefinition[];
-  readonly authenticate: Authenticate | undefined;
-  readonly authorize: Authorize | 'public' | undefined;
-  readonly hub: HubRouteOptions | undefined;
-  readonly onError: (error: unknown, context: ErrorContext) => void;
-}
-
-export interface ResolvedSettings {
-  readonly retryMs: number | false;
-  readonly heartbeatMs: number | false;
-  readonly maxLifetimeMs: number | false;
-  readonly maxPendingBytes: number;
-}
-
-export const DEFAULT_SETTINGS: ResolvedSettings = {
-  retryMs: 3_000,
-  heartbeatMs: 15_000,
-  maxLifetimeMs: false,
-  maxPendingBytes: 1_048_576,
-};
-const DEFAULT_HISTORY = { maxEvents: 1_000, maxBytes: 1_048_576, maxAgeMs: 600_000 };
-const NAMES: ReadonlySet<string> = new Set([
-  ...Object.keys(DEFAULT_SETTINGS),
-  ...['engine', 'history', 'limits', 'drain', 'topics', 'authenticate', 'authorize', 'hub', 'onError'],
-]);
-
-/**
- * Checks the module's options and fills in the defaults.
- *
- * @throws SseError `invalid-options`, naming the option
- */
-export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions {
-  checkNames('SseModule', options, NAMES);
-  const {
-    engine = memoryEngine(),
-    history,
-    limits = {},
-    drain = {},
-    topics = [],
-    authenticate,
-    authorize,
-    hub,
-  } = options;
-  const { onError = () => undefined } = options;
-  check(
-    typeof (engine as Partial<Engine>)?.append === 'function',
-    'engine',
-    'an engine, such as memoryEngine()',
-    engine,
-  );
-  const wrong = history === undefined ? undefined : historyProblem(history);
-  if (wrong !== undefined) throw new SseError('invalid-options', `SseModule: ${wrong}`);
-  checkNames('SseModule: limits', limits, new Set(['topicsPerConnection']));
-  const { topicsPerConnection = 1_000 } = limits;
-  check(isAtLeast(topicsPerConnection, 1), 'limits.topicsPerConnection', 'a number of at least 1', topicsPerConnection);
-  checkNames('SseModule: drain', drain, new Set(['windowMs', 'deadlineMs']));
-  const { windowMs = 0, deadlineMs = 5_000 } = drain;
-  check(isDuration(windowMs, 0), 'drain.windowMs', 'a number of ms', windowMs);
-  check(isDuration(deadlineMs, 0), 'drain.deadlineMs', 'a number of ms', deadlineMs);
-  check(Array.isArray(topics), 'topics', 'an array of topic definitions', topics);
-  check(authenticate === undefined || typeof authenticate === 'function', 'authenticate', 'a function', authenticate);
-  check(
-    authorize === undefined || authorize === 'public' || typeof authorize === 'function',
-    'authorize',
-    "a function or 'public'",
-    authorize,
-  );
-  check(hub === undefined || typeof hub?.path === 'string', 'hub.path', 'a string', hub?.path);
-  check(
-    hub === undefined || authorize !== undefined,
-    'authorize',
-    "a function or 'public' when `hub` is set",
-    authorize,
-  );
-  check(typeof onError === 'function', 'onError', 'a function', onError);
-  return {
-    engine,
-    history: history === false ? false : { ...DEFAULT_HISTORY, ...definedOnly(history ?? {}) },
-    settings: resolveSettings(DEFAULT_SETTINGS, options, 'SseModule'),
-    topicsPerConnection,
-    drain: { windowMs, deadlineMs },
-    topics,
-    authenticate,
-    authorize,
-    hub,
-    onError,
-  };
-}
-
-/**
- * Lays the settings of a route over those of the module.
- *
- * @throws SseError `invalid-options`, naming the option
- */
-export function resolveSettings(base: ResolvedSettings, given: StreamSettings, where: string): ResolvedSettings {
-  const { retryMs = base.retryMs, heartbeatMs = base.heartbeatMs } = given;
-  const { maxLifetimeMs = base.maxLifetimeMs, maxPendingBytes = base.maxPendingBytes } = given;
-  check(
-    retryMs === false || (Number.isSafeInteger(retryMs) && retryMs >= 0),
-    'retryMs',
-    'whole ms of at least 0, or false',
-    retryMs,
-    where,
-  );
-  check(
-    heartbeatMs === false || isDuration(heartbeatMs, 1),
-    'heartbeatMs',
-    'ms of at least 1, or false',
-    heartbeatMs,
-    where,
-  );
-  check(
-    maxLifetimeMs === false || isDuration(maxLifetimeMs, 1),
-    'maxLifetimeMs',
-    'ms of at least 1, or false',
-    maxLifetimeMs,
-    where,
-  );
-  check(isAtLeast(maxPendingBytes, 1_024), 'maxPendingBytes', 'bytes of at least 1024', maxPendingBytes, where);
-  return { retryMs, heartbeatMs, maxLifetimeMs, maxPendingBytes };
-}
-
-/** @throws SseError `invalid-options` when a name is not one of an option */
-export function checkNames(where: string, given: unknown, names: ReadonlySet<string>): void {
-  if (typeof given !== 'object' || given === null) {
-    throw new SseError('invalid-options', `${where}: the options must be an object, got ${describe(given)}`);
-  }
-  for (const name of Object.keys(given)) {
-    if (names.has(name)) continue;
-    throw new SseError(
-      'invalid-options',
-      `${where}: there is no option ${describe(name)}; there are ${[...names].join(', ')}`,
-    );
-  }
-}
-
-function check(holds: boolean, name: string, expected: string, got: unknown, where = 'SseModule'): void {
-  if (!holds) throw new SseError('invalid-options', `${where}: ${name} must be ${expected}, got ${describe(got)}`);
-}
-
-function isAtLeast(value: unknown, minimum: number): boolean {
-  return typeof value === 'number' && value >= minimum;
-}
-
-function isDuration(value: unknown, minimum: number): boolean {
-  return typeof value === 'number' && value >= minimum && value < 2 ** 31;
-}
-
-function definedOnly(history: HistoryOptions): HistoryOptions {
-  return Object.fromEntries(Object.entries(history).filter(([, value]) => value !== undefined));
 }

@@ -2,12 +2,12 @@ import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from
 import { SseError, describe } from '../errors.js';
 import { getPending } from './pending-streams.js';
 import type { PendingStream } from './pending-streams.js';
-import { DEFAULT_SETTINGS, checkNames, resolveSettings } from './sse-options.js';
+import { DEFAULT_SETTINGS, checkNames, resolveSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
 import { SseStreamInterceptor } from './sse-stream.interceptor.js';
 import { STREAM_METADATA } from './tokens.js';
 
-const NAMES = new Set(['heartbeatMs', 'retryMs', 'maxLifetimeMs', 'maxPendingBytes', 'headers', 'method']);
+const NAMES = new Set([...Object.keys(DEFAULT_SETTINGS), 'headers', 'method']);
 
 // Names that Nest keeps its metadata under, the same in 11 and 12. It exports them by different paths.
 const ROUTE_ARGUMENTS = '__routeArguments__';
@@ -94,7 +94,7 @@ function keepResult(handler: Handler, responseIndex: number): Handler {
     const pending = getPending(args[responseIndex]);
     // Called directly, as in a unit test of the controller.
     if (pending === undefined) return handler.apply(this, args);
-    return pending.isOver ? undefined : keep(pending, () => handler.apply(this, args));
+    return pending.answer !== 'stream' ? undefined : keep(pending, () => handler.apply(this, args));
   };
   for (const metadataKey of Reflect.getMetadataKeys(handler) as unknown[]) {
     Reflect.defineMetadata(metadataKey, Reflect.getMetadata(metadataKey, handler), kept);

@@ -2,9 +2,10 @@ import * as common from '@nestjs/common';
 import { BadRequestException, ForbiddenException, HttpException, Inject, Injectable } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Observable, catchError, defaultIfEmpty, finalize, from, map, mergeMap, takeLast } from 'rxjs';
+import { Observable, catchError, defaultIfEmpty, defer, finalize, from, map, mergeMap, takeLast } from 'rxjs';
 import type { Connection } from '../connection/connection.js';
 import { END_ID } from '../connection/end-reason.js';
+import type { RefusalReason } from '../connection/end-reason.js';
 import { toSource } from '../connection/source.js';
 import type { Source } from '../connection/source.js';
 import { SseError } from '../errors.js';
@@ -14,9 +15,9 @@ import { readLastEventId } from './last-event-id.js';
 import { setPending } from './pending-streams.js';
 import type { PendingStream } from './pending-streams.js';
 import { SseRuntime } from './runtime.js';
-import { resolveSettings } from './sse-options.js';
+import { resolveSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
-import { principalOf } from './stream.guard.js';
+import { identityOf } from './stream.guard.js';
 import { STREAM_METADATA } from './tokens.js';
 
 /** Where `@SseSignal()` of Nest 12 looks for something with a `signal`; Nest 11 has no such decorator. */
@@ -46,31 +47,37 @@ export class SseStreamInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const exchange = new Exchange(http.getRequest<object>(), http.getResponse<object>());
     const options = optionsOf(context);
-    const pending = this.#prepare(exchange, options, context);
-    const { connection } = pending;
-    exchange.onOver(() => connection.disconnected());
-    return next.handle().pipe(
-      takeLast(1),
-      defaultIfEmpty(undefined),
-      mergeMap((value: unknown) => from(this.#open(exchange, pending, options, value, http.getResponse()))),
-      map(() => undefined),
+    return defer(() => {
+      const pending = this.#prepare(exchange, options, context);
+      const { connection } = pending;
+      exchange.onOver(() => connection.disconnected());
+      return next.handle().pipe(
+        takeLast(1),
+        defaultIfEmpty(undefined),
+        mergeMap((value: unknown) => from(this.#open(exchange, pending, options, value, http.getResponse()))),
+        map(() => undefined),
+        // Nobody waits any more: an error, or a timeout of an interceptor around this one.
+        finalize(() => {
+          if (connection.state === 'pending') connection.disconnected();
+        }),
+      );
+    }).pipe(
       catchError((error: unknown) => {
         throw toHttpException(error);
-      }),
-      // Nobody waits any more: an error, or a timeout of an interceptor around this one.
-      finalize(() => {
-        if (connection.state === 'pending') connection.disconnected();
       }),
     );
   }
 
   #prepare(exchange: Exchange, options: SseStreamOptions, context: ExecutionContext): PendingStream {
-    const { request } = exchange;
+    const { request, address } = exchange;
     const lastEventId = readLastEventId(request);
+    const identity = identityOf(request);
     const connection = this.#runtime.prepare({
       request,
+      address,
       lastEventId,
-      principal: principalOf(request),
+      principal: identity?.principal ?? null,
+      grantedTopics: identity?.topics,
       settings: resolveSettings(this.#runtime.options.settings, options, '@SseStream()'),
       onFailed: (failed, error) => {
         this.#runtime.tell(error, { connection: failed });
@@ -79,7 +86,8 @@ export class SseStreamInterceptor implements NestInterceptor {
     });
     if (SIGNAL_CARRIER !== undefined)
       Object.defineProperty(request, SIGNAL_CARRIER, { value: connection, configurable: true });
-    const pending = { connection, isOver: lastEventId === END_ID };
+    const refusal = this.#runtime.admit(connection, identity?.isExpired === true);
+    const pending: PendingStream = { connection, answer: lastEventId === END_ID ? 'over' : (refusal ?? 'stream') };
     setPending(exchange.raw, pending);
     return pending;
   }
@@ -91,18 +99,30 @@ export class SseStreamInterceptor implements NestInterceptor {
     value: unknown,
     response: unknown,
   ): Promise<void> {
-    if (pending.isOver) return exchange.sendNoContent();
+    const { connection, answer } = pending;
+    if (answer === 'over') return exchange.sendNoContent();
+    if (answer !== 'stream') return this.#refuse(exchange, connection, answer, options);
     // An interceptor inside this one has answered in the handler's place.
     if (pending.result === undefined) return void this.#adapterHost.httpAdapter.reply(response, value);
     const source = toSource(pending.result.value);
     try {
-      if (await this.#admit(exchange, pending.connection, source, options))
-        return this.#runtime.start(pending.connection, exchange.raw, source);
+      if (await this.#admit(exchange, connection, source, options))
+        return this.#runtime.start(connection, exchange.raw, source);
       discard(source);
     } catch (error) {
       discard(source);
       throw error;
     }
+  }
+
+  async #refuse(
+    exchange: Exchange,
+    connection: Connection,
+    reason: RefusalReason,
+    options: SseStreamOptions,
+  ): Promise<void> {
+    const isOpen = !exchange.isGone && (await exchange.start(options.headers)) && !exchange.isHead;
+    if (isOpen) this.#runtime.refuse(connection, exchange.raw, reason);
   }
 
   /** Checks what may be read and sends the head. `false`: there is no stream to open. */
@@ -123,7 +143,11 @@ export class SseStreamInterceptor implements NestInterceptor {
 
 /** A source that nobody will read is told so: it may hold a file or a request open. */
 function discard(source: Source): void {
-  if (source.kind === 'pull') void Promise.resolve(source.start().cancel()).catch(() => undefined);
+  if (source.kind !== 'pull') return;
+  // What fails here has nobody to be told to.
+  void Promise.resolve()
+    .then(() => source.start().cancel())
+    .catch(() => undefined);
 }
 
 function optionsOf(context: ExecutionContext): SseStreamOptions {

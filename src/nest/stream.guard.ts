@@ -3,26 +3,41 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { StreamRequest } from '../connection/sse-connection.js';
 import { SseError } from '../errors.js';
 import type { Principal } from '../topic/define.js';
-import type { Authenticate, ResolvedOptions } from './sse-options.js';
-import { RESOLVED_OPTIONS } from './tokens.js';
+import { queryOf, readLastEventId } from './last-event-id.js';
+import { SseRuntime } from './runtime.js';
+import type { Authenticate } from './sse-options.js';
+import type { Grant } from './tickets.js';
 
-const PRINCIPAL = Symbol.for('nestjs-event-stream.principal');
+/**
+ * How long after its expiry a principal that comes back to a stream is told to come back later, in ms: a `401` would end
+ * its `EventSource` for good, although its page may be about to get a fresh token.
+ */
+const EXPIRY_GRACE_MS = 60_000;
 
-/** Lets only those in whom the module's `authenticate` knows; who they are is then on the connection. */
+const GRANT = Symbol.for('nestjs-event-stream.grant');
+
+/** Who a guard has let in. */
+export interface Identity extends Grant {
+  /** Its time is over, but not for long: it is told to come back. */
+  readonly isExpired: boolean;
+}
+
+/** Lets only those in whom a ticket or the module's `authenticate` makes known; who they are is then on the connection. */
 @Injectable()
 export class StreamGuard implements CanActivate {
-  readonly #options: ResolvedOptions;
+  readonly #runtime: SseRuntime;
 
-  constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions) {
-    this.#options = options;
+  constructor(@Inject(SseRuntime) runtime: SseRuntime) {
+    this.#runtime = runtime;
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<StreamRequest>();
-    if (this.#options.authenticate === undefined) {
+    const { authenticate } = this.#runtime.options;
+    if (authenticate === undefined && ticketOf(request) === null) {
       throw new SseError('invalid-options', 'StreamGuard needs the option `authenticate` of SseModule');
     }
-    if (!(await identify(request, this.#options.authenticate))) throw new UnauthorizedException();
+    if (!(await identify(request, this.#runtime))) throw new UnauthorizedException();
     return true;
   }
 }
@@ -30,32 +45,47 @@ export class StreamGuard implements CanActivate {
 /** For the hub route: finds out who asks where the module can, and leaves it to `authorize` what nobody known may read. */
 @Injectable()
 export class HubGuard implements CanActivate {
-  readonly #options: ResolvedOptions;
+  readonly #runtime: SseRuntime;
 
-  constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions) {
-    this.#options = options;
+  constructor(@Inject(SseRuntime) runtime: SseRuntime) {
+    this.#runtime = runtime;
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { authenticate } = this.#options;
-    if (authenticate !== undefined) await identify(context.switchToHttp().getRequest<StreamRequest>(), authenticate);
+    await identify(context.switchToHttp().getRequest<StreamRequest>(), this.#runtime);
     return true;
   }
 }
 
-/** Who the guard has let in, or `null` when there was no guard. */
-export function principalOf(request: StreamRequest): Principal | null {
-  return (request as { [PRINCIPAL]?: Principal })[PRINCIPAL] ?? null;
+/** Who the guard has let in, or `undefined` when there was no guard. */
+export function identityOf(request: StreamRequest): Identity | undefined {
+  return (request as { [GRANT]?: Identity })[GRANT];
 }
 
-/** Puts the principal on the request. `false`: there is none, or it has expired. */
-async function identify(request: StreamRequest, authenticate: Authenticate): Promise<boolean> {
-  const principal = await authenticate(request);
-  if (principal === null) return false;
-  if (typeof principal?.id !== 'string') {
-    throw new SseError('invalid-options', 'authenticate must return a principal with a string `id`, or null');
-  }
-  if (principal.expiresAt !== undefined && !(Number(principal.expiresAt) > Date.now())) return false;
-  Object.defineProperty(request, PRINCIPAL, { value: principal, configurable: true });
+/** Puts who asks on the request. `false`: nobody who is known. */
+async function identify(request: StreamRequest, { options, tickets }: SseRuntime): Promise<boolean> {
+  const ticket = ticketOf(request);
+  const grant = ticket === null ? await authenticated(request, options.authenticate) : tickets.redeem(ticket);
+  if (grant === undefined) return false;
+  const { expiresAt } = grant.principal;
+  const leftMs = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();
+  const graceMs = readLastEventId(request) === undefined ? 0 : EXPIRY_GRACE_MS;
+  if (!(leftMs > -graceMs)) return false;
+  const identity: Identity = { principal: grant.principal, topics: grant.topics, isExpired: leftMs <= 0 };
+  Object.defineProperty(request, GRANT, { value: identity, configurable: true });
   return true;
+}
+
+async function authenticated(
+  request: StreamRequest,
+  authenticate: Authenticate | undefined,
+): Promise<Grant | undefined> {
+  const principal: Principal | null | undefined = await authenticate?.(request);
+  if (principal === null || principal === undefined) return undefined;
+  if (typeof principal.id === 'string') return { principal, topics: undefined };
+  throw new SseError('invalid-options', 'authenticate must return a principal with a string `id`, or null');
+}
+
+function ticketOf(request: StreamRequest): string | null {
+  return queryOf(request).get('ticket');
 }
