@@ -55,6 +55,10 @@ export function describe(value: unknown): string {
   if (typeof value === 'symbol' || typeof value === 'number' || typeof value === 'boolean' || value == null)
     return String(value);
   if (typeof value === 'function') return 'a function';
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  return 'an object';
+  try {
+    return Array.isArray(value) ? `an array of ${value.length}` : 'an object';
+  } catch {
+    // A revoked proxy, of which nothing can be asked.
+    return 'an object';
+  }
 }

@@ -22,6 +22,8 @@ export interface ConnectionRequest {
   /** The names and patterns that it may read at most; `undefined`: no such bound. */
   readonly grantedTopics: readonly string[] | undefined;
   readonly settings: ConnectionSettings;
+  /** Drops the request, when there is no response to drop yet. */
+  readonly cutRequest: () => void;
   /** Hears of the error that ended the stream; the client does not. */
   readonly onFailed: (connection: SseConnection, error: unknown) => void;
 }

@@ -11,6 +11,7 @@ import type { RawResponse } from './response-writer.js';
 import type { Selection } from './selection.js';
 import { SourcePump } from './source-pump.js';
 import type { SourceTarget } from './source-pump.js';
+import { discard } from './source.js';
 import type { Source } from './source.js';
 import type { SseConnection, StreamRequest } from './sse-connection.js';
 import { TopicFeed } from './topic-feed.js';
@@ -32,6 +33,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   readonly #host: ConnectionHost;
   readonly #settings: ConnectionSettings;
   readonly #onFailed: ConnectionRequest['onFailed'];
+  readonly #cutRequest: () => void;
   readonly #topics: TopicSet;
   #state: 'pending' | 'open' | 'ending' | 'closed' = 'pending';
   #endReason: CloseReason | undefined;
@@ -43,7 +45,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   #feed: TopicFeed | undefined;
   #pump: SourcePump | undefined;
   #abort: AbortController | undefined;
-  #wantsWritable: (() => void) | undefined;
   #timekeeper: Timekeeper | undefined;
 
   constructor(host: ConnectionHost, id: string, of: ConnectionRequest) {
@@ -57,6 +58,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.grantedTopics = of.grantedTopics;
     this.#settings = of.settings;
     this.#onFailed = of.onFailed;
+    this.#cutRequest = of.cutRequest;
   }
 
   get state(): 'pending' | 'open' | 'ending' | 'closed' {
@@ -91,16 +93,23 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.#state === 'open' && this.writer.isWritable;
   }
 
+  get blockedSinceMs(): number | undefined {
+    return this.#writer?.blockedSinceMs;
+  }
+
   /** Begins to stream into a response whose head has been sent or will be with the first byte. */
   open(raw: RawResponse, source: Source): void {
     this.#state = 'open';
-    this.#writer = new ResponseWriter(raw, () => this.#drained());
+    this.#writer = new ResponseWriter(raw, () => this.#feed?.pump());
     this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.#settings, this.principal);
     const { retryMs } = this.#settings;
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
     this.#write((retryMs === false ? HEARTBEAT : encodeRetry(retryMs)) + this.#early);
     this.#early = '';
-    if (this.#earlyEnd !== undefined) return this.#finish(this.#earlyEnd.reason, this.#earlyEnd.frame);
+    if (this.#earlyEnd !== undefined) {
+      discard(source);
+      return this.#finish(this.#earlyEnd.reason, this.#earlyEnd.frame);
+    }
     if (source.kind === 'topics') this.#steps = source.selection.steps;
     const isOfTopics = source.kind === 'topics';
     // The id of a source's own event is no place in the log of the topics beside it.
@@ -137,7 +146,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   /** Reads further topics, once admitted. Resolves when every later event of theirs will be sent. */
   async select(selectors: readonly string[]): Promise<void> {
-    this.#topics.add(selectors);
+    this.#topics.add(this, selectors);
     if (this.#state !== 'open') return;
     if (this.#feed === undefined) this.#openFeed(undefined);
     await this.#feed?.select(this.#topics);
@@ -176,7 +185,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   /** Drops the response, and on HTTP/2 all others of its client: the server is closing, and must not wait for it. */
   cut(): void {
-    this.#writer?.destroySocket();
+    if (this.#writer === undefined) this.#cutRequest();
+    else this.#writer.destroySocket();
     this.destroy();
   }
 
@@ -225,8 +235,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   }
 
   async whenWritable(): Promise<void> {
-    if (this.#state !== 'open' || this.writer.isWritable) return;
-    await new Promise<void>((resolve) => (this.#wantsWritable = resolve));
+    if (this.#state === 'open') await this.writer.whenWritable();
   }
 
   beat(): void {
@@ -265,12 +274,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     else this.#write(text);
   }
 
-  #drained(): void {
-    this.#wantsWritable?.();
-    this.#wantsWritable = undefined;
-    if (this.#state === 'open') this.#feed?.pump();
-  }
-
   #finish(reason: CloseReason, lastFrame: string): void {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
@@ -292,7 +295,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#feed?.close();
     this.#abort?.abort();
     this.#pump?.stop();
-    this.#wantsWritable?.();
-    this.#wantsWritable = undefined;
+    this.#writer?.release();
   }
 }

@@ -10,7 +10,8 @@ export type RawResponse = ServerResponse | Http2ServerResponse;
 export class ResponseWriter {
   readonly #raw: RawResponse;
   readonly #onDrain: () => void;
-  #isBlocked = false;
+  #blockedSinceMs: number | undefined;
+  #waiting: (() => void) | undefined;
 
   constructor(raw: RawResponse, onDrain: () => void) {
     this.#raw = raw;
@@ -19,12 +20,28 @@ export class ResponseWriter {
 
   /** `false` while what was written waits for the client. */
   get isWritable(): boolean {
-    return !this.#isBlocked && !this.#raw.writableEnded;
+    return this.#blockedSinceMs === undefined && !this.#raw.writableEnded;
+  }
+
+  /** Since when the client has not taken all of what waits for it, on the clock of `performance.now()`. */
+  get blockedSinceMs(): number | undefined {
+    return this.#blockedSinceMs;
   }
 
   /** Bytes that were written and have not left the process. */
   get pendingBytes(): number {
     return this.#raw.writableLength;
+  }
+
+  /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
+  async whenWritable(): Promise<void> {
+    if (!this.isWritable && !this.#raw.writableEnded) await new Promise<void>((resolve) => (this.#waiting = resolve));
+  }
+
+  /** Lets go of whoever waits: the stream is over, and `drain` may never come. */
+  release(): void {
+    this.#waiting?.();
+    this.#waiting = undefined;
   }
 
   write(text: string): void {
@@ -71,11 +88,12 @@ export class ResponseWriter {
   }
 
   #block(target: RawResponse | Socket): void {
-    if (this.#isBlocked) return;
-    this.#isBlocked = true;
+    if (this.#blockedSinceMs !== undefined) return;
+    this.#blockedSinceMs = performance.now();
     // After a disconnect `drain` never comes; the owner hears of that by `close`.
     target.once('drain', () => {
-      this.#isBlocked = false;
+      this.#blockedSinceMs = undefined;
+      this.release();
       this.#onDrain();
     });
   }

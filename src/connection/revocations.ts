@@ -1,5 +1,5 @@
 import type { Principal } from '../topic/define.js';
-import { isPattern, matchesPattern } from '../topic/pattern.js';
+import { patternsOverlap } from '../topic/pattern.js';
 
 /** Whose streams are ended and refused: all of a principal's, or those that read a topic. */
 export interface Revocation {
@@ -43,7 +43,7 @@ export class Revocations {
     if (entries === undefined) return false;
     const issuedAt = principal?.issuedAt === undefined ? -Infinity : Number(principal.issuedAt);
     return entries.some(
-      (entry) => entry.untilMs > nowMs && issuedAt <= entry.sinceMs && concerns(entry.topic, selectors),
+      (entry) => entry.untilMs > nowMs && !(issuedAt > entry.sinceMs) && concerns(entry.topic, selectors),
     );
   }
 
@@ -58,10 +58,5 @@ export class Revocations {
 /** Whether a revoked topic is among the names and patterns that a stream reads. */
 export function concerns(topic: string | undefined, selectors: readonly string[]): boolean {
   if (topic === undefined) return true;
-  return selectors.some(
-    (selector) =>
-      selector === topic ||
-      (isPattern(selector) && !isPattern(topic) && matchesPattern(selector, topic)) ||
-      (isPattern(topic) && !isPattern(selector) && matchesPattern(topic, selector)),
-  );
+  return selectors.some((selector) => selector === topic || patternsOverlap(selector, topic));
 }

@@ -49,6 +49,15 @@ export function toSource(value: unknown): Source {
   );
 }
 
+/** Tells a source that nobody will read it: it may hold a file or a request open. */
+export function discard(source: Source): void {
+  if (source.kind !== 'pull') return;
+  // What fails here has nobody to be told to.
+  void Promise.resolve()
+    .then(() => source.start().cancel())
+    .catch(() => undefined);
+}
+
 function fromIterator(iterator: Iterator<unknown> | AsyncIterator<unknown>): PullSource {
   return { next: () => iterator.next(), cancel: () => iterator.return?.() };
 }

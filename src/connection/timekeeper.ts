@@ -7,8 +7,8 @@ const END_DEADLINE_MS = 5_000;
 
 /** What a timekeeper does to its stream. */
 export interface TimedStream {
-  /** `false` while what was written waits for the client. */
-  readonly isWritable: boolean;
+  /** Since when what was written waits for the client, on the clock of `performance.now()`; `undefined`: it does not. */
+  readonly blockedSinceMs: number | undefined;
   /** It has been silent for too long. */
   beat(): void;
   /** Its time is over. */
@@ -60,23 +60,22 @@ export class Timekeeper implements WheelTask {
   onTime(nowMs: number): void {
     if (this.#isEnding) return this.#stream.destroy();
     if (nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
-    const silentMs = nowMs - this.#lastWriteAt;
-    if (this.#stream.isWritable) {
-      if (silentMs >= this.#heartbeatMs) this.#stream.beat();
-    } else if (silentMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
+    const { blockedSinceMs } = this.#stream;
+    const blockedMs = blockedSinceMs === undefined ? 0 : nowMs - blockedSinceMs;
+    if (blockedMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
+    if (blockedSinceMs === undefined && nowMs - this.#lastWriteAt >= this.#heartbeatMs) this.#stream.beat();
     if (!this.#isEnding) this.#scheduleNext();
   }
 
   #scheduleNext(): void {
     const now = performance.now();
-    const at = Math.min(this.#next(this.#heartbeatMs, now), this.#next(this.#stallTimeoutMs, now), this.#expiry.at);
+    const silentAt = this.#lastWriteAt + this.#heartbeatMs;
+    // A stream that cannot be written to stays silent: look again after a whole interval, not at once.
+    const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
+    // Whoever is blocked from now on is found at most one interval late.
+    const stalledAt = (this.#stream.blockedSinceMs ?? now) + this.#stallTimeoutMs;
+    const at = Math.min(beatAt, stalledAt, this.#expiry.at);
     if (at !== Infinity) this.#wheel.schedule(this, at - now);
-  }
-
-  /** When the stream has been silent for that long; a stream that is so already is looked at again after as long. */
-  #next(silentMs: number, now: number): number {
-    const at = this.#lastWriteAt + silentMs;
-    return at > now ? at : now + silentMs;
   }
 }
 

@@ -15,6 +15,8 @@ export interface TopicRules {
   readonly maxTopics: number;
   /** Rejects when the connection may not read the topic or pattern. */
   authorize(reader: TopicReader, selector: string): Promise<void>;
+  /** Throws when the connection may not read one of them any more. */
+  checkRevoked(reader: TopicReader, selectors: readonly string[]): void;
   onSlowOf(selector: string): OnSlow;
 }
 
@@ -42,15 +44,19 @@ export class TopicSet implements Iterable<string> {
    * @throws SseError `invalid-topic` or `too-many-topics`, as a rejection, and what the rules reject with
    */
   async admit(reader: TopicReader, selectors: readonly string[]): Promise<void> {
-    const { maxTopics } = this.#rules;
-    if (new Set([...this.#selectors, ...selectors]).size > maxTopics) {
-      throw new SseError('too-many-topics', `One connection may read ${maxTopics} topics (limits.topicsPerConnection)`);
-    }
+    this.#checkCount(selectors);
     for (const selector of selectors) checkPattern(selector);
     for (const selector of selectors) await this.#rules.authorize(reader, selector);
   }
 
-  add(selectors: readonly string[]): void {
+  /**
+   * Takes in topics that have been admitted. Meanwhile others may have come in, or the reader may have been revoked.
+   *
+   * @throws SseError `too-many-topics` or `forbidden`
+   */
+  add(reader: TopicReader, selectors: readonly string[]): void {
+    this.#checkCount(selectors);
+    this.#rules.checkRevoked(reader, selectors);
     this.#onSlow = undefined;
     for (const selector of selectors) this.#selectors.add(selector);
   }
@@ -58,6 +64,13 @@ export class TopicSet implements Iterable<string> {
   delete(selectors: readonly string[]): void {
     this.#onSlow = undefined;
     for (const selector of selectors) this.#selectors.delete(selector);
+  }
+
+  #checkCount(selectors: readonly string[]): void {
+    const { maxTopics } = this.#rules;
+    if (new Set([...this.#selectors, ...selectors]).size > maxTopics) {
+      throw new SseError('too-many-topics', `One connection may read ${maxTopics} topics (limits.topicsPerConnection)`);
+    }
   }
 
   /** The strictest of what the topics ask for. */

@@ -26,6 +26,8 @@ export interface MemoryEngineOptions {
 }
 
 const SWEEP_MS = 5_000;
+/** What evicted entries may hold on to before they are let go of, beside as much as the retained ones take. */
+const MIN_EVICTED_BYTES = 1_048_576;
 
 /**
  * Keeps the log in this process: nothing to install, gone when the process ends. The default, and the reference that
@@ -55,6 +57,8 @@ class MemoryEngine implements Engine {
   readonly #interest = new Set<string>();
   #retained = 0;
   #totalBytes = 0;
+  /** Bytes of evicted entries that are still in `#lane`, at most. */
+  #evictedBytes = 0;
   #seq = 0;
   #at = 0;
   /** Highest head among the topics that have vanished: who stands before it may have missed events of a topic unknown here. */
@@ -141,6 +145,7 @@ class MemoryEngine implements Engine {
     return new MemoryLog(retention, this.#forgotten, (bytes) => {
       this.#retained--;
       this.#totalBytes -= bytes;
+      this.#evictedBytes += bytes;
     });
   }
 
@@ -195,9 +200,7 @@ class MemoryEngine implements Engine {
       if (log?.first === oldest) log.evictFirst();
     }
     // A quiet topic's old entry at the front would otherwise hold on to everything that busy topics have evicted behind it.
-    if (this.#lane.length > 2 * this.#retained + 1_024) {
-      this.#lane.retain((entry) => this.#isRetained(entry));
-    }
+    if (this.#evictedBytes > Math.max(MIN_EVICTED_BYTES, this.#totalBytes)) this.#clearLane();
   }
 
   #sweep(): void {
@@ -208,7 +211,12 @@ class MemoryEngine implements Engine {
       this.#logs.delete(topic);
       this.#forgotten = Math.max(this.#forgotten, log.head);
     }
+    this.#clearLane();
+  }
+
+  #clearLane(): void {
     this.#lane.retain((entry) => this.#isRetained(entry));
+    this.#evictedBytes = 0;
   }
 
   #isRetained(entry: LogEntry): boolean {

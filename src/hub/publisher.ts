@@ -6,7 +6,7 @@ import { checkTopicName } from '../topic/name.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
 import type { TopicRegistry } from '../topic/registry.js';
 import { validateEvent } from '../topic/validate.js';
-import { checkPublishable } from '../wire/event.js';
+import { checkPublishable, copyEvent } from '../wire/event.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
 import { COMPLETE, packEvent, packFailure } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
@@ -35,8 +35,9 @@ export class Publisher {
   }
 
   /** Resolves with the event's id once the engine has stored it. Rejects with an `SseError`; then nothing was stored. */
-  async publish(topic: string, event: unknown): Promise<{ id: string }> {
+  async publish(topic: string, given: unknown): Promise<{ id: string }> {
     checkTopicName(topic);
+    const event = copyEvent(given);
     checkPublishable(event);
     const definition = this.#registry.find(topic)?.definition;
     const checked = definition !== undefined && 'data' in event ? validateEvent(definition, event) : event;

@@ -161,7 +161,7 @@ export class View {
     const held = this.#window.shift();
     if (held === undefined) return;
     this.#windowBytes -= held.entry.data.byteLength;
-    this.#budget.release(held);
     this.#released = held.entry.seq;
+    this.#budget.release(held);
   }
 }

@@ -4,7 +4,7 @@ import { ENTRY_OVERHEAD_BYTES } from '../engine/memory-log.js';
 
 /** An entry in the windows of some views. */
 export interface HeldEntry {
-  readonly entry: LogEntry;
+  entry: LogEntry;
   /** How many windows it is in. */
   windows: number;
 }
@@ -50,8 +50,12 @@ export class WindowBudget {
     if (--held.windows > 0) return;
     this.#bytes -= sizeOf(held);
     this.#count--;
+    // It stays in the list until that is cleared, and must not keep its payload until then.
+    held.entry = GONE;
   }
 }
+
+const GONE: LogEntry = { topic: '', seq: 0, prev: 0, at: 0, data: new Uint8Array(0) };
 
 function sizeOf({ entry }: HeldEntry): number {
   return entry.data.byteLength + ENTRY_OVERHEAD_BYTES;

@@ -19,9 +19,13 @@ export class Authorizer {
     this.#authorize = authorize;
   }
 
-  /** @throws SseError `forbidden` when every stream of the principal has been revoked */
-  checkPrincipal(principal: Principal | null): void {
-    if (this.#revocations.denies(principal, [], Date.now())) throw forbidden();
+  /**
+   * With no topics: of the principal as a whole.
+   *
+   * @throws SseError `forbidden` when the principal has been revoked for one of these topics
+   */
+  checkRevoked(principal: Principal | null, selectors: readonly string[]): void {
+    if (this.#revocations.denies(principal, selectors, Date.now())) throw forbidden();
   }
 
   /** @throws SseError `forbidden`, as a rejection, and what the application's own rule throws */

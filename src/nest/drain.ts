@@ -7,11 +7,14 @@ import type { Connection } from '../connection/connection.js';
  */
 export async function drain(
   open: ReadonlySet<Connection>,
+  pending: ReadonlySet<Connection>,
   { windowMs, deadlineMs }: { readonly windowMs: number; readonly deadlineMs: number },
   retryMs: number,
 ): Promise<void> {
   const startedAt = performance.now();
   const connections = [...open];
+  // Their handlers may be waiting for the signal; what they return is then ended as it opens.
+  for (const connection of [...pending]) connection.end('shutdown', true, spreadOf(retryMs));
   let ended = 0;
   while (ended < connections.length) {
     const elapsed = performance.now() - startedAt;
@@ -20,13 +23,17 @@ export async function drain(
     if (ended < connections.length) await delay(Math.min(25, windowMs));
   }
   const deadline = Math.max(startedAt + windowMs, performance.now()) + deadlineMs;
-  while (open.size > 0 && performance.now() < deadline) await delay(5);
-  for (const connection of [...open]) connection.cut();
+  while (open.size + pending.size > 0 && performance.now() < deadline) await delay(5);
+  for (const connection of [...open, ...pending]) connection.cut();
 }
 
 function endOne(connection: Connection, retryMs: number): void {
   if (connection.state !== 'open') return;
   connection.closeSocketWhenSent();
-  // Spread, so that clients that were ended together do not come back together.
-  connection.end('shutdown', true, Math.round(retryMs * (0.5 + Math.random())));
+  connection.end('shutdown', true, spreadOf(retryMs));
+}
+
+/** Spread, so that clients that were ended together do not come back together. */
+function spreadOf(retryMs: number): number {
+  return Math.round(retryMs * (0.5 + Math.random()));
 }

@@ -94,13 +94,14 @@ export class EventStreamService {
 
   /**
    * Ends the streams of a principal, or those of its streams that read a topic, with the reason `revoked`, and refuses
-   * them with `403` when they come back.
+   * them with `403` from now on.
    *
    * @throws SseError `invalid-options` or `invalid-topic`, as a rejection
    */
   async revoke({ principalId, topic, forMs = 86_400_000 }: RevokeOptions): Promise<void> {
     checkRevocation({ principalId, topic });
-    if (!(forMs > 0)) throw new SseError('invalid-options', `revoke: forMs must be above 0, got ${describe(forMs)}`);
+    if (typeof forMs !== 'number' || !(forMs > 0))
+      throw new SseError('invalid-options', `revoke: forMs must be above 0, got ${describe(forMs)}`);
     this.#runtime.revoke({ principalId, topic }, forMs);
   }
 

@@ -60,7 +60,8 @@ export class Exchange {
     // A `close` always follows; without a listener the error would end the process.
     raw.on('error', () => undefined);
     // The response to a pipelined request has no socket until those before it are done, and hears nothing of its end.
-    if (!this.#isHttp2 && raw.socket === null) this.#socket?.once('close', callback);
+    const socket = this.#socket;
+    if (!this.#isHttp2 && raw.socket === null && socket !== undefined) onSocketClosed(socket, raw, callback);
   }
 
   /**
@@ -83,6 +84,11 @@ export class Exchange {
     }
     if (isOpen && this.isHead) this.raw.end();
     return isOpen;
+  }
+
+  /** Drops the request without an answer. */
+  destroy(): void {
+    this.#socket?.destroy();
   }
 
   /** Answers `204`: the client has all there is, and must not come back (WHATWG HTML 9.2.3). */
@@ -144,6 +150,22 @@ export class Exchange {
     reply.hijack();
     return true;
   }
+}
+
+// Keyed by the socket: one listener for all that are pipelined on it, because Node warns of more than ten.
+const pipelined = new WeakMap<Socket, Set<() => void>>();
+
+/** Calls back when the socket closes before the response does. */
+function onSocketClosed(socket: Socket, raw: RawResponse, callback: () => void): void {
+  let waiting = pipelined.get(socket);
+  if (waiting === undefined) {
+    const all = (waiting = new Set<() => void>());
+    pipelined.set(socket, all);
+    socket.once('close', () => all.forEach((call) => call()));
+  }
+  const own = waiting;
+  own.add(callback);
+  raw.once('close', () => own.delete(callback));
 }
 
 /** A body that, instead of being piped, hands the response over. */

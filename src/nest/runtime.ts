@@ -41,6 +41,8 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   readonly publisher: Publisher;
   readonly wheel = new Wheel();
   readonly open = new Set<Connection>();
+  /** Those whose handler has not returned yet. */
+  readonly #pending = new Set<Connection>();
   readonly admission: Admission;
   readonly tickets = new Tickets();
   /** How many streams were not opened, by reason. */
@@ -78,7 +80,9 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
 
   /** A connection for a request that has not been answered yet. */
   prepare(request: ConnectionRequest): Connection {
-    return new Connection(this, `${this.#nodeId}.${(++this.#connectionCount).toString(36)}`, request);
+    const connection = new Connection(this, `${this.#nodeId}.${(++this.#connectionCount).toString(36)}`, request);
+    this.#pending.add(connection);
+    return connection;
   }
 
   /**
@@ -87,7 +91,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
    * @throws SseError `forbidden` when its principal has been revoked
    */
   admit(connection: Connection, isExpired: boolean): RefusalReason | undefined {
-    this.#authorizer.checkPrincipal(connection.principal);
+    this.#authorizer.checkRevoked(connection.principal, []);
     if (this.#isDraining) return 'shutdown';
     return isExpired ? 'expired' : this.admission.enter(connection);
   }
@@ -118,6 +122,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
 
   /** Begins to stream. While the application shuts down, the client is told to come back instead. */
   start(connection: Connection, raw: RawResponse, source: Source): void {
+    this.#pending.delete(connection);
     this.open.add(connection);
     // Both may have come to be since it was admitted.
     if (this.#isDraining) connection.end('shutdown');
@@ -131,12 +136,17 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     await this.#authorizer.checkTopic(reader, selector);
   }
 
+  checkRevoked({ principal }: TopicReader, selectors: readonly string[]): void {
+    this.#authorizer.checkRevoked(principal, selectors);
+  }
+
   onSlowOf(selector: string): OnSlow {
     return this.registry.find(selector)?.definition.onSlow ?? 'resume';
   }
 
   onClosed(connection: Connection, reason: CloseReason): void {
     this.admission.leave(connection);
+    this.#pending.delete(connection);
     if (this.open.delete(connection)) this.#call('onClosed', connection, reason);
   }
 
@@ -164,7 +174,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
 
   async beforeApplicationShutdown(): Promise<void> {
     this.#isDraining = true;
-    await drain(this.open, this.options.drain, this.retryMs);
+    await drain(this.open, this.#pending, this.options.drain, this.retryMs);
     this.#silentSockets.close();
   }
 
@@ -176,16 +186,18 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   }
 
   #call<Name extends keyof StreamHooks>(name: Name, ...given: Parameters<NonNullable<StreamHooks[Name]>>): void {
-    const hook = this.options.hooks[name] as ((...given: unknown[]) => void) | undefined;
+    const hook = this.options.hooks[name] as ((...given: unknown[]) => unknown) | undefined;
     if (hook !== undefined) this.#guard(`hooks.${name}`, () => hook(...given));
   }
 
   /** A callback of the application must not bring a stream down. */
-  #guard(name: string, call: () => void): void {
+  #guard(name: string, call: () => unknown): void {
+    const failed = (thrown: unknown): void =>
+      this.#logger.error(`The option ${name} has failed`, thrown instanceof Error ? thrown.stack : undefined);
     try {
-      call();
+      Promise.resolve(call()).catch(failed);
     } catch (thrown) {
-      this.#logger.error(`The option ${name} has thrown`, thrown instanceof Error ? thrown.stack : undefined);
+      failed(thrown);
     }
   }
 }

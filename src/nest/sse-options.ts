@@ -6,7 +6,10 @@ import type { ResetReason } from '../hub/cursor-sink.js';
 import type { Principal, TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
 
-/** Finds out who asks. `null` when nobody can be made out. */
+/**
+ * Finds out who asks. `null` when nobody can be made out. Someone whose time is over is better given with its `expiresAt`
+ * than as `null`: a client that comes back is then told to come again with a fresh credential.
+ */
 export type Authenticate = (request: StreamRequest) => Principal | null | Promise<Principal | null>;
 
 /** Decides whether someone may read a topic; `params` are those of the topic's definition, if it has one. */
@@ -41,7 +44,7 @@ export interface StreamSettings {
    */
   readonly maxLifetimeMs?: number | false | undefined;
   /**
-   * A stream whose client has taken nothing of what it was sent for that long, in ms, ends with the reason
+   * A stream whose client has not taken all of what was written to it for that long, in ms, ends with the reason
    * `slow-consumer`. `false`: never, until the network gives the client up.
    *
    * Minimum: `1`; kept to 25 ms.

@@ -6,7 +6,7 @@ import { Observable, catchError, defaultIfEmpty, defer, finalize, from, map, mer
 import type { Connection } from '../connection/connection.js';
 import { END_ID } from '../connection/end-reason.js';
 import type { RefusalReason } from '../connection/end-reason.js';
-import { toSource } from '../connection/source.js';
+import { discard, toSource } from '../connection/source.js';
 import type { Source } from '../connection/source.js';
 import { SseError } from '../errors.js';
 import { Exchange } from './exchange.js';
@@ -79,6 +79,7 @@ export class SseStreamInterceptor implements NestInterceptor {
       principal: identity?.principal ?? null,
       grantedTopics: identity?.topics,
       settings: resolveSettings(this.#runtime.options.settings, options, '@SseStream()'),
+      cutRequest: () => exchange.destroy(),
       onFailed: (failed, error) => {
         this.#runtime.tell(error, { connection: failed });
         void this.#filters.tell(error, context);
@@ -86,10 +87,19 @@ export class SseStreamInterceptor implements NestInterceptor {
     });
     if (SIGNAL_CARRIER !== undefined)
       Object.defineProperty(request, SIGNAL_CARRIER, { value: connection, configurable: true });
-    const refusal = this.#runtime.admit(connection, identity?.isExpired === true);
+    const refusal = this.#admitted(connection, identity?.isExpired === true);
     const pending: PendingStream = { connection, answer: lastEventId === END_ID ? 'over' : (refusal ?? 'stream') };
     setPending(exchange.raw, pending);
     return pending;
+  }
+
+  #admitted(connection: Connection, isExpired: boolean): RefusalReason | undefined {
+    try {
+      return this.#runtime.admit(connection, isExpired);
+    } catch (error) {
+      connection.disconnected();
+      throw error;
+    }
   }
 
   async #open(
@@ -139,15 +149,6 @@ export class SseStreamInterceptor implements NestInterceptor {
     if (exchange.isGone || connection.state === 'closed') return false;
     return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone;
   }
-}
-
-/** A source that nobody will read is told so: it may hold a file or a request open. */
-function discard(source: Source): void {
-  if (source.kind !== 'pull') return;
-  // What fails here has nobody to be told to.
-  void Promise.resolve()
-    .then(() => source.start().cancel())
-    .catch(() => undefined);
 }
 
 function optionsOf(context: ExecutionContext): SseStreamOptions {

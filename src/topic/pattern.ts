@@ -76,6 +76,25 @@ export function matchesPattern(pattern: string, name: string): boolean {
   return wanted.slice(at).every((segment) => segment === '**');
 }
 
+/** Tells whether some name is matched by both patterns; a name is a pattern that matches itself. Polynomial, as {@link matchesPattern} is. */
+export function patternsOverlap(a: string, b: string): boolean {
+  const [left, right] = [a.split('/'), b.split('/')];
+  const visited = new Set<number>();
+  const meet = (i: number, j: number): boolean => {
+    const key = i * (right.length + 1) + j;
+    if (visited.has(key)) return false;
+    visited.add(key);
+    const [one, other] = [left[i], right[j]];
+    if (one === undefined && other === undefined) return true;
+    // `**` stands for nothing, or takes whatever the other side has next.
+    if (one === '**') return meet(i + 1, j) || (other !== undefined && meet(i, j + 1));
+    if (other === '**') return meet(i, j + 1) || (one !== undefined && meet(i + 1, j));
+    if (one === undefined || other === undefined) return false;
+    return (one === other || one === '*' || other === '*') && meet(i + 1, j + 1);
+  };
+  return meet(0, 0);
+}
+
 /**
  * Values stored under patterns, found by the topic names that the patterns match.
  *

@@ -20,7 +20,7 @@ describe('isEvent', () => {
     ['the prototype of another realm', runInNewContext('({ data: 1 })')],
   ])('takes an object with %s for an event', (_, value) => {
     expect(isEvent(value)).toBe(true);
-    expect(toEvent(value)).toBe(value);
+    expect(toEvent(value)).toEqual(value);
   });
 
   it.each([

@@ -39,9 +39,23 @@ export function isEvent(value: unknown): value is SseEvent | SseNotice {
   return Object.hasOwn(value, 'data') || isNotice(value);
 }
 
-/** Takes an event as it is, and any other value as the data of one. */
+/** Takes an event as it is at this moment, and any other value as the data of one. */
 export function toEvent(value: unknown): SseEvent | SseNotice {
-  return isEvent(value) ? value : { data: value };
+  return isEvent(value) ? { ...value } : { data: value };
+}
+
+/**
+ * Reads each field of an event once: a getter or a proxy could otherwise give the check one answer and the encoder
+ * another. What is no plain object stays as it is.
+ *
+ * @throws SseError `invalid-event` when the value cannot be looked at
+ */
+export function copyEvent(value: unknown): unknown {
+  try {
+    return isPlainObject(value) ? { ...value } : value;
+  } catch (cause) {
+    throw new SseError('invalid-event', 'An event could not be read; see the cause.', { cause });
+  }
 }
 
 /**

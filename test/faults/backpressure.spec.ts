@@ -107,8 +107,8 @@ describe.each(ADAPTERS)('%s', (adapter) => {
     reader.kill();
     await once(reader, 'close');
 
-    expect(pingMs).toBeLessThan(200);
-    expect(delays.max / 1e6).toBeLessThan(500);
+    expect(pingMs).toBeLessThan(1_000);
+    expect(delays.max / 1e6).toBeLessThan(2_000);
   }, 30_000);
 
   it('holds no more than the bound for 20 of 100 clients that do not read, and the others wait for nothing', async () => {
@@ -136,7 +136,7 @@ describe.each(ADAPTERS)('%s', (adapter) => {
     const expected = Array.from({ length: 8_000 }, (_, n) => n);
     for (const stream of streams) expect(stream.data.map((data) => Number.parseInt(data))).toEqual(expected);
     expect(mostPending).toBeLessThanOrEqual(MAX_PENDING_BYTES + SLACK_BYTES);
-    expect(slowestMs).toBeLessThan(2_000);
+    expect(slowestMs).toBeLessThan(10_000);
     // The log itself (8 MB), what is pending, and chunks of the readers that are not collected yet.
     expect(memoryGrowth).toBeLessThan(8_000 * 1_100 + 20 * (MAX_PENDING_BYTES + SLACK_BYTES) + 64 * 2 ** 20);
     for (const stream of streams) await stream[Symbol.asyncDispose]();

@@ -33,8 +33,20 @@ const http2: Adapter = {
 /** Every HTTP case runs on these. */
 export const adapters: readonly Adapter[] = [express, fastify];
 
+/** The same behind a proxy that they trust. */
+export const trustingAdapters: readonly Adapter[] = [
+  { ...express, create: createTrustingExpress },
+  { ...fastify, create: () => new FastifyAdapter({ trustProxy: true }) },
+];
+
 /** Every case that depends on how bytes travel runs on these. */
 export const transports: readonly Adapter[] = [express, fastify, http2];
+
+function createTrustingExpress(): ExpressAdapter {
+  const adapter = new ExpressAdapter();
+  adapter.set('trust proxy', true);
+  return adapter;
+}
 
 export interface AppOptions {
   readonly controllers?: readonly Type[];

@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { type TimedSettings, type TimedStream, Timekeeper } from './timekeeper.js';
+import { Wheel } from './wheel.js';
+
+const never: TimedSettings = { heartbeatMs: false, stallTimeoutMs: false, maxLifetimeMs: false };
+
+/** Notes what is done to it, and when. */
+class Stream implements TimedStream {
+  blockedSinceMs: number | undefined;
+  readonly done: string[] = [];
+  onBeat: () => void = () => undefined;
+  readonly #start = performance.now();
+
+  beat(): void {
+    this.#note('beat');
+    this.onBeat();
+  }
+
+  expire(reason: string): void {
+    this.#note(reason);
+  }
+
+  destroy(): void {
+    this.#note('destroy');
+  }
+
+  #note(what: string): void {
+    this.done.push(`${what} at ${Math.floor((performance.now() - this.#start) / 100) * 100}`);
+  }
+}
+
+describe('a timekeeper', () => {
+  let wheel: Wheel;
+  let stream: Stream;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    wheel = new Wheel();
+    stream = new Stream();
+  });
+
+  afterEach(() => {
+    wheel.close();
+    jest.useRealTimers();
+  });
+
+  const keep = (settings: Partial<TimedSettings>, expiresAt?: Date | number): Timekeeper =>
+    new Timekeeper(wheel, stream, { ...never, ...settings }, { id: 'ann', expiresAt });
+
+  it('without anything to watch takes no timer', () => {
+    keep({});
+
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('beats each time that the stream has been silent for that long', () => {
+    const timekeeper = keep({ heartbeatMs: 1_000 });
+    stream.onBeat = () => timekeeper.wrote();
+    jest.advanceTimersByTime(3_200);
+
+    expect(stream.done).toEqual(['beat at 1000', 'beat at 2000', 'beat at 3000']);
+  });
+
+  it('does not beat while there is something to say', () => {
+    const timekeeper = keep({ heartbeatMs: 1_000 });
+    for (let n = 0; n < 10; n++) {
+      jest.advanceTimersByTime(900);
+      timekeeper.wrote();
+    }
+
+    expect(stream.done).toEqual([]);
+  });
+
+  it('does not beat for a client that does not read, and ends it after the stall timeout', () => {
+    keep({ heartbeatMs: 1_000, stallTimeoutMs: 5_000 });
+    stream.blockedSinceMs = performance.now();
+    jest.advanceTimersByTime(5_100);
+
+    expect(stream.done).toEqual(['slow-consumer at 5000']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('a client that reads again in time is not ended, and has the whole time anew', () => {
+    keep({ stallTimeoutMs: 1_000 });
+    stream.blockedSinceMs = performance.now();
+    jest.advanceTimersByTime(900);
+    stream.blockedSinceMs = performance.now();
+    jest.advanceTimersByTime(900);
+    stream.blockedSinceMs = undefined;
+    jest.advanceTimersByTime(10_000);
+
+    expect(stream.done).toEqual([]);
+  });
+
+  it('ends a client that takes nothing although its stream goes on being written to', () => {
+    const timekeeper = keep({ stallTimeoutMs: 1_000 });
+    stream.blockedSinceMs = performance.now();
+    for (let n = 0; n < 30; n++) {
+      timekeeper.wrote();
+      jest.advanceTimersByTime(100);
+    }
+
+    expect(stream.done).toEqual(['slow-consumer at 1000']);
+  });
+
+  it.each([(at: number) => at, (at: number) => new Date(at)])(
+    'ends the stream when its principal expires, in ms or as a date',
+    (form) => {
+      keep({}, form(Date.now() + 2_000));
+      jest.advanceTimersByTime(2_100);
+
+      expect(stream.done).toEqual(['expired at 2000']);
+    },
+  );
+
+  it('ends the stream of a principal that expires beyond what one timer of Node can wait', () => {
+    keep({}, Date.now() + 40 * 86_400_000);
+    jest.advanceTimersByTime(39 * 86_400_000);
+    expect(stream.done).toEqual([]);
+    jest.advanceTimersByTime(2 * 86_400_000);
+
+    expect(stream.done).toHaveLength(1);
+  });
+
+  it('whatever comes first of the lifetime and the expiry is the reason', () => {
+    keep({ maxLifetimeMs: 1_000 }, Date.now() + 5_000);
+    jest.advanceTimersByTime(1_100);
+    expect(stream.done[0]).toMatch(/^lifetime/);
+
+    stream = new Stream();
+    keep({ maxLifetimeMs: 5_000 }, Date.now() + 1_000);
+    jest.advanceTimersByTime(1_100);
+    expect(stream.done[0]).toMatch(/^expired/);
+  });
+
+  it('spreads lifetimes evenly over 80 to 100 % of what was set', () => {
+    const lived: number[] = [];
+    const startedAt = performance.now();
+    const expire = (): void => void lived.push(performance.now() - startedAt);
+    for (let n = 0; n < 1_000; n++) {
+      const one: TimedStream = { blockedSinceMs: undefined, beat: () => undefined, destroy: () => undefined, expire };
+      new Timekeeper(wheel, one, { ...never, maxLifetimeMs: 100_000 }, null);
+    }
+    jest.advanceTimersByTime(100_100);
+
+    const quarters = [80, 85, 90, 95].map(
+      (s) => lived.filter((ms) => ms >= s * 1_000 && ms < s * 1_000 + 5_025).length,
+    );
+    expect(lived).toHaveLength(1_000);
+    expect(Math.min(...lived)).toBeGreaterThanOrEqual(80_000);
+    expect(Math.max(...lived)).toBeLessThanOrEqual(100_050);
+    for (const count of quarters) expect(count).toBeGreaterThan(150);
+  });
+
+  it('destroys a stream whose last bytes have not left after 5 seconds, and does nothing else to it', () => {
+    const timekeeper = keep({ heartbeatMs: 100, stallTimeoutMs: 100, maxLifetimeMs: 1_000 });
+    timekeeper.ended();
+    jest.advanceTimersByTime(10_000);
+
+    expect(stream.done).toEqual(['destroy at 5000']);
+  });
+
+  it('does nothing once stopped', () => {
+    const timekeeper = keep({ heartbeatMs: 100, stallTimeoutMs: 100, maxLifetimeMs: 1_000 }, Date.now() + 50);
+    timekeeper.stop();
+    jest.advanceTimersByTime(10_000);
+
+    expect(stream.done).toEqual([]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Principal } from '../topic/define.js';
+import { type TicketOptions, Tickets } from './tickets.js';
+
+const ann: Principal = { id: 'ann', role: 'reader' };
+
+describe('tickets', () => {
+  let tickets: Tickets;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    tickets = new Tickets();
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('are 256 bits, URL-safe, and never the same', () => {
+    const codes = Array.from({ length: 1_000 }, () => tickets.issue(ann));
+
+    for (const code of codes) expect(code).toMatch(/^[\w-]{43}$/);
+    expect(new Set(codes).size).toBe(1_000);
+  });
+
+  it('stand for their principal and topics once', () => {
+    const code = tickets.issue(ann, { topics: ['a', 'news/*'] });
+
+    expect(tickets.redeem(code)).toMatchObject({ principal: ann, topics: ['a', 'news/*'] });
+    expect(tickets.redeem(code)).toBeUndefined();
+  });
+
+  it('keep their own list of topics, whatever becomes of the one they were issued with', () => {
+    const topics = ['a'];
+    const code = tickets.issue(ann, { topics });
+    topics.push('secret');
+
+    expect(tickets.redeem(code)?.topics).toEqual(['a']);
+  });
+
+  it('with no topics let read none, which is not the same as any', () => {
+    expect(tickets.redeem(tickets.issue(ann, { topics: [] }))?.topics).toEqual([]);
+    expect(tickets.redeem(tickets.issue(ann))?.topics).toBeUndefined();
+  });
+
+  it('can be used until their time is over, 30 seconds unless told', () => {
+    const [early, late, short] = [tickets.issue(ann), tickets.issue(ann), tickets.issue(ann, { ttlMs: 10 })];
+    jest.advanceTimersByTime(10);
+    expect(tickets.redeem(short)).toBeUndefined();
+    jest.advanceTimersByTime(29_989);
+    expect(tickets.redeem(early)).toBeDefined();
+    jest.advanceTimersByTime(1);
+
+    expect(tickets.redeem(late)).toBeUndefined();
+  });
+
+  it.each(['', 'x', '__proto__', 'a'.repeat(100_000), '\u0000'])('are not what was never issued (%#)', (code) => {
+    tickets.issue(ann);
+
+    expect(tickets.redeem(code)).toBeUndefined();
+  });
+
+  it('of one app are nothing to another', () => {
+    expect(new Tickets().redeem(tickets.issue(ann))).toBeUndefined();
+  });
+
+  it('are at most 100,000: the oldest go first', () => {
+    const codes = Array.from({ length: 100_001 }, () => tickets.issue(ann));
+
+    expect(tickets.redeem(codes[0]!)).toBeUndefined();
+    expect(tickets.redeem(codes[1]!)).toBeDefined();
+    expect(tickets.redeem(codes[100_000]!)).toBeDefined();
+  });
+
+  it.each([
+    ['no principal', null, {}, 'invalid-options'],
+    ['a principal without an id', {}, {}, 'invalid-options'],
+    ['an id that is no string', { id: 7 }, {}, 'invalid-options'],
+    ...[0, -1, Number.NaN, Infinity, 3_600_001, '30', null].map(
+      (ttlMs) => [`ttlMs ${String(ttlMs)}`, ann, { ttlMs }, 'invalid-options'] as const,
+    ),
+    ['a bad topic', ann, { topics: ['a//b'] }, 'invalid-topic'],
+    ['a topic that is no string', ann, { topics: [7] }, 'invalid-topic'],
+  ] as const)('are not issued for %s', (_, principal, options, code) => {
+    expect(() => tickets.issue(principal as unknown as Principal, options as unknown as TicketOptions)).toThrow(
+      expect.objectContaining({ code }),
+    );
+  });
+});
