@@ -34,7 +34,6 @@ export class Authorizer {
   }
 
   async #mayRead({ principal, grantedTopics }: TopicReader, selector: string): Promise<boolean> {
-    if (this.#revocations.denies(principal, [selector], Date.now())) return false;
     if (grantedTopics !== undefined && !grantedTopics.some((granted) => covers(granted, selector))) return false;
     const match = this.#registry.find(selector);
     const own = match?.definition.authorize;

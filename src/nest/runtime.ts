@@ -124,8 +124,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   start(connection: Connection, raw: RawResponse, source: Source): void {
     this.#pending.delete(connection);
     this.open.add(connection);
-    // Both may have come to be since it was admitted.
-    if (this.#isDraining) connection.end('shutdown');
+    // It may have come to be since it was admitted.
     if (this.#revocations.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
     connection.open(raw, source);
     if (this.#isDraining) connection.closeSocketWhenSent();
