@@ -29,6 +29,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   readonly principal: Principal | null;
   readonly address: string | undefined;
   readonly grantedTopics: readonly string[] | undefined;
+  /** What happens to the events of its topics on their way. */
+  steps: readonly Step[] = [];
 
   readonly #host: ConnectionHost;
   readonly #settings: ConnectionSettings;
@@ -40,7 +42,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   /** What was sent, and how the stream was ended, before its head was. */
   #early = '';
   #earlyEnd: { readonly reason: EndReason; readonly frame: string } | undefined;
-  #steps: readonly Step[] = [];
   #writer: ResponseWriter | undefined;
   #feed: TopicFeed | undefined;
   #pump: SourcePump | undefined;
@@ -68,17 +69,14 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#state === 'ending' || this.#state === 'closed') this.#abort.abort();
+      const isOver = this.#state === 'ending' || this.#state === 'closed' || this.#earlyEnd !== undefined;
+      if (isOver) this.#abort.abort();
     }
     return this.#abort.signal;
   }
 
   get topics(): readonly string[] {
     return [...this.#topics];
-  }
-
-  get steps(): readonly Step[] {
-    return this.#steps;
   }
 
   get writer(): ResponseWriter {
@@ -110,7 +108,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
       discard(source);
       return this.#finish(this.#earlyEnd.reason, this.#earlyEnd.frame);
     }
-    if (source.kind === 'topics') this.#steps = source.selection.steps;
+    if (source.kind === 'topics') this.steps = source.selection.steps;
     const isOfTopics = source.kind === 'topics';
     // The id of a source's own event is no place in the log of the topics beside it.
     const isPosition = isOfTopics || parsePosition(this.lastEventId) !== undefined;

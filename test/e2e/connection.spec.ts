@@ -97,6 +97,20 @@ describe.each(transports)('on $name', (adapter) => {
     expect(stream.status).toBe(200);
   });
 
+  test('a handler that asks for the signal only after close() finds it aborted', async () => {
+    let wasAborted: boolean | undefined;
+    const handler = ({ connection }: HandlerContext) => {
+      connection.close();
+      wasAborted = connection.signal.aborted;
+      return NEVER;
+    };
+    await using app = await startApp(adapter, { controllers: [streamOf(handler)] });
+
+    await (await app.open('/stream')).rest();
+
+    expect(wasAborted).toBe(true);
+  });
+
   test('what was sent before the stream is open comes first', async () => {
     const handler = ({ connection, streams }: HandlerContext) => {
       connection.send({ type: 'hello', data: connection.id });
