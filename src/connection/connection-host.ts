@@ -12,6 +12,11 @@ export interface ConnectionSettings extends TimedSettings {
   readonly maxPendingBytes: number;
 }
 
+/** What a client that is told to come back waits at least, in ms, also where streams say nothing of it. */
+export function retryMsOf({ retryMs }: ConnectionSettings): number {
+  return retryMs || 3_000;
+}
+
 /** The request that a connection answers, and how. */
 export interface ConnectionRequest {
   readonly request: StreamRequest;

@@ -29,11 +29,11 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   readonly principal: Principal | null;
   readonly address: string | undefined;
   readonly grantedTopics: readonly string[] | undefined;
+  readonly settings: ConnectionSettings;
   /** What happens to the events of its topics on their way. */
   steps: readonly Step[] = [];
 
   readonly #host: ConnectionHost;
-  readonly #settings: ConnectionSettings;
   readonly #onFailed: ConnectionRequest['onFailed'];
   readonly #cutRequest: () => void;
   readonly #topics: TopicSet;
@@ -57,7 +57,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.principal = of.principal;
     this.address = of.address;
     this.grantedTopics = of.grantedTopics;
-    this.#settings = of.settings;
+    this.settings = of.settings;
     this.#onFailed = of.onFailed;
     this.#cutRequest = of.cutRequest;
   }
@@ -83,10 +83,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.#writer as ResponseWriter;
   }
 
-  get maxPendingBytes(): number {
-    return this.#settings.maxPendingBytes;
-  }
-
   get isWritable(): boolean {
     return this.#state === 'open' && this.writer.isWritable;
   }
@@ -99,8 +95,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   open(raw: RawResponse, source: Source): void {
     this.#state = 'open';
     this.#writer = new ResponseWriter(raw, () => this.#feed?.pump());
-    this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.#settings, this.principal);
-    const { retryMs } = this.#settings;
+    this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.settings, this.principal);
+    const { retryMs } = this.settings;
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
     this.#write((retryMs === false ? HEARTBEAT : encodeRetry(retryMs)) + this.#early);
     this.#early = '';
@@ -159,14 +155,13 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   /** Ends the stream, telling the client why; `retryMs` tells it when to come back. */
   end(reason: EndReason, reconnect: boolean = RECONNECTS[reason], retryMs?: number): void {
-    const frame = encodeEnd(reason, reconnect, retryMs);
     if (this.#state === 'open') {
       // What was published before the end comes before it.
       this.#feed?.pump();
-      return this.#finish(reason, frame);
+      return this.#finish(reason, encodeEnd(reason, reconnect, retryMs, this.#place()));
     }
     if (this.#state !== 'pending') return;
-    this.#earlyEnd ??= { reason, frame };
+    this.#earlyEnd ??= { reason, frame: encodeEnd(reason, reconnect, retryMs) };
     this.#abort?.abort();
   }
 
@@ -221,7 +216,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   tooSlow(): void {
     this.#host.onSlow(this);
-    this.#finish('slow-consumer', encodeEnd('slow-consumer', true));
+    this.#finish('slow-consumer', encodeEnd('slow-consumer', true, undefined, this.#place()));
   }
 
   get onSlow(): OnSlow {
@@ -254,6 +249,11 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     else this.#finish('complete', encodeEnd('complete', false));
   }
 
+  /** Where a client that comes back goes on. A source beside the topics has ids of its own. */
+  #place(): string | undefined {
+    return this.#pump === undefined ? this.#feed?.place : undefined;
+  }
+
   #openFeed(from: string | undefined): void {
     this.#feed = new TopicFeed(this.#host.hub, this, this.#topics);
     this.#feed.open(from);
@@ -267,7 +267,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   /** Writes what cannot be held back, within the bound of what may wait. */
   #push(text: string): void {
     const { isWritable, pendingBytes } = this.writer;
-    const isOver = !isWritable && pendingBytes + Buffer.byteLength(text) > this.#settings.maxPendingBytes;
+    const isOver = !isWritable && pendingBytes + Buffer.byteLength(text) > this.settings.maxPendingBytes;
     if (isOver) this.tooSlow();
     else this.#write(text);
   }
@@ -278,7 +278,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#endReason = reason;
     this.#release();
     this.writer.end(lastFrame);
-    this.#timekeeper?.ended();
+    this.#timekeeper?.ended(reason === 'slow-consumer' || reason === 'revoked');
   }
 
   #forget(reason: CloseReason): void {

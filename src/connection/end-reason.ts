@@ -25,9 +25,13 @@ export const RECONNECTS: Readonly<Record<EndReason, boolean>> = {
  */
 export const END_ID = 'stream.end';
 
-/** The last frame of a stream. */
-export function encodeEnd(reason: EndReason, reconnect: boolean, retryMs?: number): string {
-  const frame = encodeEvent({ type: 'stream.end', data: { reason, reconnect }, ...(reconnect ? {} : { id: END_ID }) });
+/**
+ * The last frame of a stream.
+ *
+ * @param place where to resume, when that is newer than the last event
+ */
+export function encodeEnd(reason: EndReason, reconnect: boolean, retryMs?: number, place?: string): string {
+  const frame = encodeEvent({ type: 'stream.end', data: { reason, reconnect }, id: reconnect ? place : END_ID });
   return retryMs === undefined ? frame : encodeRetry(retryMs) + frame;
 }
 

@@ -4,6 +4,7 @@ import { type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { frame } from '../wire/chunk.js';
+import { until } from '../../test/support/until.js';
 import { ResponseWriter } from './response-writer.js';
 
 const HTTP_1_1 = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
@@ -37,6 +38,19 @@ async function exchange(request: string, prepare: (response: ServerResponse) => 
       await new Promise((closed) => server.close(closed));
     },
   };
+}
+
+/** The body without the chunk framing. */
+function unchunk(body: string): string {
+  const bytes = Buffer.from(body);
+  const parts: Buffer[] = [];
+  for (let at = 0; ;) {
+    const lineEnd = bytes.indexOf('\r\n', at);
+    const size = parseInt(bytes.toString('latin1', at, lineEnd), 16);
+    if (size === 0) return Buffer.concat(parts).toString();
+    parts.push(bytes.subarray(lineEnd + 2, lineEnd + 2 + size));
+    at = lineEnd + 2 + size + 2;
+  }
 }
 
 const chunk = (body: string) => `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n`;
@@ -102,6 +116,46 @@ describe('a response writer', () => {
     await drained;
     expect(http.writer.isWritable).toBe(true);
     expect(http.onDrain).toHaveBeenCalledTimes(1);
+  });
+
+  it('a client that takes a part of something large has not stopped reading', async () => {
+    await using http = await exchange(HTTP_1_1);
+    http.client.pause();
+    http.writer.writeFrame(frame(['x'.repeat(32_000_000)]));
+    const blockedSince = http.writer.blockedSinceMs;
+    const bytesBefore = http.writer.pendingBytes;
+
+    http.client.on('data', () => {
+      if (http.client.bytesRead > 8_000_000) http.client.pause();
+    });
+    http.client.resume();
+    await until(() => http.writer.pendingBytes < bytesBefore - 8_000_000, 'a part to be taken');
+
+    expect(http.writer.blockedSinceMs).toBeGreaterThan(blockedSince!);
+    expect(http.writer.isWritable).toBe(false);
+    expect(http.onDrain).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['HTTP/1.1', HTTP_1_1, unchunk],
+    ['HTTP/1.0', HTTP_1_0, (body: string) => body],
+  ])('over %s keeps the order when something follows what is being handed over', async (_, request, read) => {
+    await using http = await exchange(request);
+    const large = 'ü'.repeat(3_000_000);
+    http.client.pause();
+    http.writer.writeFrame(frame([large]));
+    http.writer.write('1');
+    http.writer.writeFrame(frame(['2']));
+    http.writer.write(large);
+    http.writer.write('3');
+    http.writer.writeFrame(frame([large]));
+    http.writer.end('4');
+    http.writer.write('never');
+    http.writer.end('never');
+    expect(http.writer.isWritable).toBe(false);
+    http.client.resume();
+
+    expect(read(await http.body()) === `${large}12${large}3${large}4`).toBe(true);
   });
 
   it('writes nothing after its end, and takes a second end', async () => {

@@ -6,11 +6,21 @@ import type { Frame } from '../wire/chunk.js';
 /** The response underneath any of Nest's adapters. */
 export type RawResponse = ServerResponse | Http2ServerResponse;
 
+/**
+ * What is handed over at once of something large. A client that takes this much in time is alive, however slow its link
+ * and however long all of an event takes it.
+ */
+const SLICE_BYTES = 65_536;
+
 /** Writes to one response whose head has been sent, and tells when it can take more. */
 export class ResponseWriter {
   readonly #raw: RawResponse;
   readonly #onDrain: () => void;
   #blockedSinceMs: number | undefined;
+  /** What has been accepted, but not been handed over yet. */
+  #rest: Rest | undefined;
+  /** The last piece of text, while something waits before it. */
+  #last: string | undefined;
   #waiting: (() => void) | undefined;
 
   constructor(raw: RawResponse, onDrain: () => void) {
@@ -20,22 +30,22 @@ export class ResponseWriter {
 
   /** `false` while what was written waits for the client. */
   get isWritable(): boolean {
-    return this.#blockedSinceMs === undefined && !this.#raw.writableEnded;
+    return this.#blockedSinceMs === undefined && !this.#isEnded;
   }
 
-  /** Since when the client has not taken all of what waits for it, on the clock of `performance.now()`. */
+  /** Since when the client has taken nothing of what waits for it, on the clock of `performance.now()`. */
   get blockedSinceMs(): number | undefined {
     return this.#blockedSinceMs;
   }
 
   /** Bytes that were written and have not left the process. */
   get pendingBytes(): number {
-    return this.#raw.writableLength;
+    return this.#raw.writableLength + (this.#rest?.bytes.byteLength ?? 0);
   }
 
   /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
   async whenWritable(): Promise<void> {
-    if (!this.isWritable && !this.#raw.writableEnded) await new Promise<void>((resolve) => (this.#waiting = resolve));
+    if (!this.isWritable && !this.#isEnded) await new Promise<void>((resolve) => (this.#waiting = resolve));
   }
 
   /** Lets go of whoever waits: the stream is over, and `drain` may never come. */
@@ -45,25 +55,28 @@ export class ResponseWriter {
   }
 
   write(text: string): void {
-    if (this.#raw.writableEnded) return;
-    const hasRoom = (this.#raw as ServerResponse).write(text);
-    flushCompression(this.#raw);
-    if (!hasRoom) this.#block(this.#raw);
+    if (this.#isEnded) return;
+    this.#handOverRest();
+    if (text.length > SLICE_BYTES) this.#begin(this.#raw, Buffer.from(text));
+    else this.#handOver(this.#raw, text);
   }
 
   /** Writes bytes that other connections write too, without copying or framing them again. */
   writeFrame(frame: Frame): void {
-    if (this.#raw.writableEnded) return;
+    if (this.#isEnded) return;
+    this.#handOverRest();
     const socket = frameableSocket(this.#raw);
-    const target = socket ?? (this.#raw as ServerResponse);
-    const hasRoom = target.write(socket === undefined ? frame.plain : frame.chunked);
-    if (socket === undefined) flushCompression(this.#raw);
-    if (!hasRoom) this.#block(target);
+    const target = socket ?? this.#raw;
+    const bytes = socket === undefined ? frame.plain : frame.chunked;
+    if (bytes.byteLength > SLICE_BYTES) this.#begin(target, bytes);
+    else this.#handOver(target, bytes);
   }
 
   /** Ends the response with a last piece of text; what was written before still goes out. */
   end(text: string): void {
-    if (!this.#raw.writableEnded) (this.#raw as ServerResponse).end(text);
+    if (this.#isEnded) return;
+    if (this.#rest === undefined) (this.#raw as ServerResponse).end(text);
+    else this.#last = text;
   }
 
   /** Drops what waits, and the connection with it. */
@@ -87,16 +100,57 @@ export class ResponseWriter {
     } else this.#raw.once('finish', () => socket?.destroySoon());
   }
 
-  #block(target: RawResponse | Socket): void {
+  get #isEnded(): boolean {
+    return this.#last !== undefined || this.#raw.writableEnded;
+  }
+
+  #begin(target: Target, bytes: Buffer): void {
+    this.#rest = { target, bytes };
+    this.#handOverSlices();
+  }
+
+  #handOverSlices(): void {
+    while (this.#rest !== undefined && this.#blockedSinceMs === undefined) {
+      const { target, bytes } = this.#rest;
+      const isLast = bytes.byteLength <= SLICE_BYTES;
+      this.#rest = isLast ? undefined : { target, bytes: bytes.subarray(SLICE_BYTES) };
+      this.#handOver(target, isLast ? bytes : bytes.subarray(0, SLICE_BYTES));
+    }
+    if (this.#rest === undefined && this.#last !== undefined) (this.#raw as ServerResponse).end(this.#last);
+  }
+
+  /** Something else follows, and must not get in between. */
+  #handOverRest(): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#handOver(rest.target, rest.bytes);
+  }
+
+  #handOver(target: Target, bytes: string | Buffer): void {
+    const hasRoom = (target as Socket).write(bytes);
+    if (target === this.#raw) flushCompression(this.#raw);
+    if (!hasRoom) this.#block(target);
+  }
+
+  #block(target: Target): void {
     if (this.#blockedSinceMs !== undefined) return;
     this.#blockedSinceMs = performance.now();
     // After a disconnect `drain` never comes; the owner hears of that by `close`.
     target.once('drain', () => {
       this.#blockedSinceMs = undefined;
+      this.#handOverSlices();
+      if (this.#blockedSinceMs !== undefined) return;
       this.release();
       this.#onDrain();
     });
   }
+}
+
+type Target = RawResponse | Socket;
+
+interface Rest {
+  readonly target: Target;
+  readonly bytes: Buffer;
 }
 
 /**

@@ -152,12 +152,37 @@ describe('a timekeeper', () => {
     for (const count of quarters) expect(count).toBeGreaterThan(150);
   });
 
-  it('destroys a stream whose last bytes have not left after 5 seconds, and does nothing else to it', () => {
-    const timekeeper = keep({ heartbeatMs: 100, stallTimeoutMs: 100, maxLifetimeMs: 1_000 });
-    timekeeper.ended();
-    jest.advanceTimersByTime(10_000);
+  it.each([
+    [true, 'destroy at 5000'],
+    [false, 'destroy at 20000'],
+  ])('destroys a stream whose end is urgent: %s, and whose last bytes do not leave: %s', (isUrgent, done) => {
+    const timekeeper = keep({ heartbeatMs: 100, stallTimeoutMs: 20_000, maxLifetimeMs: 1_000 });
+    timekeeper.ended(isUrgent);
+    jest.advanceTimersByTime(30_000);
 
-    expect(stream.done).toEqual(['destroy at 5000']);
+    expect(stream.done).toEqual([done]);
+  });
+
+  it('waits for a client that takes the last bytes slowly', () => {
+    const timekeeper = keep({ stallTimeoutMs: 1_000 });
+    timekeeper.ended(false);
+    for (let n = 0; n < 10; n++) {
+      stream.blockedSinceMs = performance.now();
+      jest.advanceTimersByTime(900);
+    }
+    expect(stream.done).toEqual([]);
+    jest.advanceTimersByTime(200);
+
+    expect(stream.done).toEqual(['destroy at 9100']);
+  });
+
+  it('without a stall timeout waits for as long as it takes', () => {
+    const timekeeper = keep({});
+    timekeeper.ended(false);
+    jest.advanceTimersByTime(3_600_000);
+
+    expect(stream.done).toEqual([]);
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   it('does nothing once stopped', () => {

@@ -2,8 +2,8 @@ import type { Principal } from '../topic/define.js';
 import type { EndReason } from './end-reason.js';
 import type { Wheel, WheelTask } from './wheel.js';
 
-/** How long a response may take to leave the process after its end, for a client that does not read. */
-const END_DEADLINE_MS = 5_000;
+/** How long the end may take to leave the process, for a client that had stopped reading before, or was put out. */
+const URGENT_END_MS = 5_000;
 
 /** What a timekeeper does to its stream. */
 export interface TimedStream {
@@ -32,7 +32,9 @@ export class Timekeeper implements WheelTask {
   readonly #stallTimeoutMs: number;
   readonly #expiry: { readonly at: number; readonly reason: EndReason };
   #lastWriteAt = performance.now();
-  #isEnding = false;
+  /** From its end on: how long the client may take nothing of what is left. */
+  #endDeadlineMs: number | undefined;
+  #endedAt = Infinity;
 
   constructor(wheel: Wheel, stream: TimedStream, settings: TimedSettings, principal: Principal | null) {
     this.#wheel = wheel;
@@ -47,10 +49,12 @@ export class Timekeeper implements WheelTask {
     this.#lastWriteAt = performance.now();
   }
 
-  /** The stream has ended: from now on only its deadline counts. */
-  ended(): void {
-    this.#isEnding = true;
-    this.#wheel.schedule(this, END_DEADLINE_MS);
+  /** The stream has ended: from now on only its deadline counts, a short one for a client that is not to be waited for. */
+  ended(isUrgent: boolean): void {
+    this.#endedAt = performance.now();
+    this.#endDeadlineMs = isUrgent ? URGENT_END_MS : this.#stallTimeoutMs;
+    this.#wheel.cancel(this);
+    if (this.#endDeadlineMs !== Infinity) this.#wheel.schedule(this, this.#endDeadlineMs);
   }
 
   stop(): void {
@@ -58,13 +62,20 @@ export class Timekeeper implements WheelTask {
   }
 
   onTime(nowMs: number): void {
-    if (this.#isEnding) return this.#stream.destroy();
+    if (this.#endDeadlineMs !== undefined) return this.#endWithin(this.#endDeadlineMs, nowMs);
     if (nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
     const { blockedSinceMs } = this.#stream;
     const blockedMs = blockedSinceMs === undefined ? 0 : nowMs - blockedSinceMs;
     if (blockedMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
     if (blockedSinceMs === undefined && nowMs - this.#lastWriteAt >= this.#heartbeatMs) this.#stream.beat();
-    if (!this.#isEnding) this.#scheduleNext();
+    if (this.#endDeadlineMs === undefined) this.#scheduleNext();
+  }
+
+  #endWithin(deadlineMs: number, nowMs: number): void {
+    const since = Math.max(this.#endedAt, this.#stream.blockedSinceMs ?? 0);
+    const leftMs = since + deadlineMs - nowMs;
+    if (leftMs > 0) this.#wheel.schedule(this, leftMs);
+    else this.#stream.destroy();
   }
 
   #scheduleNext(): void {

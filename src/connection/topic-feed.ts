@@ -14,7 +14,7 @@ const MAX_WRITE_BYTES = 65_536;
 /** What the feed asks of its connection. */
 export interface FeedOwner {
   readonly writer: ResponseWriter;
-  readonly maxPendingBytes: number;
+  readonly settings: { readonly maxPendingBytes: number };
   readonly steps: readonly Step[];
   readonly onSlow: OnSlow;
   wrote(): void;
@@ -40,7 +40,7 @@ export class TopicFeed implements CursorSink {
   }
 
   get maxWriteBytes(): number {
-    return Math.min(MAX_WRITE_BYTES, this.#owner.maxPendingBytes);
+    return Math.min(MAX_WRITE_BYTES, this.#owner.settings.maxPendingBytes);
   }
 
   get onSlow(): OnSlow {
@@ -53,6 +53,11 @@ export class TopicFeed implements CursorSink {
 
   pump(): void {
     this.#cursor.pump();
+  }
+
+  /** Where the client goes on when it comes back, once it has been given a place. */
+  get place(): string | undefined {
+    return this.#cursor.place;
   }
 
   /** Gives a client that has long heard nothing a newer place to resume from, if there is one. */

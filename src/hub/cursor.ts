@@ -1,5 +1,5 @@
 import type { Hole, ReadPage } from '../engine/engine.js';
-import { parsePosition } from '../topic/position.js';
+import { formatPosition, parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
 import { takeBatch } from './batch.js';
@@ -34,7 +34,6 @@ const MAX_ID_CHARS = 1_024;
 export class Cursor implements Reader {
   readonly #hub: Hub;
   readonly #sink: CursorSink;
-  #selectors: ReadonlySet<string>;
   #view: View;
   /** The views to move to, each once this cursor has read up to where its topics join. */
   readonly #joins: Join[] = [];
@@ -49,17 +48,18 @@ export class Cursor implements Reader {
     this.#hub = hub;
     this.#sink = sink;
     this.#told = new Told(sink);
-    this.#selectors = new Set(selectors);
-    this.#view = this.#attach(hub.acquire([...this.#selectors]));
-  }
-
-  get selectors(): ReadonlySet<string> {
-    return this.#selectors;
+    this.#view = this.#attach(hub.acquire([...selectors]));
   }
 
   /** Everything up to this sequence has been given to the sink. */
   get seq(): number {
     return this.#seq;
+  }
+
+  /** The id to resume from after all that the sink has been given. `undefined` while the place itself is being found. */
+  get place(): string | undefined {
+    if (this.#state !== 'live' && this.#state !== 'replaying') return undefined;
+    return formatPosition(this.#hasEverything() ? this.#hub.positionOf(this.#view) : this.#position);
   }
 
   /**
@@ -90,7 +90,7 @@ export class Cursor implements Reader {
    * Answers whether there was anything to tell.
    */
   advance(): boolean {
-    if (this.#state !== 'live' || this.#joins.length > 0 || this.#seq < this.#view.lastSeq) return false;
+    if (!this.#hasEverything()) return false;
     const position = this.#hub.positionOf(this.#view);
     if (position.at - this.#told.at < MIN_ADVANCE_MS) return false;
     if (position.seq > this.#seq) this.#moveTo(position);
@@ -103,7 +103,6 @@ export class Cursor implements Reader {
    */
   select(selectors: Iterable<string>): Promise<void> {
     const selected = new Set(selectors);
-    this.#selectors = selected;
     this.#selecting = this.#selecting.then(() => this.#plan(selected));
     return this.#selecting;
   }
@@ -182,6 +181,11 @@ export class Cursor implements Reader {
     else this.#state = 'replaying';
   }
 
+  /** Whether all there is of the selection has been given. */
+  #hasEverything(): boolean {
+    return this.#state === 'live' && this.#joins.length === 0 && this.#seq >= this.#view.lastSeq;
+  }
+
   #hasCaughtUp(): boolean {
     return this.#seq >= (this.#joins[0]?.at.seq ?? this.#view.floor);
   }
@@ -229,7 +233,7 @@ export class Cursor implements Reader {
     const newest = this.#view.last;
     // Just before the newest event, so that the sink gets it.
     this.#moveTo(newest === undefined ? this.#hub.positionOf(this.#view) : { seq: newest.seq - 1, at: newest.at });
-    this.#sink.reset('skipped', [...this.#selectors]);
+    this.#sink.reset('skipped', this.#view.selectors);
   }
 
   /** Whether a sink that takes nothing any more, and is to be ended for that, has fallen too far behind. */

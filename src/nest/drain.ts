@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../connection/connection.js';
+import { retryMsOf } from '../connection/connection-host.js';
 
 /**
  * Ends all streams: each is told to come back, its socket is closed so that the client comes back elsewhere, and what
@@ -9,17 +10,16 @@ export async function drain(
   open: ReadonlySet<Connection>,
   pending: ReadonlySet<Connection>,
   { windowMs, deadlineMs }: { readonly windowMs: number; readonly deadlineMs: number },
-  retryMs: number,
 ): Promise<void> {
   const startedAt = performance.now();
   const connections = [...open];
   // Their handlers may be waiting for the signal; what they return is then ended as it opens.
-  for (const connection of [...pending]) connection.end('shutdown', true, spreadOf(retryMs));
+  for (const connection of [...pending]) endOne(connection);
   let ended = 0;
   while (ended < connections.length) {
     const elapsed = performance.now() - startedAt;
     const due = elapsed >= windowMs ? connections.length : Math.ceil((connections.length * elapsed) / windowMs);
-    for (; ended < due; ended++) endOne(connections[ended] as Connection, retryMs);
+    for (; ended < due; ended++) endOpen(connections[ended] as Connection);
     if (ended < connections.length) await delay(Math.min(25, windowMs));
   }
   const deadline = Math.max(startedAt + windowMs, performance.now()) + deadlineMs;
@@ -27,13 +27,13 @@ export async function drain(
   for (const connection of [...open, ...pending]) connection.cut();
 }
 
-function endOne(connection: Connection, retryMs: number): void {
+function endOpen(connection: Connection): void {
   if (connection.state !== 'open') return;
   connection.closeSocketWhenSent();
-  connection.end('shutdown', true, spreadOf(retryMs));
+  endOne(connection);
 }
 
-/** Spread, so that clients that were ended together do not come back together. */
-function spreadOf(retryMs: number): number {
-  return Math.round(retryMs * (0.5 + Math.random()));
+function endOne(connection: Connection): void {
+  // Spread, so that clients that were ended together do not come back together.
+  connection.end('shutdown', true, Math.round(retryMsOf(connection.settings) * (0.5 + Math.random())));
 }

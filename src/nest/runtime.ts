@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
 import { Admission } from '../connection/admission.js';
 import { Connection } from '../connection/connection.js';
+import { retryMsOf } from '../connection/connection-host.js';
 import type { ConnectionHost, ConnectionRequest } from '../connection/connection-host.js';
 import { encodeRefusal } from '../connection/end-reason.js';
 import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
@@ -69,11 +70,6 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     this.publisher = new Publisher(options.engine, this.registry, options.history, () => this.hub.pressure());
   }
 
-  /** What a client that is told to come back waits at least, in ms. */
-  get retryMs(): number {
-    return this.options.settings.retryMs || 3_000;
-  }
-
   get maxTopics(): number {
     return this.options.topicsPerConnection;
   }
@@ -101,7 +97,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     this.refused[reason] = (this.refused[reason] ?? 0) + 1;
     const writer = new ResponseWriter(raw, () => undefined);
     if (reason === 'shutdown') writer.closeSocketWhenSent();
-    writer.end(encodeRefusal(reason, spread(this.retryMs)));
+    writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));
     this.#call('onRefused', connection, reason);
   }
 
@@ -173,7 +169,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
 
   async beforeApplicationShutdown(): Promise<void> {
     this.#isDraining = true;
-    await drain(this.open, this.#pending, this.options.drain, this.retryMs);
+    await drain(this.open, this.#pending, this.options.drain);
     this.#silentSockets.close();
   }
 

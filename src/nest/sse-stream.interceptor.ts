@@ -17,7 +17,7 @@ import type { PendingStream } from './pending-streams.js';
 import { SseRuntime } from './runtime.js';
 import { resolveSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
-import { identityOf } from './stream.guard.js';
+import { identityOf, redeemTicket } from './stream.guard.js';
 import { STREAM_METADATA } from './tokens.js';
 
 /** Where `@SseSignal()` of Nest 12 looks for something with a `signal`; Nest 11 has no such decorator. */
@@ -147,6 +147,7 @@ export class SseStreamInterceptor implements NestInterceptor {
       await connection.select(source.selection.selectors);
     }
     if (exchange.isGone || connection.state === 'closed') return false;
+    if (!exchange.isHead) redeemTicket(exchange.request, this.#runtime);
     return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone;
   }
 }

@@ -7,6 +7,7 @@ import { queryOf, readLastEventId } from './last-event-id.js';
 import { SseRuntime } from './runtime.js';
 import type { Authenticate } from './sse-options.js';
 import type { Grant } from './tickets.js';
+import { STREAM_METADATA } from './tokens.js';
 
 /**
  * How long after its expiry a principal that comes back to a stream is told to come back later, in ms: a `401` would end
@@ -20,6 +21,8 @@ const GRANT = Symbol.for('nestjs-event-stream.grant');
 export interface Identity extends Grant {
   /** Its time is over, but not for long: it is told to come back. */
   readonly isExpired: boolean;
+  /** The ticket to use up when the stream opens. */
+  readonly ticket: string | undefined;
 }
 
 /** Lets only those in whom a ticket or the module's `authenticate` makes known; who they are is then on the connection. */
@@ -34,10 +37,11 @@ export class StreamGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<StreamRequest>();
     const { authenticate } = this.#runtime.options;
-    if (authenticate === undefined && ticketOf(request) === null) {
+    if (authenticate === undefined && ticketOf(request) === undefined) {
       throw new SseError('invalid-options', 'StreamGuard needs the option `authenticate` of SseModule');
     }
     if (!(await identify(request, this.#runtime))) throw new UnauthorizedException();
+    if (!isOfStream(context)) redeemTicket(request, this.#runtime);
     return true;
   }
 }
@@ -62,16 +66,31 @@ export function identityOf(request: StreamRequest): Identity | undefined {
   return (request as { [GRANT]?: Identity })[GRANT];
 }
 
+/**
+ * Uses up the ticket that has let someone in. On a stream's route only when the stream opens: who is told to come back
+ * later, or refused by a rule, has not had what it was issued for.
+ *
+ * @throws UnauthorizedException when another request has used it meanwhile
+ */
+export function redeemTicket(request: StreamRequest, { tickets }: SseRuntime): void {
+  const ticket = identityOf(request)?.ticket;
+  if (ticket !== undefined && tickets.redeem(ticket) === undefined) throw new UnauthorizedException();
+}
+
+function isOfStream(context: ExecutionContext): boolean {
+  return Reflect.hasMetadata(STREAM_METADATA, context.getHandler());
+}
+
 /** Puts who asks on the request. `false`: nobody who is known. */
 async function identify(request: StreamRequest, { options, tickets }: SseRuntime): Promise<boolean> {
   const ticket = ticketOf(request);
-  const grant = ticket === null ? await authenticated(request, options.authenticate) : tickets.redeem(ticket);
+  const grant = ticket === undefined ? await authenticated(request, options.authenticate) : tickets.find(ticket);
   if (grant === undefined) return false;
   const { expiresAt } = grant.principal;
   const leftMs = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();
   const graceMs = readLastEventId(request) === undefined ? 0 : EXPIRY_GRACE_MS;
   if (!(leftMs > -graceMs)) return false;
-  const identity: Identity = { principal: grant.principal, topics: grant.topics, isExpired: leftMs <= 0 };
+  const identity: Identity = { principal: grant.principal, topics: grant.topics, isExpired: leftMs <= 0, ticket };
   Object.defineProperty(request, GRANT, { value: identity, configurable: true });
   return true;
 }
@@ -86,6 +105,6 @@ async function authenticated(
   throw new SseError('invalid-options', 'authenticate must return a principal with a string `id`, or null');
 }
 
-function ticketOf(request: StreamRequest): string | null {
-  return queryOf(request).get('ticket');
+function ticketOf(request: StreamRequest): string | undefined {
+  return queryOf(request).get('ticket') ?? undefined;
 }

@@ -64,12 +64,17 @@ export class Tickets {
     return code;
   }
 
+  /** What a ticket is good for, without using it up. `undefined`: there is none, or not any more. */
+  find(code: string): Grant | undefined {
+    const stored = this.#stored.get(hash(code));
+    return stored !== undefined && stored.expiresAtMs > Date.now() ? stored : undefined;
+  }
+
   /** Uses a ticket up. `undefined`: there is none, or not any more. */
   redeem(code: string): Grant | undefined {
-    const key = hash(code);
-    const stored = this.#stored.get(key);
-    this.#stored.delete(key);
-    return stored !== undefined && stored.expiresAtMs > Date.now() ? stored : undefined;
+    const found = this.find(code);
+    this.#stored.delete(hash(code));
+    return found;
   }
 
   #makeRoom(nowMs: number): void {

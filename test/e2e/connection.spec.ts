@@ -75,10 +75,11 @@ describe.each(transports)('on $name', (adapter) => {
     const stream = await app.open('/topic');
     await stream.receive('id: ');
 
+    const place = stream.lastEventId;
     connectionOf(app).close({ reason });
 
     expect(await stream.rest()).toEqual([
-      { type: 'stream.end', data: JSON.stringify({ reason, reconnect }), ...(!reconnect && { id: 'stream.end' }) },
+      { type: 'stream.end', data: JSON.stringify({ reason, reconnect }), id: reconnect ? place : 'stream.end' },
     ]);
     await until(() => app.streams.connections.count === 0, 'the connection to be freed');
   });

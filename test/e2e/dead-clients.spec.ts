@@ -107,6 +107,31 @@ describe.each(adapters)('on $name', (adapter) => {
     expect(client.text.slice(-200)).not.toContain('stream.end');
   }, 20_000);
 
+  test('a client on a slow link gets something large, however long that takes it', async () => {
+    await using app = await startApp(adapter, {
+      controllers: [TopicController],
+      options: { stallTimeoutMs: 400, history: { maxBytes: Infinity } },
+    });
+    await using client = await openRaw(app.port, 'GET /topic HTTP/1.1', 'Host: x');
+    await client.receive('id: ');
+    const openedAt = performance.now();
+    // Ten parts with a pause after each, together far longer than the stall timeout.
+    let taken = 0;
+    client.socket.on('data', () => {
+      if (client.socket.bytesRead < (taken + 1) * (FLOOD.length / 10)) return;
+      taken++;
+      client.socket.pause();
+      setTimeout(() => client.socket.resume(), 100);
+    });
+
+    await app.streams.publish('topic', { data: FLOOD });
+    await app.streams.publish('topic', { data: 'on' });
+    await until(() => client.text.slice(-200).includes('data: on'), 'what comes next', 15_000);
+
+    expect(performance.now() - openedAt).toBeGreaterThan(900);
+    expect(client.text.slice(-200)).not.toContain('stream.end');
+  }, 20_000);
+
   test('what a source goes on to send does not put off the end of a client that takes nothing', async () => {
     let emit: (value: string) => void = () => undefined;
     const source = () => new Observable((observer) => void (emit = (value) => observer.next(value)));

@@ -41,7 +41,8 @@ describe.each(adapters)('on $name', (adapter) => {
 
     expect(closedMs).toBeLessThan(3_000);
     for (const own of events) expect(own.map(({ data }) => data)).toEqual(['last', END]);
-    for (const stream of streams) expect(stream.text).toMatch(/retry: \d+\nevent: stream\.end\ndata: \{.*\}\n\n$/);
+    for (const stream of streams)
+      expect(stream.text).toMatch(/retry: \d+\nevent: stream\.end\ndata: \{.*\}\nid: \S+\n\n$/);
     expect(Math.min(...retries)).toBeGreaterThanOrEqual(1_000);
     expect(Math.max(...retries)).toBeLessThanOrEqual(3_000);
     expect(new Set(retries).size).toBeGreaterThan(CLIENTS / 2);

@@ -36,6 +36,19 @@ async function openFrom(app: TestApp, ...addresses: string[]): Promise<unknown[]
 }
 
 describe.each(adapters)('on $name', (adapter) => {
+  test('the route says when to come back, if it says anything of it', async () => {
+    await using app = await startApp(adapter, {
+      controllers: [streamOf(() => NEVER, { retryMs: 60_000 })],
+      options: { limits: { connections: 1 } },
+    });
+    await app.open('/stream');
+
+    const answer = await app.open('/stream');
+    await answer.body();
+
+    expect(answer.retries[0]).toBeGreaterThanOrEqual(60_000);
+  });
+
   test('whoever is too many is answered with when to come back, and no handler is called', async () => {
     const refused: (readonly [string | undefined, RefusalReason])[] = [];
     const hooks = {

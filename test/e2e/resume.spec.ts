@@ -43,6 +43,45 @@ describe.each(adapters)('on $name', (adapter) => {
     expect(dataOf(await second.take(4))).toEqual(['news/x', 'b', 'news/new', 'a']);
   });
 
+  test('the end of a stream says where to come back to, beyond what it had an event of', async () => {
+    await using app = await startApp(adapter, {
+      controllers: [TopicController],
+      options: { history: { maxEvents: 1 } },
+    });
+    const first = await app.open('/topic');
+    await first.receive('id: ');
+    await (await app.open('/all')).receive('id: ');
+    const others = await publish(app.streams, 'other', 3);
+
+    for (const connection of app.streams.connections.list()) connection.close({ reason: 'lifetime' });
+    const [end] = await first.rest();
+    const second = await resume(app, '/topic', end?.id);
+    await app.streams.publish('topic', { data: 'next' });
+
+    expect(end).toMatchObject({ type: 'stream.end', id: others.at(-1) });
+    expect(await second.next()).toMatchObject({ data: 'next' });
+  });
+
+  test('an end in the middle of a replay says how far it has come', async () => {
+    await using app = await startApp(adapter, {
+      controllers: [TopicController],
+      options: { history: { maxBytes: Infinity } },
+    });
+    const first = await app.open('/topic');
+    await first.receive('id: ');
+    for (let n = 0; n < 200; n++) await app.streams.publish('topic', { data: `${n} ${'x'.repeat(100_000)}` });
+
+    const second = await resume(app, '/topic', first.lastEventId);
+    await second.receive('data: 0 ');
+    app.streams.connections.list().forEach((connection) => connection.close({ reconnect: true }));
+    const events = await second.rest();
+    const third = await resume(app, '/topic', events.at(-1)?.id);
+    const after = await third.take(1);
+
+    expect(events.at(-1)).toMatchObject({ type: 'stream.end', id: events.at(-2)?.id });
+    expect(parseInt(after[0]!.data)).toBe(events.length - 1);
+  });
+
   test('exactly at the edge of the history nothing is missing, one further there is a reset', async () => {
     await using app = await startApp(adapter, {
       controllers: [TopicController],

@@ -141,16 +141,40 @@ describe.each(adapters)('on $name', (adapter) => {
     await until(() => signal.aborted, 'the end of the stream', 1_000);
   });
 
-  test('a client that does not read its end is cut some seconds later', async () => {
+  test('a client that does not take its end is cut after the stall timeout', async () => {
     const source = () => new Observable((observer) => observer.next(PADDING.repeat(4_000)));
-    await using app = await startApp(adapter, { controllers: [streamOf(source)] });
+    await using app = await startApp(adapter, { controllers: [streamOf(source, { stallTimeoutMs: 300 })] });
     await using silent = await openRaw(app.port);
     silent.socket.pause();
     silent.socket.write('GET /stream HTTP/1.1\r\nHost: x\r\n\r\n');
     await until(() => app.streams.connections.count === 1, 'the stream to open');
+    const endedAt = performance.now();
 
     app.streams.connections.list()[0]?.close();
+    await until(() => app.streams.connections.count === 0, 'the connection to be cut');
 
-    await until(() => app.streams.connections.count === 0, 'the connection to be cut', 8_000);
-  }, 12_000);
+    expect(performance.now() - endedAt).toBeGreaterThan(300);
+  });
+
+  test('a client that reads the end of its stream slowly gets it', async () => {
+    const text = PADDING.repeat(8_000);
+    const source = () => new Observable((observer) => (observer.next(text), observer.complete()));
+    await using app = await startApp(adapter, { controllers: [streamOf(source, { stallTimeoutMs: 400 })] });
+    await using slow = await openRaw(app.port);
+    slow.socket.pause();
+    slow.socket.write('GET /stream HTTP/1.1\r\nHost: x\r\n\r\n');
+    const startedAt = performance.now();
+    let taken = 0;
+    slow.socket.on('data', () => {
+      if (slow.socket.bytesRead < (taken + 1) * (text.length / 10)) return;
+      taken++;
+      slow.socket.pause();
+      setTimeout(() => slow.socket.resume(), 100);
+    });
+
+    slow.socket.resume();
+    await slow.receive('"reason":"complete"', 10_000);
+
+    expect(performance.now() - startedAt).toBeGreaterThan(900);
+  }, 15_000);
 });

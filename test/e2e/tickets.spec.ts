@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { Controller, Get, UseGuards } from '@nestjs/common';
 import { EventSource } from 'eventsource';
-import { type Principal, type SseConnection } from 'nestjs-event-stream';
+import { type Principal, type SseConnection, StreamGuard } from 'nestjs-event-stream';
 import { type TestApp, adapters, startApp } from '../support/app.js';
 import { Log } from '../support/log.js';
 import { GuardedController, as, byName } from '../support/people.js';
@@ -148,6 +149,51 @@ describe.each(adapters)('on $name', (adapter) => {
     await app.streams.revoke({ principalId: 'ann' });
 
     expect((await app.open(`/source?ticket=${ticket}`)).status).toBe(403);
+  });
+
+  test('a client that was told to come back later does so with the same ticket', async () => {
+    const { controllers, options } = guarded;
+    await using app = await startApp(adapter, { controllers, options: { ...options, limits: { connections: 1 } } });
+    const path = `/read?topic=a&ticket=${app.streams.tickets.issue(ann)}`;
+    const first = await app.open('/source', as('bob'));
+
+    expect(await (await app.open(path)).body()).toContain('too many streams are open');
+    first.leave();
+    await until(() => app.streams.connections.count === 0, 'room');
+    const stream = await app.open(path);
+    await stream.receive('id: ');
+
+    expect(connectionOf(app).principal).toBe(ann);
+    expect((await app.open(path)).status).toBe(401);
+  });
+
+  test('a ticket that authorize has refused, or a HEAD, is not used up', async () => {
+    let isAllowed = false;
+    const options = { authenticate: byName, authorize: () => isAllowed };
+    await using app = await startApp(adapter, { ...guarded, options });
+    const path = `/read?topic=a&ticket=${app.streams.tickets.issue(ann)}`;
+
+    expect((await app.open(path)).status).toBe(403);
+    isAllowed = true;
+    expect((await app.open(path, { method: 'HEAD' })).status).toBe(200);
+    expect((await app.open(path)).status).toBe(200);
+    expect((await app.open(path)).status).toBe(401);
+  });
+
+  test('on a route that is no stream the guard uses the ticket up', async () => {
+    @Controller()
+    @UseGuards(StreamGuard)
+    class PlainController {
+      @Get('plain')
+      plain() {
+        return 'in';
+      }
+    }
+    await using app = await startApp(adapter, { controllers: [PlainController], options: guarded.options });
+    const path = `/plain?ticket=${app.streams.tickets.issue(ann)}`;
+
+    expect((await app.open(path)).status).toBe(200);
+    expect((await app.open(path)).status).toBe(401);
   });
 
   test.each([
