@@ -261,7 +261,7 @@ const places = [
   {
     name: 'a hole is told once',
     file: 'src/hub/told.ts',
-    find: 'topics.filter((topic) => !this.#holes.has(topic))',
+    find: 'topics.filter((topic) => !told.has(topic))',
     replace: '[...topics]',
     spec: 'test/faults/exactness.spec.ts',
     test: 'tells of a hole once',
@@ -329,7 +329,7 @@ const subscribing = [
   {
     name: 'one connection reads so many topics at most',
     file: 'src/connection/topic-set.ts',
-    find: 'if (new Set([...this.#selectors, ...selectors]).size > maxTopics) {',
+    find: 'if (unique([...this.#selectors, ...selectors]).length > maxTopics) {',
     replace: out,
     spec: hub,
     test: 'on Express more topics than one connection may read',
@@ -544,8 +544,8 @@ const network = [
   {
     name: 'the end of the response is listened for, not that of the request',
     file: 'src/nest/exchange.ts',
-    find: "raw.once('close', callback);",
-    replace: "this.#rawRequest.once('close', callback);",
+    find: "raw.on('close', onClose);",
+    replace: "this.#rawRequest.once('close', onClose);",
     spec: 'test/e2e/methods.spec.ts',
     test: 'a POST that stays open after its body was parsed',
   },
@@ -560,7 +560,7 @@ const network = [
   {
     name: 'an error of the response has a listener',
     file: 'src/nest/exchange.ts',
-    find: "raw.on('error', () => undefined);",
+    find: "raw.on('error', ignore);",
     replace: '',
     spec: 'test/hostile/http.spec.ts',
     test: 'on Express an error of the response itself',
@@ -692,10 +692,18 @@ const network = [
   {
     name: 'sockets that have asked for nothing are closed with the application',
     file: 'src/nest/silent-sockets.ts',
-    find: 'for (const socket of this.#sockets) socket.destroy();',
+    find: 'for (const socket of this.#silent.values()) socket.destroy();',
     replace: '',
     spec: 'test/hostile/http.spec.ts',
     test: 'on Express 100 sockets',
+  },
+  {
+    name: 'an HTTP/2 session without a stream is closed with the application',
+    file: 'src/nest/silent-sockets.ts',
+    find: 'for (const one of this.#sessions) this.#end(one, deadlineMs);',
+    replace: '',
+    spec: 'test/e2e/http2.spec.ts',
+    test: 'without TLS is not held up by a client',
   },
   {
     name: 'all windows together are bounded',

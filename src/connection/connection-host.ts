@@ -17,20 +17,32 @@ export function retryMsOf({ retryMs }: ConnectionSettings): number {
   return retryMs || 3_000;
 }
 
+/** A connection with what the framework answers its request with. */
+export interface AnsweringConnection extends SseConnection {
+  readonly response: object;
+}
+
+/** What all connections of one route share. */
+export interface ConnectionRoute {
+  readonly settings: ConnectionSettings;
+  /** Hears of the error that ended a stream; its client does not. */
+  onFailed(connection: AnsweringConnection, error: unknown): void;
+  /** Drops a request that has no response yet. */
+  cutRequest(connection: AnsweringConnection): void;
+}
+
 /** The request that a connection answers, and how. */
 export interface ConnectionRequest {
   readonly request: StreamRequest;
+  /** The framework's own, for exception filters. */
+  readonly response: object;
+  readonly route: ConnectionRoute;
   readonly lastEventId: string | undefined;
   readonly principal: Principal | null;
   /** Where the client is, as the adapter says; `undefined` when it does not know. */
   readonly address: string | undefined;
   /** The names and patterns that it may read at most; `undefined`: no such bound. */
   readonly grantedTopics: readonly string[] | undefined;
-  readonly settings: ConnectionSettings;
-  /** Drops the request, when there is no response to drop yet. */
-  readonly cutRequest: () => void;
-  /** Hears of the error that ended the stream; the client does not. */
-  readonly onFailed: (connection: SseConnection, error: unknown) => void;
 }
 
 /** What connections share in one process. */

@@ -5,9 +5,9 @@ import { HEARTBEAT, encodeEvent, encodeRetry } from '../wire/encode.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
 import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
 import type { CloseReason, EndReason } from './end-reason.js';
-import type { ConnectionHost, ConnectionRequest, ConnectionSettings } from './connection-host.js';
+import type { ConnectionHost, ConnectionRequest, ConnectionRoute, ConnectionSettings } from './connection-host.js';
 import { ResponseWriter } from './response-writer.js';
-import type { RawResponse } from './response-writer.js';
+import type { RawResponse, WriterOwner } from './response-writer.js';
 import type { Selection } from './selection.js';
 import { SourcePump } from './source-pump.js';
 import type { SourceTarget } from './source-pump.js';
@@ -19,23 +19,24 @@ import type { FeedOwner } from './topic-feed.js';
 import { TopicSet, selectorsOf } from './topic-set.js';
 import { Timekeeper } from './timekeeper.js';
 import type { TimedStream } from './timekeeper.js';
+import { NO_STEPS } from './transform.js';
 import type { Step } from './transform.js';
 
 /** One open response: its life from the request to the end of the socket. */
-export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream {
+export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream, WriterOwner {
   readonly id: string;
   readonly request: StreamRequest;
   readonly lastEventId: string | undefined;
   readonly principal: Principal | null;
   readonly address: string | undefined;
   readonly grantedTopics: readonly string[] | undefined;
-  readonly settings: ConnectionSettings;
+  /** The framework's own. */
+  readonly response: object;
   /** What happens to the events of its topics on their way. */
-  steps: readonly Step[] = [];
+  steps: readonly Step[] = NO_STEPS;
 
   readonly #host: ConnectionHost;
-  readonly #onFailed: ConnectionRequest['onFailed'];
-  readonly #cutRequest: () => void;
+  readonly #route: ConnectionRoute;
   readonly #topics: TopicSet;
   #state: 'pending' | 'open' | 'ending' | 'closed' = 'pending';
   #endReason: CloseReason | undefined;
@@ -57,9 +58,12 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.principal = of.principal;
     this.address = of.address;
     this.grantedTopics = of.grantedTopics;
-    this.settings = of.settings;
-    this.#onFailed = of.onFailed;
-    this.#cutRequest = of.cutRequest;
+    this.response = of.response;
+    this.#route = of.route;
+  }
+
+  get settings(): ConnectionSettings {
+    return this.#route.settings;
   }
 
   get state(): 'pending' | 'open' | 'ending' | 'closed' {
@@ -94,18 +98,18 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   /** Begins to stream into a response whose head has been sent or will be with the first byte. */
   open(raw: RawResponse, source: Source): void {
     this.#state = 'open';
-    this.#writer = new ResponseWriter(raw, () => this.#feed?.pump());
+    this.#writer = new ResponseWriter(raw, this);
     this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.settings, this.principal);
     const { retryMs } = this.settings;
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
-    this.#write((retryMs === false ? HEARTBEAT : encodeRetry(retryMs)) + this.#early);
+    this.#writer.open((retryMs === false ? HEARTBEAT : encodeRetry(retryMs)) + this.#early);
     this.#early = '';
     if (this.#earlyEnd !== undefined) {
       discard(source);
       return this.#finish(this.#earlyEnd.reason, this.#earlyEnd.frame);
     }
-    if (source.kind === 'topics') this.steps = source.selection.steps;
     const isOfTopics = source.kind === 'topics';
+    if (isOfTopics) this.steps = source.selection.steps;
     // The id of a source's own event is no place in the log of the topics beside it.
     const isPosition = isOfTopics || parsePosition(this.lastEventId) !== undefined;
     if (this.#topics.size > 0 || isOfTopics) this.#openFeed(isPosition ? this.lastEventId : undefined);
@@ -146,10 +150,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     await this.#feed?.select(this.#topics);
   }
 
-  close({
-    reason = 'closed',
-    reconnect = RECONNECTS[reason],
-  }: { reason?: EndReason | undefined; reconnect?: boolean | undefined } = {}): void {
+  close({ reason = 'closed', reconnect }: Parameters<SseConnection['close']>[0] = {}): void {
     this.end(reason, reconnect);
   }
 
@@ -167,18 +168,22 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   /** The client is gone, or the stream never came to be. */
   disconnected(): void {
-    this.#forget(this.#endReason ?? 'disconnected');
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#release();
+    this.#timekeeper?.stop();
+    this.#host.onClosed(this, this.#endReason ?? 'disconnected');
   }
 
   /** Drops the response without a word. */
   destroy(): void {
     this.#writer?.destroy();
-    this.#forget(this.#endReason ?? 'disconnected');
+    this.disconnected();
   }
 
   /** Drops the response, and on HTTP/2 all others of its client: the server is closing, and must not wait for it. */
   cut(): void {
-    if (this.#writer === undefined) this.#cutRequest();
+    if (this.#writer === undefined) this.#route.cutRequest(this);
     else this.#writer.destroySocket();
     this.destroy();
   }
@@ -203,7 +208,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   fail(error?: unknown, id?: string): void {
     if (this.#state !== 'open') return;
     this.#finish('failed', encodeFailure(error, id));
-    if (error !== undefined) this.#onFailed(this, error);
+    if (error !== undefined) this.#route.onFailed(this, error);
   }
 
   fellBehind(): void {
@@ -225,6 +230,10 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   wrote(): void {
     this.#timekeeper?.wrote();
+  }
+
+  drained(): void {
+    this.#feed?.pump();
   }
 
   async whenWritable(): Promise<void> {
@@ -279,14 +288,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#release();
     this.writer.end(lastFrame);
     this.#timekeeper?.ended(reason === 'slow-consumer' || reason === 'revoked');
-  }
-
-  #forget(reason: CloseReason): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.#release();
-    this.#timekeeper?.stop();
-    this.#host.onClosed(this, reason);
   }
 
   #release(): void {

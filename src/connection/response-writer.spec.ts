@@ -25,7 +25,7 @@ async function exchange(request: string, prepare: (response: ServerResponse) => 
     client,
     response,
     onDrain,
-    writer: new ResponseWriter(response, onDrain),
+    writer: new ResponseWriter(response, { drained: onDrain }),
     socketWrite: jest.spyOn(response.socket as Socket, 'write'),
     /** Everything behind the head, once the server has ended the response. */
     body: async () => {

@@ -6,6 +6,12 @@ import type { Frame } from '../wire/chunk.js';
 /** The response underneath any of Nest's adapters. */
 export type RawResponse = ServerResponse | Http2ServerResponse;
 
+/** Whose response it is. */
+export interface WriterOwner {
+  /** More can be taken. */
+  drained(): void;
+}
+
 /**
  * What is handed over at once of something large. A client that takes this much in time is alive, however slow its link
  * and however long all of an event takes it.
@@ -15,7 +21,7 @@ const SLICE_BYTES = 65_536;
 /** Writes to one response whose head has been sent, and tells when it can take more. */
 export class ResponseWriter {
   readonly #raw: RawResponse;
-  readonly #onDrain: () => void;
+  readonly #owner: WriterOwner;
   #blockedSinceMs: number | undefined;
   /** What has been accepted, but not been handed over yet. */
   #rest: Rest | undefined;
@@ -23,9 +29,9 @@ export class ResponseWriter {
   #last: string | undefined;
   #waiting: (() => void) | undefined;
 
-  constructor(raw: RawResponse, onDrain: () => void) {
+  constructor(raw: RawResponse, owner: WriterOwner) {
     this.#raw = raw;
-    this.#onDrain = onDrain;
+    this.#owner = owner;
   }
 
   /** `false` while what was written waits for the client. */
@@ -52,6 +58,16 @@ export class ResponseWriter {
   release(): void {
     this.#waiting?.();
     this.#waiting = undefined;
+  }
+
+  /** Sends the head, if it has not left yet, and the first text, in one write to the socket. */
+  open(text: string): void {
+    const socket = 'stream' in this.#raw ? undefined : this.#raw.socket;
+    socket?.cork();
+    // Together with the text, Node would keep the head in the thirty pieces that it was joined from: 1.2 KB.
+    if (socket) (this.#raw as ServerResponse).flushHeaders();
+    this.write(text);
+    socket?.uncork();
   }
 
   write(text: string): void {
@@ -141,7 +157,7 @@ export class ResponseWriter {
       this.#handOverSlices();
       if (this.#blockedSinceMs !== undefined) return;
       this.release();
-      this.#onDrain();
+      this.#owner.drained();
     });
   }
 }

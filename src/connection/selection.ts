@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Hub } from '../hub/hub.js';
 import type { SseEvent } from '../wire/event.js';
 import { observe } from './observe.js';
+import { NO_STEPS } from './transform.js';
 import type { Step } from './transform.js';
 
 const BRAND = Symbol.for('nestjs-event-stream.selection');
@@ -19,7 +20,7 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   readonly hub: Hub;
 
   /** Made by `EventStreamService`. */
-  constructor(hub: Hub, selectors: readonly string[], steps: readonly Step[] = []) {
+  constructor(hub: Hub, selectors: readonly string[], steps: readonly Step[] = NO_STEPS) {
     this.hub = hub;
     this.selectors = selectors;
     this.steps = steps;

@@ -30,7 +30,8 @@ export class Timekeeper implements WheelTask {
   readonly #stream: TimedStream;
   readonly #heartbeatMs: number;
   readonly #stallTimeoutMs: number;
-  readonly #expiry: { readonly at: number; readonly reason: EndReason };
+  readonly #expiresAt: number;
+  readonly #expiryReason: EndReason;
   #lastWriteAt = performance.now();
   /** From its end on: how long the client may take nothing of what is left. */
   #endDeadlineMs: number | undefined;
@@ -41,7 +42,9 @@ export class Timekeeper implements WheelTask {
     this.#stream = stream;
     this.#heartbeatMs = settings.heartbeatMs === false ? Infinity : settings.heartbeatMs;
     this.#stallTimeoutMs = settings.stallTimeoutMs === false ? Infinity : settings.stallTimeoutMs;
-    this.#expiry = expiryOf(settings.maxLifetimeMs, principal);
+    const { at, reason } = expiryOf(settings.maxLifetimeMs, principal);
+    this.#expiresAt = at;
+    this.#expiryReason = reason;
     this.#scheduleNext();
   }
 
@@ -63,7 +66,7 @@ export class Timekeeper implements WheelTask {
 
   onTime(nowMs: number): void {
     if (this.#endDeadlineMs !== undefined) return this.#endWithin(this.#endDeadlineMs, nowMs);
-    if (nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
+    if (nowMs >= this.#expiresAt) return this.#stream.expire(this.#expiryReason);
     const { blockedSinceMs } = this.#stream;
     const blockedMs = blockedSinceMs === undefined ? 0 : nowMs - blockedSinceMs;
     if (blockedMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
@@ -85,7 +88,7 @@ export class Timekeeper implements WheelTask {
     const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
     // Whoever is blocked from now on is found at most one interval late.
     const stalledAt = (this.#stream.blockedSinceMs ?? now) + this.#stallTimeoutMs;
-    const at = Math.min(beatAt, stalledAt, this.#expiry.at);
+    const at = Math.min(beatAt, stalledAt, this.#expiresAt);
     if (at !== Infinity) this.#wheel.schedule(this, at - now);
   }
 }

@@ -20,10 +20,13 @@ export interface TopicRules {
   onSlowOf(selector: string): OnSlow;
 }
 
+const NONE: readonly string[] = [];
+
 /** The topics and patterns that one connection reads. */
 export class TopicSet implements Iterable<string> {
   readonly #rules: TopicRules;
-  readonly #selectors = new Set<string>();
+  /** Replaced, never changed: most connections read one selection as it was made. */
+  #selectors: readonly string[] = NONE;
   #onSlow: OnSlow | undefined;
 
   constructor(rules: TopicRules) {
@@ -31,7 +34,7 @@ export class TopicSet implements Iterable<string> {
   }
 
   get size(): number {
-    return this.#selectors.size;
+    return this.#selectors.length;
   }
 
   [Symbol.iterator](): Iterator<string> {
@@ -58,25 +61,29 @@ export class TopicSet implements Iterable<string> {
     this.#checkCount(selectors);
     this.#rules.checkRevoked(reader, selectors);
     this.#onSlow = undefined;
-    for (const selector of selectors) this.#selectors.add(selector);
+    this.#selectors = this.#selectors.length === 0 ? unique(selectors) : unique([...this.#selectors, ...selectors]);
   }
 
   delete(selectors: readonly string[]): void {
     this.#onSlow = undefined;
-    for (const selector of selectors) this.#selectors.delete(selector);
+    this.#selectors = this.#selectors.filter((selector) => !selectors.includes(selector));
   }
 
   #checkCount(selectors: readonly string[]): void {
     const { maxTopics } = this.#rules;
-    if (new Set([...this.#selectors, ...selectors]).size > maxTopics) {
+    if (unique([...this.#selectors, ...selectors]).length > maxTopics) {
       throw new SseError('too-many-topics', `One connection may read ${maxTopics} topics (limits.topicsPerConnection)`);
     }
   }
 
   /** The strictest of what the topics ask for. */
   get onSlow(): OnSlow {
-    return (this.#onSlow ??= strictest([...this.#selectors].map((selector) => this.#rules.onSlowOf(selector))));
+    return (this.#onSlow ??= strictest(this.#selectors.map((selector) => this.#rules.onSlowOf(selector))));
   }
+}
+
+function unique(selectors: readonly string[]): readonly string[] {
+  return selectors.length < 2 ? selectors : [...new Set(selectors)];
 }
 
 function strictest(wanted: readonly OnSlow[]): OnSlow {

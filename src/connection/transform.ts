@@ -7,6 +7,9 @@ import { unpackEvent } from '../wire/payload.js';
 /** One step of a selection: lets an event pass or not, or makes another of it. */
 export type Step = { readonly filter: (event: SseEvent) => boolean } | { readonly map: (event: SseEvent) => unknown };
 
+/** Shared, because most selections and connections have none. */
+export const NO_STEPS: readonly Step[] = [];
+
 /** The events of a batch after a selection's steps, each with the id to resume from. Throws what a step throws. */
 export function* transform(batch: Batch, steps: readonly Step[]): Generator<SseEvent> {
   for (const entry of batch.entries) {

@@ -21,6 +21,8 @@ interface Join {
   readonly at: Position;
 }
 
+const NO_JOINS: readonly Join[] = [];
+
 /** A selection with fewer topics can be moved to from any place. */
 const ANYWHERE: Position = { epoch: '', seq: 0, at: 0 };
 
@@ -36,8 +38,8 @@ export class Cursor implements Reader {
   readonly #sink: CursorSink;
   #view: View;
   /** The views to move to, each once this cursor has read up to where its topics join. */
-  readonly #joins: Join[] = [];
-  #selecting: Promise<void> = Promise.resolve();
+  #joins: readonly Join[] = NO_JOINS;
+  #selecting: Promise<void> | undefined;
   /** `live`: inside the window. `replaying`: behind it, waiting for the sink. `reading`: behind it, waiting for the engine. */
   #state: 'opening' | 'live' | 'replaying' | 'reading' | 'closed' = 'opening';
   #seq = 0;
@@ -103,17 +105,19 @@ export class Cursor implements Reader {
    */
   select(selectors: Iterable<string>): Promise<void> {
     const selected = new Set(selectors);
-    this.#selecting = this.#selecting.then(() => this.#plan(selected));
+    const before = this.#selecting ?? Promise.resolve();
+    this.#selecting = before.then(() => this.#plan(selected));
     return this.#selecting;
   }
 
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    for (const view of [this.#view, ...this.#joins.splice(0).map((join) => join.view)]) {
+    for (const view of [this.#view, ...this.#joins.map((join) => join.view)]) {
       view.cursors.delete(this);
       this.#hub.release(view);
     }
+    this.#joins = NO_JOINS;
   }
 
   get #position(): Position {
@@ -257,13 +261,13 @@ export class Cursor implements Reader {
     const view = this.#attach(this.#hub.acquire([...selectors]));
     await view.opened;
     if (this.#isClosed || !view.isOpen) return this.#detach(view);
-    this.#joins.push({ view, at: added.length > 0 ? this.#hub.positionOf(view) : ANYWHERE });
+    this.#joins = [...this.#joins, { view, at: added.length > 0 ? this.#hub.positionOf(view) : ANYWHERE }];
     this.pump();
   }
 
   #switchView(view: View): void {
     const left = this.#view;
-    this.#joins.shift();
+    this.#joins = this.#joins.slice(1);
     this.#view = view;
     this.#detach(left);
   }
@@ -285,13 +289,9 @@ export class Cursor implements Reader {
     this.#at = at;
   }
 
-  /** The engine's answer, or `undefined` when the hub was closed while waiting for it. */
-  async #persist<T>(call: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await this.#hub.persist(async () => (this.#isClosed ? undefined : await call()));
-    } catch {
-      return undefined;
-    }
+  /** The engine's answer, or `undefined` when nobody waits for it any more. */
+  #persist<T>(call: () => Promise<T>): Promise<T | undefined> {
+    return this.#hub.persist(async () => (this.#isClosed ? undefined : await call()));
   }
 }
 

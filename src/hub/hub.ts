@@ -101,15 +101,15 @@ export class Hub implements EngineSink {
     return this.#engine.locate(topicsOf(view, await this.#list(view)), id);
   }
 
-  /** Repeats an engine call until it succeeds: nobody's stream ends because the engine was away. Rejects once the hub is closed. */
-  async persist<T>(call: () => Promise<T>): Promise<T> {
+  /** Repeats an engine call until it succeeds: nobody's stream ends because the engine was away. `undefined` once the hub is closed. */
+  async persist<T>(call: () => Promise<T>): Promise<T | undefined> {
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
       try {
         return await call();
       } catch (error) {
-        this.#closing.signal.throwIfAborted();
+        if (this.#closing.signal.aborted) return undefined;
         this.#options.onError(error);
-        await delay(retryMs, undefined, { ref: false, signal: this.#closing.signal });
+        await delay(retryMs, undefined, { ref: false, signal: this.#closing.signal }).catch(ignore);
       }
     }
   }
@@ -125,15 +125,11 @@ export class Hub implements EngineSink {
 
   async #open(view: View): Promise<void> {
     const topics = view.patterns.length > 0 ? [...view.names, EVERY_TOPIC] : view.names;
-    try {
-      const head = await this.persist(async () => {
-        await this.#start();
-        return this.#engine.subscribe(topics);
-      });
-      view.open(head);
-    } catch {
-      // Only a closed hub gets here, and it has closed all cursors.
-    }
+    const head = await this.persist(async () => {
+      await this.#start();
+      return this.#engine.subscribe(topics);
+    });
+    if (head !== undefined) view.open(head);
   }
 
   async #start(): Promise<void> {
@@ -184,6 +180,10 @@ export class Hub implements EngineSink {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
+}
+
+function ignore(): void {
+  // The hub was closed.
 }
 
 function topicsOf(view: View, listings: readonly Listing[]): readonly string[] {

@@ -6,8 +6,8 @@ import type { CursorSink } from './cursor-sink.js';
 /** What one sink has been told: where it stands, and what is missing. */
 export class Told {
   readonly #sink: CursorSink;
-  /** Topics whose next event comes after a hole that has been told. */
-  readonly #holes = new Set<string>();
+  /** Topics whose next event comes after a hole that has been told. Few streams ever have one. */
+  #holes: Set<string> | undefined;
   #seq = -1;
   #at = 0;
 
@@ -38,15 +38,17 @@ export class Told {
   /** Tells the holes of a page, each once: it shows on every page until its topic's next event. */
   holes({ holes, entries }: ReadPage): void {
     for (const { reason, topics } of holes) {
-      const untold = topics.filter((topic) => !this.#holes.has(topic));
+      this.#holes ??= new Set();
+      const told = this.#holes;
+      const untold = topics.filter((topic) => !told.has(topic));
       if (untold.length > 0) this.#sink.reset(reason, untold);
-      for (const topic of untold) this.#holes.add(topic);
+      for (const topic of untold) told.add(topic);
     }
-    if (this.#holes.size > 0) for (const { topic } of entries) this.#holes.delete(topic);
+    if (this.#holes !== undefined) for (const { topic } of entries) this.#holes.delete(topic);
   }
 
   /** Everything there is has been read: whatever is missing from now on is another hole. */
   caughtUp(): void {
-    this.#holes.clear();
+    this.#holes = undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import type { Connection } from '../connection/connection.js';
 import type { RawResponse } from '../connection/response-writer.js';
 import type { StreamRequest } from '../connection/sse-connection.js';
 import { streamHeaders } from '../wire/headers.js';
@@ -25,12 +26,14 @@ interface FastifyReply {
 /** One request and its response, the same on every adapter. */
 export class Exchange {
   readonly request: StreamRequest;
+  readonly response: object;
   readonly raw: RawResponse;
   readonly #rawRequest: IncomingMessage;
   readonly #reply: FastifyReply | undefined;
 
   constructor(request: object, response: object) {
     this.request = request as StreamRequest;
+    this.response = response;
     this.raw = rawOf(response);
     this.#rawRequest = ((request as { raw?: unknown }).raw ?? request) as IncomingMessage;
     this.#reply = 'hijack' in response ? (response as FastifyReply) : undefined;
@@ -52,16 +55,18 @@ export class Exchange {
     return raw.destroyed === true || raw.closed === true || raw.writableEnded || this.#socket?.destroyed === true;
   }
 
-  /** Calls back when the response is over, whoever ended it; perhaps twice. */
-  onOver(callback: () => void): void {
+  /** Tells a connection when the response is over, whoever ended it; perhaps twice. */
+  onOver(connection: Connection): void {
     const { raw } = this;
+    // Bound, and not a closure: what a closure is made in lives as long as it does, and here that is all of the request.
+    const onClose = connection.disconnected.bind(connection);
     // The response's `close`, not the request's: a parsed body closes the request early.
-    raw.once('close', callback);
+    raw.on('close', onClose);
     // A `close` always follows; without a listener the error would end the process.
-    raw.on('error', () => undefined);
+    raw.on('error', ignore);
     // The response to a pipelined request has no socket until those before it are done, and hears nothing of its end.
     const socket = this.#socket;
-    if (!this.#isHttp2 && raw.socket === null && socket !== undefined) onSocketClosed(socket, raw, callback);
+    if (!this.#isHttp2 && raw.socket === null && socket !== undefined) onSocketClosed(socket, raw, onClose);
   }
 
   /**
@@ -111,7 +116,8 @@ export class Exchange {
   }
 
   #startPlain(headers: StreamHeaders): boolean {
-    for (const name of this.raw.getHeaderNames()) this.raw.removeHeader(name);
+    // Only what is not to be sent: once a header has been removed, Node keeps all of them in a larger form.
+    for (const name of this.raw.getHeaderNames()) if (!(name in headers)) this.raw.removeHeader(name);
     (this.raw as { writeHead(status: number, headers: StreamHeaders): unknown }).writeHead(200, headers);
     return true;
   }
@@ -143,13 +149,17 @@ export class Exchange {
         this.raw.removeListener('finish', onOver);
         resolve(true);
       };
-      reply.send(new Handover(takeOver));
+      reply.send(new Handover(this.raw, takeOver));
     });
     if (!isOpen) return false;
     this.raw.writeHead(200);
     reply.hijack();
     return true;
   }
+}
+
+function ignore(): void {
+  // See `onOver`.
 }
 
 // Keyed by the socket: one listener for all that are pipelined on it, because Node warns of more than ten.
@@ -170,10 +180,13 @@ function onSocketClosed(socket: Socket, raw: RawResponse, callback: () => void):
 
 /** A body that, instead of being piped, hands the response over. */
 class Handover extends Readable {
+  readonly #raw: RawResponse;
   readonly #takeOver: () => void;
+  #before: ReadonlySet<Listener> = new Set();
 
-  constructor(takeOver: () => void) {
+  constructor(raw: RawResponse, takeOver: () => void) {
     super();
+    this.#raw = raw;
     this.#takeOver = takeOver;
   }
 
@@ -181,10 +194,26 @@ class Handover extends Readable {
     this.push(null);
   }
 
+  /** Fastify watches this body and then the response, to be ready for trouble with the pipe between them. */
+  override on(...given: Parameters<Readable['on']>): this {
+    this.#before = new Set(listenersOf(this.#raw).map(([, each]) => each));
+    return super.on(...given);
+  }
+
   override pipe<T extends NodeJS.WritableStream>(destination: T): T {
+    // There is no pipe, and whoever watches it would be kept, with this body, for as long as the stream is open.
+    for (const [name, each] of listenersOf(this.#raw)) {
+      if (!this.#before.has(each)) this.#raw.removeListener(name, each);
+    }
     this.#takeOver();
     // Lets Fastify see that this body has ended, so that it keeps nothing of it.
     this.resume();
     return destination;
   }
+}
+
+type Listener = (...given: unknown[]) => void;
+
+function listenersOf(raw: RawResponse): (readonly [name: string | symbol, listener: Listener])[] {
+  return raw.eventNames().flatMap((name) => raw.listeners(name).map((each) => [name, each as Listener] as const));
 }

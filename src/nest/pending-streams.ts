@@ -23,6 +23,11 @@ export function setPending(raw: RawResponse, stream: PendingStream): void {
   pending.set(raw, stream);
 }
 
+/** The stream is open, or will never be. */
+export function clearPending(raw: RawResponse): void {
+  pending.delete(raw);
+}
+
 /** What is about to be streamed into a framework's response, if it is a stream route's. */
 export function getPending(response: unknown): PendingStream | undefined {
   return isObject(response) ? pending.get(rawOf(response)) : undefined;

@@ -95,7 +95,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   /** Answers a connection that is not to be opened now with when to come back. */
   refuse(connection: Connection, raw: RawResponse, reason: RefusalReason): void {
     this.refused[reason] = (this.refused[reason] ?? 0) + 1;
-    const writer = new ResponseWriter(raw, () => undefined);
+    const writer = new ResponseWriter(raw, connection);
     if (reason === 'shutdown') writer.closeSocketWhenSent();
     writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));
     this.#call('onRefused', connection, reason);
@@ -170,7 +170,7 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   async beforeApplicationShutdown(): Promise<void> {
     this.#isDraining = true;
     await drain(this.open, this.#pending, this.options.drain);
-    this.#silentSockets.close();
+    this.#silentSockets.close(this.options.drain.deadlineMs);
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -1,41 +1,102 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { Server as HttpServer } from 'node:http';
+import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
+import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 
+type AnyServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
+
+/** An HTTP/2 session, the connection that it is on, and how many of its streams are open. */
+interface Session {
+  readonly session: ServerHttp2Session;
+  readonly socket: Socket | undefined;
+  streams: number;
+}
+
 /**
- * The sockets on which no request has come yet. Clients open them ahead of time, browsers and Node's `fetch` (also after
- * a stream was aborted) among them. Node does not count them as idle when a server closes, so that one of them keeps
- * `app.close()` waiting until `headersTimeout`, a minute and more: measured on Node 20 with both adapters.
+ * The connections on which nothing is going on, and which Node waits for when a server closes (measured on Node 20 with
+ * both adapters):
+ *
+ * - those on which no request has come yet. Clients open them ahead of time, browsers and Node's `fetch` among them, also
+ *   after a stream was aborted. They keep `app.close()` waiting until `headersTimeout`, or, without a TLS handshake, until
+ *   `handshakeTimeout`: a minute and more.
+ * - HTTP/2 sessions without a stream, and those that wait for the client to close a connection that was closed to it.
  */
 @Injectable()
 export class SilentSockets implements OnApplicationBootstrap {
   readonly #adapterHost: HttpAdapterHost;
-  readonly #sockets = new Set<Socket>();
+  /** By the socket itself or, where another one wraps it, by the client's address and port. */
+  readonly #silent = new Map<unknown, Socket>();
+  readonly #sessions = new Set<Session>();
+  /** Once the server is closing: how long a connection may take for its last bytes. */
+  #deadlineMs: number | undefined;
 
   constructor(@Inject(HttpAdapterHost) adapterHost: HttpAdapterHost) {
     this.#adapterHost = adapterHost;
   }
 
   onApplicationBootstrap(): void {
-    // There is no adapter in an application context without HTTP, and an HTTP/2 server closes its sessions by itself.
-    const server = this.#adapterHost.httpAdapter?.getHttpServer() as Server | undefined;
-    if (typeof server?.closeIdleConnections !== 'function') return;
-    const sockets = this.#sockets;
+    // There is no adapter in an application context without HTTP.
+    const server = this.#adapterHost.httpAdapter?.getHttpServer() as AnyServer | undefined;
+    if (typeof server?.on !== 'function') return;
+    const keyOf = server instanceof HttpServer && !('setSecureContext' in server) ? itself : addressOf;
+    const silent = this.#silent;
     function forget(this: Socket): void {
-      sockets.delete(this);
+      if (silent.get(keyOf(this)) === this) silent.delete(keyOf(this));
     }
-    server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
-      sockets.add(socket);
+    const add = (socket: Socket): void => {
+      silent.set(keyOf(socket), socket);
       socket.once('close', forget);
+    };
+    // Before Node makes a session of it. One that is secured takes the place of the one beneath it.
+    server.prependListener('connection', add).prependListener('secureConnection', add);
+    server.on('request', ({ socket, httpVersionMajor }: IncomingMessage) => {
+      if (httpVersionMajor < 2 && silent.delete(keyOf(socket))) socket.removeListener('close', forget);
     });
-    server.on('request', ({ socket }: IncomingMessage) => {
-      if (sockets.delete(socket)) socket.removeListener('close', forget);
+    server.on('session', (session: ServerHttp2Session) => {
+      const key = keyOf(session.socket);
+      this.#addSession(session, silent.get(key));
+      silent.delete(key);
     });
   }
 
-  close(): void {
-    for (const socket of this.#sockets) socket.destroy();
+  /** Lets go of them, and of each session as soon as it has no stream, after `deadlineMs` also with bytes left to send. */
+  close(deadlineMs: number): void {
+    this.#deadlineMs = deadlineMs;
+    for (const socket of this.#silent.values()) socket.destroy();
+    for (const one of this.#sessions) this.#end(one, deadlineMs);
   }
+
+  #addSession(session: ServerHttp2Session, socket: Socket | undefined): void {
+    const one: Session = { session, socket, streams: 0 };
+    this.#sessions.add(one);
+    session.once('close', () => this.#sessions.delete(one));
+    session.on('stream', (stream) => {
+      one.streams++;
+      stream.once('close', () => {
+        one.streams--;
+        if (this.#deadlineMs !== undefined) this.#end(one, this.#deadlineMs);
+      });
+    });
+  }
+
+  #end({ session, socket, streams }: Session, deadlineMs: number): void {
+    session.close();
+    if (streams > 0 || socket === undefined) return;
+    // Node would wait for the client to close its side.
+    socket.destroySoon();
+    const timer = setTimeout(() => socket.destroy(), deadlineMs).unref();
+    socket.once('close', () => clearTimeout(timer));
+  }
+}
+
+function itself(socket: Socket): unknown {
+  return socket;
+}
+
+function addressOf({ remoteAddress, remotePort }: Socket): unknown {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -1,6 +1,6 @@
 import * as common from '@nestjs/common';
 import { BadRequestException, ForbiddenException, HttpException, Inject, Injectable } from '@nestjs/common';
-import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { CallHandler, ExecutionContext, NestInterceptor, Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Observable, catchError, defaultIfEmpty, defer, finalize, from, map, mergeMap, takeLast } from 'rxjs';
 import type { Connection } from '../connection/connection.js';
@@ -12,13 +12,12 @@ import { SseError } from '../errors.js';
 import { Exchange } from './exchange.js';
 import { FailureFilters } from './failure-filters.js';
 import { readLastEventId } from './last-event-id.js';
-import { setPending } from './pending-streams.js';
+import { clearPending, setPending } from './pending-streams.js';
 import type { PendingStream } from './pending-streams.js';
 import { SseRuntime } from './runtime.js';
-import { resolveSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
 import { identityOf, redeemTicket } from './stream.guard.js';
-import { STREAM_METADATA } from './tokens.js';
+import { StreamRoute } from './stream-route.js';
 
 /** Where `@SseSignal()` of Nest 12 looks for something with a `signal`; Nest 11 has no such decorator. */
 const SIGNAL_CARRIER = 'SSE_ABORT_CONTROLLER' in common ? common.SSE_ABORT_CONTROLLER : undefined;
@@ -32,6 +31,7 @@ export class SseStreamInterceptor implements NestInterceptor {
   readonly #runtime: SseRuntime;
   readonly #filters: FailureFilters;
   readonly #adapterHost: HttpAdapterHost;
+  readonly #routes = new Map<Type, Map<object, StreamRoute>>();
 
   constructor(
     @Inject(SseRuntime) runtime: SseRuntime,
@@ -46,15 +46,14 @@ export class SseStreamInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<undefined> {
     const http = context.switchToHttp();
     const exchange = new Exchange(http.getRequest<object>(), http.getResponse<object>());
-    const options = optionsOf(context);
+    const route = this.#routeOf(context);
     return defer(() => {
-      const pending = this.#prepare(exchange, options, context);
+      const pending = this.#prepare(exchange, route);
       const { connection } = pending;
-      exchange.onOver(() => connection.disconnected());
       return next.handle().pipe(
         takeLast(1),
         defaultIfEmpty(undefined),
-        mergeMap((value: unknown) => from(this.#open(exchange, pending, options, value, http.getResponse()))),
+        mergeMap((value: unknown) => from(this.#open(exchange, pending, route.options, value))),
         map(() => undefined),
         // Nobody waits any more: an error, or a timeout of an interceptor around this one.
         finalize(() => {
@@ -68,28 +67,38 @@ export class SseStreamInterceptor implements NestInterceptor {
     );
   }
 
-  #prepare(exchange: Exchange, options: SseStreamOptions, context: ExecutionContext): PendingStream {
-    const { request, address } = exchange;
+  #routeOf(context: ExecutionContext): StreamRoute {
+    const controller = context.getClass();
+    const handler = context.getHandler();
+    let routes = this.#routes.get(controller);
+    if (routes === undefined) this.#routes.set(controller, (routes = new Map<object, StreamRoute>()));
+    let route = routes.get(handler);
+    if (route === undefined) {
+      route = new StreamRoute(this.#runtime, this.#filters, controller, handler);
+      routes.set(handler, route);
+    }
+    return route;
+  }
+
+  #prepare(exchange: Exchange, route: StreamRoute): PendingStream {
+    const { request, response, address } = exchange;
     const lastEventId = readLastEventId(request);
     const identity = identityOf(request);
     const connection = this.#runtime.prepare({
       request,
+      response,
+      route,
       address,
       lastEventId,
       principal: identity?.principal ?? null,
       grantedTopics: identity?.topics,
-      settings: resolveSettings(this.#runtime.options.settings, options, '@SseStream()'),
-      cutRequest: () => exchange.destroy(),
-      onFailed: (failed, error) => {
-        this.#runtime.tell(error, { connection: failed });
-        void this.#filters.tell(error, context);
-      },
     });
     if (SIGNAL_CARRIER !== undefined)
       Object.defineProperty(request, SIGNAL_CARRIER, { value: connection, configurable: true });
     const refusal = this.#admitted(connection, identity?.isExpired === true);
     const pending: PendingStream = { connection, answer: lastEventId === END_ID ? 'over' : (refusal ?? 'stream') };
     setPending(exchange.raw, pending);
+    exchange.onOver(connection);
     return pending;
   }
 
@@ -102,18 +111,13 @@ export class SseStreamInterceptor implements NestInterceptor {
     }
   }
 
-  async #open(
-    exchange: Exchange,
-    pending: PendingStream,
-    options: SseStreamOptions,
-    value: unknown,
-    response: unknown,
-  ): Promise<void> {
+  async #open(exchange: Exchange, pending: PendingStream, options: SseStreamOptions, value: unknown): Promise<void> {
     const { connection, answer } = pending;
+    clearPending(exchange.raw);
     if (answer === 'over') return exchange.sendNoContent();
     if (answer !== 'stream') return this.#refuse(exchange, connection, answer, options);
     // An interceptor inside this one has answered in the handler's place.
-    if (pending.result === undefined) return void this.#adapterHost.httpAdapter.reply(response, value);
+    if (pending.result === undefined) return void this.#adapterHost.httpAdapter.reply(exchange.response, value);
     const source = toSource(pending.result.value);
     try {
       if (await this.#admit(exchange, connection, source, options))
@@ -150,14 +154,6 @@ export class SseStreamInterceptor implements NestInterceptor {
     if (!exchange.isHead) redeemTicket(exchange.request, this.#runtime);
     return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone;
   }
-}
-
-function optionsOf(context: ExecutionContext): SseStreamOptions {
-  const own = Reflect.getMetadata(STREAM_METADATA, context.getHandler()) as SseStreamOptions;
-  const shared = Reflect.getMetadata(STREAM_METADATA, context.getClass()) as SseStreamOptions | undefined;
-  if (shared === undefined) return own;
-  const set = Object.entries(own).filter(([, value]) => value !== undefined);
-  return { ...shared, ...Object.fromEntries(set), headers: { ...shared.headers, ...own.headers } };
 }
 
 /** A name that a client has made up is its mistake, not the server's. */

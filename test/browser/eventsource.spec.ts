@@ -7,7 +7,8 @@ import { Connection, EventStreamService, SseModule, SseStream, type SseConnectio
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
+import { useBrowser } from './support.js';
 
 /** What a page has noted of its stream, in order: `open`, `error`, and events as `type|lastEventId|data`. */
 interface Watched {
@@ -79,33 +80,10 @@ class StreamsModule {}
 
 jest.setTimeout(60_000);
 
-let browser: Browser;
-let context: BrowserContext;
-let complaints: string[] = [];
-
-beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-});
-
-afterEach(async () => {
-  await context?.close();
-  const heard = complaints;
-  complaints = [];
-  expect(heard).toEqual([]);
-});
-
-afterAll(() => browser?.close());
+const browser = useBrowser();
+/** That of the running test: tabs share it, as those of one user do. */
+let context: BrowserContext | undefined;
+afterEach(() => (context = undefined));
 
 describe.each([
   ['express', () => new ExpressAdapter()],
@@ -357,18 +335,13 @@ function originAt({ connection }: Arrival): string {
 
 /** Opens a page in a tab of its own. The console may say what is expected, and nothing else. */
 async function visit(origin: string, expected: readonly RegExp[] = []): Promise<Page> {
-  if (context === undefined || !browser.contexts().includes(context)) {
+  if (context === undefined) {
     context = await browser.newContext();
     await context.addInitScript(() => {
       Object.assign(window, { watchedLog: () => (window as unknown as { watched: Watched }).watched.log });
     });
   }
-  const page = await context.newPage();
-  page.on('console', (message) => {
-    const isExpected = expected.some((pattern) => pattern.test(message.text()));
-    if ((message.type() === 'error' || message.type() === 'warning') && !isExpected) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
+  const page = await browser.newPage(context, expected);
   await page.goto(`${origin}/page`);
   return page;
 }

@@ -1,47 +1,15 @@
-import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
-import type { INestApplication } from '@nestjs/common';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { expect, it, jest } from '@jest/globals';
+import type { Page } from 'playwright-core';
 import { readFile } from 'node:fs/promises';
 import { createApp } from '../../examples/seeds/app.js';
+import { useApp, useBrowser } from './support.js';
 
 const TEXT = new URL('../../examples/seeds/public/index.txt', import.meta.url);
 
-let app: INestApplication;
-let browser: Browser;
-let origin: string;
-let complaints: string[] = [];
-
 jest.setTimeout(60_000);
 
-beforeAll(async () => {
-  app = await createApp();
-  await app.listen(0, '127.0.0.1');
-  origin = await app.getUrl();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-});
-
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  const heard = complaints;
-  complaints = [];
-  expect(heard).toEqual([]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await app?.close();
-});
+const browser = useBrowser();
+const served = useApp(createApp);
 
 it('000: the named event comes for three seconds, and then EventSource stops for good', async () => {
   const page = await visit('/000.html');
@@ -61,7 +29,7 @@ it('001: one frame carries id, event, data and retry', async () => {
 
   const [first, second] = (await log.textContent())!.split('\n');
   expect(first).toBe('connected.');
-  expect(second).toMatch(new RegExp(`^foo data : .*GMT.* \\(id \\d{13}, from ${origin}\\)$`));
+  expect(second).toMatch(new RegExp(`^foo data : .*GMT.* \\(id \\d{13}, from ${served.origin}\\)$`));
   expect(fieldsOf(await frameWith('/001', 'event: foo'))).toEqual(['data', 'event', 'id', 'retry']);
 });
 
@@ -100,7 +68,7 @@ it('004: the time of connection comes first, then pings', async () => {
 it.each(['/000/sse', '/001', '/002', '/003/api/sse', '/004/stream'])('%s may be read from any origin', async (path) => {
   const controller = new AbortController();
 
-  const response = await fetch(origin + path, { signal: controller.signal });
+  const response = await fetch(served.origin + path, { signal: controller.signal });
   controller.abort();
 
   expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
@@ -108,18 +76,14 @@ it.each(['/000/sse', '/001', '/002', '/003/api/sse', '/004/stream'])('%s may be 
 });
 
 async function visit(path: string): Promise<Page> {
-  const page = await (await browser.newContext()).newPage();
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  await page.goto(origin + path);
+  const page = await browser.newPage(await browser.newContext());
+  await page.goto(served.origin + path);
   return page;
 }
 
 /** The first frame of a stream that contains a text. */
 async function frameWith(path: string, text: string): Promise<string> {
-  const response = await fetch(origin + path);
+  const response = await fetch(served.origin + path);
   let received = '';
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
     received += chunk;

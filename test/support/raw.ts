@@ -36,6 +36,6 @@ export async function openRaw(port: number, ...lines: string[]): Promise<RawClie
   const socket = connect({ port, host: '127.0.0.1' });
   const client = new RawClient(socket);
   await new Promise<void>((resolve) => socket.once('connect', resolve));
-  socket.write([...lines, '', ''].join('\r\n'));
+  if (lines.length > 0) socket.write([...lines, '', ''].join('\r\n'));
   return client;
 }

@@ -66,7 +66,8 @@ export class Stream {
   async receive(wanted: string | RegExp): Promise<void> {
     const isThere = (): boolean => (typeof wanted === 'string' ? this.text.includes(wanted) : wanted.test(this.text));
     while (!isThere()) {
-      if (!(await this.#read())) throw new Error(`The body ended without ${String(wanted)}: ${this.text.slice(-500)}`);
+      if (!(await this.#read()))
+        throw new Error(`The body ended without ${String(wanted)}: ${this.text.slice(-500)}`, { cause: this.error });
     }
   }
 
@@ -105,12 +106,12 @@ export async function openFetch(url: string, init: RequestInit): Promise<Stream>
   const leaving = new AbortController();
   const signal = AbortSignal.any([leaving.signal, ...(init.signal ? [init.signal] : [])]);
   const response = await fetch(url, { redirect: 'manual', ...init, signal });
-  return new Stream(response.status, response.headers, decoded(response.body), () => leaving.abort());
+  return new Stream(response.status, response.headers, decoded(response.body?.getReader()), () => leaving.abort());
 }
 
-async function* decoded(body: ReadableStream<Uint8Array> | null): AsyncGenerator<string> {
+/** Of a reader, because a body that nobody has a reader of is cancelled when its response is garbage: undici then ends it. */
+async function* decoded(reader: ReadableStreamDefaultReader<Uint8Array> | undefined): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  const reader = body?.getReader();
   for (let result = await reader?.read(); result?.done === false; result = await reader?.read()) {
     yield decoder.decode(result.value, { stream: true });
   }

@@ -1,0 +1,44 @@
+import type { Type } from '@nestjs/common';
+import type { AnsweringConnection, ConnectionRoute, ConnectionSettings } from '../connection/connection-host.js';
+import { Exchange } from './exchange.js';
+import type { FailureFilters } from './failure-filters.js';
+import { resolveSettings } from './resolve-options.js';
+import type { SseRuntime } from './runtime.js';
+import type { SseStreamOptions } from './sse-options.js';
+import { STREAM_METADATA } from './tokens.js';
+
+/** What all streams of one route share. */
+export class StreamRoute implements ConnectionRoute {
+  readonly options: SseStreamOptions;
+  readonly settings: ConnectionSettings;
+  readonly #runtime: SseRuntime;
+  readonly #filters: FailureFilters;
+  readonly #controller: Type;
+  readonly #handler: object;
+
+  constructor(runtime: SseRuntime, filters: FailureFilters, controller: Type, handler: object) {
+    this.#runtime = runtime;
+    this.#filters = filters;
+    this.#controller = controller;
+    this.#handler = handler;
+    this.options = optionsOf(controller, handler);
+    this.settings = resolveSettings(runtime.options.settings, this.options, '@SseStream()');
+  }
+
+  onFailed(connection: AnsweringConnection, error: unknown): void {
+    this.#runtime.tell(error, { connection });
+    void this.#filters.tell(error, this.#controller, this.#handler, connection);
+  }
+
+  cutRequest({ request, response }: AnsweringConnection): void {
+    new Exchange(request, response).destroy();
+  }
+}
+
+function optionsOf(controller: Type, handler: object): SseStreamOptions {
+  const own = Reflect.getMetadata(STREAM_METADATA, handler) as SseStreamOptions;
+  const shared = Reflect.getMetadata(STREAM_METADATA, controller) as SseStreamOptions | undefined;
+  if (shared === undefined) return own;
+  const set = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...shared, ...Object.fromEntries(set), headers: { ...shared.headers, ...own.headers } };
+}
