@@ -17,10 +17,14 @@ export function injectInto(target, ...tokens) {
 }
 
 /** An application that listens on the loopback interface only. */
-export async function listen(module, { isFastify = false, port = 0 } = {}) {
+export async function listen(module, { isFastify = false, port = 0, adapterOptions = {} } = {}) {
   const options = { logger: ['error', 'warn'], abortOnError: false };
   const app = isFastify
-    ? await NestFactory.create(module, new (await import('@nestjs/platform-fastify')).FastifyAdapter(), options)
+    ? await NestFactory.create(
+        module,
+        new (await import('@nestjs/platform-fastify')).FastifyAdapter(adapterOptions),
+        options,
+      )
     : await NestFactory.create(module, options);
   await app.listen(port, '127.0.0.1');
   return { app, port: app.getHttpServer().address().port };
