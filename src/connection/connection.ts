@@ -1,7 +1,7 @@
 import type { ResetReason } from '../hub/cursor-sink.js';
 import type { OnSlow, Principal } from '../topic/define.js';
 import { parsePosition } from '../topic/position.js';
-import { HEARTBEAT, encodeEvent, encodeRetry } from '../wire/encode.js';
+import { HEARTBEAT, encodeEvent, encodeStart } from '../wire/encode.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
 import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
 import type { CloseReason, EndReason } from './end-reason.js';
@@ -100,23 +100,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#state = 'open';
     this.#writer = new ResponseWriter(raw, this);
     this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.settings, this.principal);
-    const { retryMs } = this.settings;
-    // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
-    this.#writer.open((retryMs === false ? HEARTBEAT : encodeRetry(retryMs)) + this.#early);
-    this.#early = '';
-    if (this.#earlyEnd !== undefined) {
-      discard(source);
-      return this.#finish(this.#earlyEnd.reason, this.#earlyEnd.frame);
-    }
-    const isOfTopics = source.kind === 'topics';
-    if (isOfTopics) this.steps = source.selection.steps;
-    // The id of a source's own event is no place in the log of the topics beside it.
-    const isPosition = isOfTopics || parsePosition(this.lastEventId) !== undefined;
-    if (this.#topics.size > 0 || isOfTopics) this.#openFeed(isPosition ? this.lastEventId : undefined);
-    if (isOfTopics) return;
-    this.#pump = new SourcePump(this);
-    if (source.kind === 'push') this.#pump.push(source.source);
-    else void this.#pump.pull(source.start);
+    this.#writer.open(() => this.#begin(source));
   }
 
   send(event: unknown): void {
@@ -241,9 +225,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   }
 
   beat(): void {
-    if (!this.isWritable) return;
     // A newer place to resume from does as well as a heartbeat.
-    if (this.#feed?.advance() !== true) this.#write(HEARTBEAT);
+    if (this.isWritable && this.#feed?.advance() !== true) this.#write(HEARTBEAT);
   }
 
   expire(reason: EndReason): void {
@@ -256,6 +239,24 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     // A source that is still running has more to say.
     if (this.#topics.size > 0 || this.#pump !== undefined) void this.#feed?.select(this.#topics);
     else this.#finish('complete', encodeEnd('complete', false));
+  }
+
+  #begin(source: Source): void {
+    // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
+    this.#write(encodeStart(this.settings.retryMs) + this.#early);
+    this.#early = '';
+    if (this.#earlyEnd !== undefined) {
+      discard(source);
+      return this.#finish(this.#earlyEnd.reason, this.#earlyEnd.frame);
+    }
+    const isOfTopics = source.kind === 'topics';
+    if (isOfTopics) this.steps = source.selection.steps;
+    // The id of a source's own event is no place in the log of the topics beside it.
+    const isPosition = isOfTopics || parsePosition(this.lastEventId) !== undefined;
+    if (this.#topics.size > 0 || isOfTopics) this.#openFeed(isPosition ? this.lastEventId : undefined);
+    if (isOfTopics) return;
+    this.#pump = new SourcePump(this);
+    this.#pump.start(source);
   }
 
   /** Where a client that comes back goes on. A source beside the topics has ids of its own. */

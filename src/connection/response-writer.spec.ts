@@ -21,11 +21,13 @@ async function exchange(request: string, prepare: (response: ServerResponse) => 
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.flushHeaders();
   const onDrain = jest.fn();
+  const writer = new ResponseWriter(response, { drained: onDrain });
+  writer.open(() => undefined);
   return {
     client,
     response,
     onDrain,
-    writer: new ResponseWriter(response, { drained: onDrain }),
+    writer,
     socketWrite: jest.spyOn(response.socket as Socket, 'write'),
     /** Everything behind the head, once the server has ended the response. */
     body: async () => {

@@ -1,4 +1,4 @@
-import type { PullSource, PushSource } from './source.js';
+import type { PullSource, PushSource, Source } from './source.js';
 
 /** Where the values of a source go. */
 export interface SourceTarget {
@@ -18,6 +18,12 @@ export class SourcePump {
 
   constructor(target: SourceTarget) {
     this.#target = target;
+  }
+
+  /** Begins to move its values. */
+  start(source: Exclude<Source, { kind: 'topics' }>): void {
+    if (source.kind === 'push') this.push(source.source);
+    else void this.pull(source.start);
   }
 
   /** Takes values as they come. What does not fit is for the target to bound: a push source cannot be asked to wait. */

@@ -39,9 +39,7 @@ export class Hub implements EngineSink {
   constructor(engine: Engine, options: HubOptions) {
     this.#engine = engine;
     this.#options = options;
-    this.#budget = new WindowBudget(options.windowBytes, (held) => {
-      for (const view of this.#watching(held.entry.topic)) view.evict(held);
-    });
+    this.#budget = new WindowBudget(options.windowBytes, (held) => this.#evict(held));
   }
 
   /** The view of a selection, to be given back with `release`. It may still be opening: see `View.opened`. */
@@ -76,10 +74,9 @@ export class Hub implements EngineSink {
   entry(epoch: string, entry: LogEntry): void {
     this.#seen = { epoch, seq: entry.seq, at: entry.at };
     const held: HeldEntry = { entry, windows: 0 };
-    for (const view of this.#watching(entry.topic)) {
-      view.push(held);
-      this.#fanOut.wake(view);
-    }
+    const named = this.#byName.get(entry.topic);
+    if (named !== undefined) for (const view of named) this.#give(view, held);
+    if (this.#byPattern.size > 0) for (const view of this.#byPattern.match(entry.topic)) this.#give(view, held);
     if (held.windows > 0) this.#budget.add(held);
   }
 
@@ -142,9 +139,15 @@ export class Hub implements EngineSink {
     }
   }
 
-  *#watching(topic: string): Generator<View> {
-    yield* this.#byName.get(topic) ?? [];
-    if (this.#byPattern.size > 0) yield* this.#byPattern.match(topic);
+  #give(view: View, held: HeldEntry): void {
+    view.push(held);
+    this.#fanOut.wake(view);
+  }
+
+  #evict(held: HeldEntry): void {
+    const { topic } = held.entry;
+    for (const view of this.#byName.get(topic) ?? []) view.evict(held);
+    for (const view of this.#byPattern.match(topic)) view.evict(held);
   }
 
   #viewsOf(name: string): Set<View> {

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
 import type { Connection } from '../connection/connection.js';
 import type { RawResponse } from '../connection/response-writer.js';
 import type { StreamRequest } from '../connection/sse-connection.js';
@@ -178,37 +177,41 @@ function onSocketClosed(socket: Socket, raw: RawResponse, callback: () => void):
   raw.once('close', () => own.delete(callback));
 }
 
-/** A body that, instead of being piped, hands the response over. */
-class Handover extends Readable {
+/**
+ * A body that, instead of being piped, hands the response over. Of a stream it has what Fastify asks for: making a real one
+ * for every request would cost more than all else that is done here.
+ */
+class Handover {
   readonly #raw: RawResponse;
   readonly #takeOver: () => void;
   #before: ReadonlySet<Listener> = new Set();
 
   constructor(raw: RawResponse, takeOver: () => void) {
-    super();
     this.#raw = raw;
     this.#takeOver = takeOver;
   }
 
-  override _read(): void {
-    this.push(null);
-  }
-
   /** Fastify watches this body and then the response, to be ready for trouble with the pipe between them. */
-  override on(...given: Parameters<Readable['on']>): this {
-    this.#before = new Set(listenersOf(this.#raw).map(([, each]) => each));
-    return super.on(...given);
+  on(event: string): this {
+    if (event === 'error') this.#before = new Set(listenersOf(this.#raw).map(([, each]) => each));
+    return this;
   }
 
-  override pipe<T extends NodeJS.WritableStream>(destination: T): T {
+  pipe<T>(destination: T): T {
     // There is no pipe, and whoever watches it would be kept, with this body, for as long as the stream is open.
     for (const [name, each] of listenersOf(this.#raw)) {
       if (!this.#before.has(each)) this.#raw.removeListener(name, each);
     }
     this.#takeOver();
-    // Lets Fastify see that this body has ended, so that it keeps nothing of it.
-    this.resume();
     return destination;
+  }
+
+  resume(): void {
+    // There is nothing to be read: so for a HEAD.
+  }
+
+  destroy(): void {
+    // There is nothing to let go of.
   }
 }
 

@@ -2,7 +2,7 @@ import * as common from '@nestjs/common';
 import { BadRequestException, ForbiddenException, HttpException, Inject, Injectable } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor, Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Observable, catchError, defaultIfEmpty, defer, finalize, from, map, mergeMap, takeLast } from 'rxjs';
+import { Observable } from 'rxjs';
 import type { Connection } from '../connection/connection.js';
 import { END_ID } from '../connection/end-reason.js';
 import type { RefusalReason } from '../connection/end-reason.js';
@@ -47,24 +47,29 @@ export class SseStreamInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const exchange = new Exchange(http.getRequest<object>(), http.getResponse<object>());
     const route = this.#routeOf(context);
-    return defer(() => {
-      const pending = this.#prepare(exchange, route);
-      const { connection } = pending;
-      return next.handle().pipe(
-        takeLast(1),
-        defaultIfEmpty(undefined),
-        mergeMap((value: unknown) => from(this.#open(exchange, pending, route.options, value))),
-        map(() => undefined),
-        // Nobody waits any more: an error, or a timeout of an interceptor around this one.
-        finalize(() => {
-          if (connection.state === 'pending') connection.disconnected();
-        }),
+    // By hand: seven operators of RxJS were a tenth of what it takes to open a stream.
+    return new Observable((subscriber) => {
+      const fail = (error: unknown): void => subscriber.error(toHttpException(error));
+      let pending: PendingStream;
+      try {
+        pending = this.#prepare(exchange, route);
+      } catch (error) {
+        return fail(error);
+      }
+      const opened = (): void => {
+        subscriber.next(undefined);
+        subscriber.complete();
+      };
+      let value: unknown;
+      const open = (): void => void this.#open(exchange, pending, route.options, value).then(opened, fail);
+      subscriber.add(
+        next.handle().subscribe({ next: (given: unknown) => (value = given), error: fail, complete: open }),
       );
-    }).pipe(
-      catchError((error: unknown) => {
-        throw toHttpException(error);
-      }),
-    );
+      // Nobody waits any more: an error, or a timeout of an interceptor around this one.
+      subscriber.add(() => {
+        if (pending.connection.state === 'pending') pending.connection.disconnected();
+      });
+    });
   }
 
   #routeOf(context: ExecutionContext): StreamRoute {

@@ -21,6 +21,8 @@ interface Node {
  */
 export class TopicRegistry {
   readonly #root: Node = { statics: new Map() };
+  /** Most look-ups are of publishers, many of which have no definitions at all. */
+  #isEmpty = true;
 
   /** @throws {@link SseError} with the code `invalid-definition`, as {@link add} does */
   constructor(definitions: Iterable<TopicDefinition> = []) {
@@ -41,6 +43,7 @@ export class TopicRegistry {
       );
     }
     const node = definition.path.split('/').reduce(childOf, this.#root);
+    this.#isEmpty = false;
     node.definition ??= definition;
     if (node.definition === definition) return;
     throw new SseError(
@@ -55,6 +58,7 @@ export class TopicRegistry {
    * parameter.
    */
   find(name: string): TopicMatch | undefined {
+    if (this.#isEmpty) return undefined;
     const definition = search(this.#root, name.split('/'), 0);
     const params = definition && matchTopic(definition, name);
     return params && { definition, params };

@@ -71,6 +71,11 @@ export function encodeComment(text: string): string {
   return lines('', wellFormed(text));
 }
 
+/** The first line of a stream: when to come back, or a comment that says nothing. @throws SseError `invalid-event` */
+export function encodeStart(retryMs: number | false): string {
+  return retryMs === false ? HEARTBEAT : encodeRetry(retryMs);
+}
+
 /**
  * Moves the client's cursor without an event: an `id:` line and a blank line.
  *
