@@ -30,6 +30,8 @@ export class ResponseWriter {
   #rest: Rest | undefined;
   /** The last piece of text, while something waits before it. */
   #last: string | undefined;
+  /** Whether nothing more is to be written. The response itself is asked once for each write: it is slow to answer. */
+  #isOver = false;
   #waiting: (() => void) | undefined;
 
   constructor(raw: RawResponse, owner: WriterOwner) {
@@ -39,7 +41,7 @@ export class ResponseWriter {
 
   /** `false` while what was written waits for the client. */
   get isWritable(): boolean {
-    return this.#blockedSinceMs === undefined && !this.#isEnded;
+    return this.#blockedSinceMs === undefined && !this.#isOver;
   }
 
   /** Since when the client has taken nothing of what waits for it, on the clock of `performance.now()`. */
@@ -54,7 +56,7 @@ export class ResponseWriter {
 
   /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
   async whenWritable(): Promise<void> {
-    if (!this.isWritable && !this.#isEnded) await new Promise<void>((resolve) => (this.#waiting = resolve));
+    if (!this.isWritable && !this.#isOver) await new Promise<void>((resolve) => (this.#waiting = resolve));
   }
 
   /** Lets go of whoever waits: the stream is over, and `drain` may never come. */
@@ -97,6 +99,7 @@ export class ResponseWriter {
   /** Ends the response with a last piece of text; what was written before still goes out. */
   end(text: string): void {
     if (this.#isEnded) return;
+    this.#isOver = true;
     if (this.#rest === undefined) (this.#raw as ServerResponse).end(text);
     else this.#last = text;
   }
@@ -123,7 +126,7 @@ export class ResponseWriter {
   }
 
   get #isEnded(): boolean {
-    return this.#last !== undefined || this.#raw.writableEnded;
+    return this.#isOver || (this.#isOver = this.#raw.writableEnded);
   }
 
   #begin({ chunked, plain }: Frame): void {

@@ -25,9 +25,10 @@ export class Batch {
 
   /** The bytes of all entries. Must not be asked of a batch without entries. */
   get frame(): Frame {
-    return (this.#frame ??= frame(
-      this.entries.flatMap((entry) => [`id: ${this.idOf(entry)}\n`, fieldsOf(entry.data), '\n']),
-    ));
+    if (this.#frame !== undefined) return this.#frame;
+    const parts: (string | Uint8Array)[] = [];
+    for (const entry of this.entries) parts.push(`id: ${this.idOf(entry)}\n`, fieldsOf(entry.data), '\n');
+    return (this.#frame = frame(parts));
   }
 
   /** What the client will send back to resume after this entry. */
@@ -36,15 +37,29 @@ export class Batch {
   }
 }
 
-/** Takes from the front of `entries` what fits one write: at least one entry, and never past the end of a topic. */
-export function takeBatch(epoch: string, entries: Iterable<LogEntry>, maxBytes: number): Batch {
+/**
+ * Takes what fits one write: at least one entry, and never past the end of a topic.
+ *
+ * @param at gives the entry with an index, counted from `from`
+ */
+export function takeBatch(
+  epoch: string,
+  at: (index: number) => LogEntry | undefined,
+  from: number,
+  maxBytes: number,
+): Batch {
   const taken: LogEntry[] = [];
   let bytes = 0;
-  for (const entry of entries) {
+  for (let entry = at(from); entry !== undefined; entry = at(from + taken.length)) {
     if (controlOf(entry.data) !== undefined) return new Batch(epoch, taken, entry);
     bytes += entry.data.byteLength;
     if (taken.length > 0 && bytes > maxBytes) break;
     taken.push(entry);
   }
   return new Batch(epoch, taken);
+}
+
+/** All entries up to the end of a topic, however many bytes they have. */
+export function batchOf(epoch: string, entries: readonly LogEntry[]): Batch {
+  return takeBatch(epoch, (index) => entries[index], 0, Infinity);
 }

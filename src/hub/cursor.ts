@@ -2,7 +2,7 @@ import type { Hole, ReadPage } from '../engine/engine.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
-import { takeBatch } from './batch.js';
+import { batchOf } from './batch.js';
 import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
 import { Told } from './told.js';
@@ -26,7 +26,6 @@ const NO_JOINS: readonly Join[] = [];
 /** A selection with fewer topics can be moved to from any place. */
 const ANYWHERE: Position = { epoch: '', seq: 0, at: 0 };
 
-/** No id is longer: who sends more is not worth a search. */
 const MAX_ID_CHARS = 1_024;
 
 /**
@@ -105,9 +104,7 @@ export class Cursor implements Reader {
    */
   select(selectors: Iterable<string>): Promise<void> {
     const selected = new Set(selectors);
-    const before = this.#selecting ?? Promise.resolve();
-    this.#selecting = before.then(() => this.#plan(selected));
-    return this.#selecting;
+    return (this.#selecting = (this.#selecting ?? Promise.resolve()).then(() => this.#plan(selected)));
   }
 
   close(): void {
@@ -200,7 +197,7 @@ export class Cursor implements Reader {
     const upTo = stop !== undefined && stop.seq < page.upTo.seq ? stop : page.upTo;
     let rest = upTo === page.upTo ? page.entries : page.entries.filter((entry) => entry.seq <= upTo.seq);
     while (rest.length > 0 && !this.#isClosed) {
-      const batch = takeBatch(page.upTo.epoch, rest, Infinity);
+      const batch = batchOf(page.upTo.epoch, rest);
       rest = rest.slice(batch.entries.length + (batch.control === undefined ? 0 : 1));
       this.#deliver(batch);
     }
@@ -212,7 +209,7 @@ export class Cursor implements Reader {
     const batch = this.#view.batch(this.#seq, this.#sink.maxWriteBytes);
     if (stop === undefined || batch.last.seq <= stop.seq) return this.#deliver(batch);
     const before = batch.entries.filter((entry) => entry.seq <= stop.seq);
-    if (before.length > 0) this.#deliver(takeBatch(batch.epoch, before, Infinity));
+    if (before.length > 0) this.#deliver(batchOf(batch.epoch, before));
     this.#moveTo(stop);
   }
 
@@ -247,7 +244,9 @@ export class Cursor implements Reader {
   }
 
   #isTooSlow(): boolean {
-    return this.#sink.onSlow !== 'resume' && this.#view.countAfter(this.#seq) > MAX_LAG_EVENTS;
+    // Sequences are those of the whole lane: a cheap first look, which says no for nearly everyone.
+    if (this.#view.lastSeq - this.#seq <= MAX_LAG_EVENTS || this.#sink.onSlow === 'resume') return false;
+    return this.#view.countAfter(this.#seq) > MAX_LAG_EVENTS;
   }
 
   /** Queues a change of the selection behind those before it, so that each topic joins where it was asked for. */

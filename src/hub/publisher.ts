@@ -4,6 +4,7 @@ import type { TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
 import { checkTopicName } from '../topic/name.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
+import type { Position } from '../topic/position.js';
 import type { TopicRegistry } from '../topic/registry.js';
 import { validateEvent } from '../topic/validate.js';
 import { checkPublishable, copyEvent } from '../wire/event.js';
@@ -44,7 +45,13 @@ export class Publisher {
     // An await here would let a later event overtake this one, so only an asynchronous schema costs it.
     const final = checked instanceof Promise ? await checked : checked;
     const id = ownId(final);
-    const position = await this.#append(topic, packEvent(final), definition, id);
+    const data = packEvent(final);
+    let position: Position;
+    try {
+      position = await this.#engine.append({ topic, data, id, retention: this.#retentionOf(definition) });
+    } catch (error) {
+      throw this.#failure(error);
+    }
     const pressure = this.#pressure();
     if (pressure !== undefined) await pressure;
     return { id: id ?? formatPosition(position) };
@@ -53,21 +60,18 @@ export class Publisher {
   /** Marks the end of a topic: all who watch it are told, in their turn. */
   async end(topic: string, how: Control): Promise<void> {
     checkTopicName(topic);
-    await this.#append(topic, how === 'complete' ? COMPLETE : packFailure(), this.#registry.find(topic)?.definition);
+    const data = how === 'complete' ? COMPLETE : packFailure();
+    const retention = this.#retentionOf(this.#registry.find(topic)?.definition);
+    try {
+      await this.#engine.append({ topic, data, retention });
+    } catch (error) {
+      throw this.#failure(error);
+    }
   }
 
-  async #append(
-    topic: string,
-    data: Uint8Array,
-    definition: TopicDefinition | undefined,
-    id?: string,
-  ): Promise<{ epoch: string; seq: number; at: number }> {
-    try {
-      return await this.#engine.append({ topic, data, id, retention: this.#retentionOf(definition) });
-    } catch (error) {
-      if (SseError.is(error)) throw error;
-      throw new SseError('engine-failed', `The ${this.#engine.name} engine could not store an event`, { cause: error });
-    }
+  #failure(error: unknown): SseError {
+    if (SseError.is(error)) return error;
+    return new SseError('engine-failed', `The ${this.#engine.name} engine could not store an event`, { cause: error });
   }
 
   #retentionOf(definition: TopicDefinition | undefined): Retention {

@@ -122,7 +122,7 @@ export class View {
   /** What follows `from` in the window. All who ask for the same within a tick get the same object. */
   batch(from: number, maxBytes: number): Batch {
     if (this.#shared?.from === from && this.#shared.maxBytes === maxBytes) return this.#shared.batch;
-    const batch = takeBatch(this.base.epoch, this.#after(from), maxBytes);
+    const batch = takeBatch(this.base.epoch, this.#entryAt, this.#indexAfter(from), maxBytes);
     this.#shared = { from, maxBytes, batch };
     return batch;
   }
@@ -149,9 +149,7 @@ export class View {
     this.#released = seq;
   }
 
-  *#after(seq: number): Generator<LogEntry> {
-    for (let i = this.#indexAfter(seq); i < this.#window.length; i++) yield (this.#window.at(i) as HeldEntry).entry;
-  }
+  readonly #entryAt = (index: number): LogEntry | undefined => this.#window.at(index)?.entry;
 
   #indexAfter(seq: number): number {
     return this.#window.firstIndex(({ entry }) => entry.seq > seq);

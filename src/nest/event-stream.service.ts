@@ -66,7 +66,7 @@ export class EventStreamService {
    * @throws SseError as a rejection: `invalid-topic`, `invalid-event`, `schema-mismatch`, `closed` or `engine-failed`.
    * Nothing was stored then.
    */
-  async publish(topic: string, event: SseEvent | SseNotice): Promise<{ id: string }> {
+  publish(topic: string, event: SseEvent | SseNotice): Promise<{ id: string }> {
     return this.#runtime.publisher.publish(topic, event);
   }
 

@@ -31,7 +31,7 @@ export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E>
    *
    * @throws SseError as a rejection: `invalid-event`, `schema-mismatch`, `closed` or `engine-failed`. Nothing was stored then.
    */
-  async publish(event: P | SseNotice): Promise<{ id: string }> {
+  publish(event: P | SseNotice): Promise<{ id: string }> {
     return this.#runtime.publisher.publish(this.name, event);
   }
 

@@ -1,12 +1,23 @@
-/** The same bytes for both kinds of transport; `plain` is a view into `chunked`. Neither may be written to. */
-export interface Frame {
-  /** The bytes as they are, for HTTP/2 and for HTTP/1.0. */
-  readonly plain: Buffer;
+const CRLF = '\r\n';
+
+/** The same bytes for both kinds of transport. They may not be written to. */
+export class Frame {
   /** The bytes as one chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1). */
   readonly chunked: Buffer;
+  readonly #start: number;
+
+  constructor(chunked: Buffer, start: number) {
+    this.chunked = chunked;
+    this.#start = start;
+  }
+
+  /** The bytes as they are, for HTTP/2 and for HTTP/1.0: a view into `chunked`. */
+  get plain(): Buffer {
+    return this.chunked.subarray(this.#start, Math.max(0, this.chunked.length - CRLF.length));
+  }
 }
 
-const CRLF = '\r\n';
+const NOTHING = new Frame(Buffer.alloc(0), 0);
 
 /**
  * Joins parts into one chunk, in one allocation. Strings are written as UTF-8.
@@ -14,15 +25,16 @@ const CRLF = '\r\n';
  * Of nothing it makes nothing: a chunk of length zero would end the body.
  */
 export function frame(parts: readonly (string | Uint8Array)[]): Frame {
-  const length = parts.reduce((sum, part) => sum + byteLength(part), 0);
-  if (length === 0) return { plain: Buffer.alloc(0), chunked: Buffer.alloc(0) };
+  let length = 0;
+  for (const part of parts) length += byteLength(part);
+  if (length === 0) return NOTHING;
 
   const head = length.toString(16) + CRLF;
   const chunked = Buffer.allocUnsafe(head.length + length + CRLF.length);
   let end = write(chunked, head, 0);
   for (const part of parts) end += write(chunked, part, end);
   write(chunked, CRLF, end);
-  return { plain: chunked.subarray(head.length, end), chunked };
+  return new Frame(chunked, head.length);
 }
 
 /** The same for a text that only one connection writes. Must not be empty. */
