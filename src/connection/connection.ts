@@ -92,7 +92,11 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   }
 
   get blockedSinceMs(): number | undefined {
-    return this.#writer?.blockedSinceMs;
+    return this.writer.blockedSinceMs;
+  }
+
+  get lastWriteAtMs(): number {
+    return this.writer.lastWriteAtMs;
   }
 
   /** Begins to stream into a response whose head has been sent or will be with the first byte. */
@@ -212,10 +216,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.#topics.onSlow;
   }
 
-  wrote(): void {
-    this.#timekeeper?.wrote();
-  }
-
   drained(): void {
     this.#feed?.pump();
   }
@@ -226,7 +226,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   beat(): void {
     // A newer place to resume from does as well as a heartbeat.
-    if (this.isWritable && this.#feed?.advance() !== true) this.#write(HEARTBEAT);
+    if (this.isWritable && this.#feed?.advance() !== true) this.writer.write(HEARTBEAT);
   }
 
   expire(reason: EndReason): void {
@@ -243,7 +243,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   #begin(source: Source): void {
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
-    this.#write(encodeStart(this.settings.retryMs) + this.#early);
+    this.writer.write(encodeStart(this.settings.retryMs) + this.#early);
     this.#early = '';
     if (this.#earlyEnd !== undefined) {
       discard(source);
@@ -269,17 +269,12 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#feed.open(from);
   }
 
-  #write(text: string): void {
-    this.writer.write(text);
-    this.wrote();
-  }
-
   /** Writes what cannot be held back, within the bound of what may wait. */
   #push(text: string): void {
     const { isWritable, pendingBytes } = this.writer;
     const isOver = !isWritable && pendingBytes + Buffer.byteLength(text) > this.settings.maxPendingBytes;
     if (isOver) this.tooSlow();
-    else this.#write(text);
+    else this.writer.write(text);
   }
 
   #finish(reason: CloseReason, lastFrame: string): void {

@@ -25,6 +25,7 @@ export class ResponseWriter {
   readonly #owner: WriterOwner;
   /** Where bytes with chunk framing go, once the head is sent and if they may. */
   #socket: Socket | undefined;
+  #lastWriteAtMs = performance.now();
   #blockedSinceMs: number | undefined;
   /** What has been accepted, but not been handed over yet. */
   #rest: Rest | undefined;
@@ -42,6 +43,11 @@ export class ResponseWriter {
   /** `false` while what was written waits for the client. */
   get isWritable(): boolean {
     return this.#blockedSinceMs === undefined && !this.#isOver;
+  }
+
+  /** When something was written last, on the clock of `performance.now()`. */
+  get lastWriteAtMs(): number {
+    return this.#lastWriteAtMs;
   }
 
   /** Since when the client has taken nothing of what waits for it, on the clock of `performance.now()`. */
@@ -152,6 +158,7 @@ export class ResponseWriter {
   }
 
   #handOver(target: Target, bytes: string | Buffer): void {
+    this.#lastWriteAtMs = performance.now();
     const hasRoom = (target as Socket).write(bytes);
     if (target === this.#raw) flushCompression(this.#raw);
     if (!hasRoom) this.#block(target);

@@ -7,6 +7,8 @@ const URGENT_END_MS = 5_000;
 
 /** What a timekeeper does to its stream. */
 export interface TimedStream {
+  /** When something was written last, on the clock of `performance.now()`. */
+  readonly lastWriteAtMs: number;
   /** Since when what was written waits for the client, on the clock of `performance.now()`; `undefined`: it does not. */
   readonly blockedSinceMs: number | undefined;
   /** It has been silent for too long. */
@@ -32,7 +34,6 @@ export class Timekeeper implements WheelTask {
   readonly #stallTimeoutMs: number;
   readonly #expiresAt: number;
   readonly #expiryReason: EndReason;
-  #lastWriteAt = performance.now();
   /** From its end on: how long the client may take nothing of what is left. */
   #endDeadlineMs: number | undefined;
   #endedAt = Infinity;
@@ -46,10 +47,6 @@ export class Timekeeper implements WheelTask {
     this.#expiresAt = at;
     this.#expiryReason = reason;
     this.#scheduleNext();
-  }
-
-  wrote(): void {
-    this.#lastWriteAt = performance.now();
   }
 
   /** The stream has ended: from now on only its deadline counts, a short one for a client that is not to be waited for. */
@@ -70,7 +67,7 @@ export class Timekeeper implements WheelTask {
     const { blockedSinceMs } = this.#stream;
     const blockedMs = blockedSinceMs === undefined ? 0 : nowMs - blockedSinceMs;
     if (blockedMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
-    if (blockedSinceMs === undefined && nowMs - this.#lastWriteAt >= this.#heartbeatMs) this.#stream.beat();
+    if (blockedSinceMs === undefined && nowMs - this.#stream.lastWriteAtMs >= this.#heartbeatMs) this.#stream.beat();
     if (this.#endDeadlineMs === undefined) this.#scheduleNext();
   }
 
@@ -83,7 +80,7 @@ export class Timekeeper implements WheelTask {
 
   #scheduleNext(): void {
     const now = performance.now();
-    const silentAt = this.#lastWriteAt + this.#heartbeatMs;
+    const silentAt = this.#stream.lastWriteAtMs + this.#heartbeatMs;
     // A stream that cannot be written to stays silent: look again after a whole interval, not at once.
     const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
     // Whoever is blocked from now on is found at most one interval late.

@@ -17,7 +17,6 @@ export interface FeedOwner {
   readonly settings: { readonly maxPendingBytes: number };
   readonly steps: readonly Step[];
   readonly onSlow: OnSlow;
-  wrote(): void;
   topicEnded(topic: string): void;
   fail(error?: unknown, id?: string): void;
   fellBehind(): void;
@@ -28,15 +27,21 @@ export interface FeedOwner {
 /** The part of a connection that reads topics. */
 export class TopicFeed implements CursorSink {
   readonly #owner: FeedOwner;
+  // The owner's own, because a delivery should touch as few objects as it can: with thousands of connections none is in
+  // the processor's cache.
+  readonly #writer: ResponseWriter;
+  readonly #steps: readonly Step[];
   readonly #cursor: Cursor;
 
   constructor(hub: Hub, owner: FeedOwner, selectors: Iterable<string>) {
     this.#owner = owner;
+    this.#writer = owner.writer;
+    this.#steps = owner.steps;
     this.#cursor = new Cursor(hub, selectors, this);
   }
 
   get isWritable(): boolean {
-    return this.#owner.writer.isWritable;
+    return this.#writer.isWritable;
   }
 
   get maxWriteBytes(): number {
@@ -74,20 +79,17 @@ export class TopicFeed implements CursorSink {
   }
 
   write(batch: Batch): boolean {
-    if (this.#owner.steps.length > 0) return this.#writeTransformed(batch);
-    this.#owner.writer.writeFrame(batch.frame);
-    this.#owner.wrote();
+    if (this.#steps.length > 0) return this.#writeTransformed(batch);
+    this.#writer.writeFrame(batch.frame);
     return true;
   }
 
   position(id: string): void {
-    this.#owner.writer.write(encodeCursor(id));
-    this.#owner.wrote();
+    this.#writer.write(encodeCursor(id));
   }
 
   reset(reason: ResetReason, topics: readonly string[]): void {
-    this.#owner.writer.write(encodeEvent({ type: 'stream.reset', data: { reason, topics } }));
-    this.#owner.wrote();
+    this.#writer.write(encodeEvent({ type: 'stream.reset', data: { reason, topics } }));
     this.#owner.wasReset(reason, topics);
   }
 
@@ -107,10 +109,9 @@ export class TopicFeed implements CursorSink {
 
   #writeTransformed(batch: Batch): boolean {
     try {
-      const text = encodeTransformed(batch, this.#owner.steps);
+      const text = encodeTransformed(batch, this.#steps);
       if (text === '') return false;
-      this.#owner.writer.write(text);
-      this.#owner.wrote();
+      this.#writer.write(text);
       return true;
     } catch (error) {
       this.#owner.fail(error);

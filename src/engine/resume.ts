@@ -1,3 +1,4 @@
+import type { Hole } from './engine.js';
 import type { Position } from '../topic/position.js';
 
 /**
@@ -25,4 +26,9 @@ export function contradiction(
  */
 export function isTrimmed(after: number, topicHead: number, first: { readonly prev: number } | undefined): boolean {
   return topicHead > after && (first === undefined || first.prev > after);
+}
+
+/** Whether the log contradicts the place that a client claims: it was none. */
+export function isContradiction({ reason }: Hole): boolean {
+  return reason === 'epoch' || reason === 'ahead' || reason === 'diverged';
 }

@@ -1,8 +1,17 @@
 import type { LogEntry } from '../engine/engine.js';
 import { formatPosition } from '../topic/position.js';
+import type { Position } from '../topic/position.js';
 import { frame } from '../wire/chunk.js';
 import type { Frame } from '../wire/chunk.js';
 import { controlOf, fieldsOf } from '../wire/payload.js';
+
+/** A place in the log. Shared by all who stand there: thousands of them, none with numbers of its own. */
+export type Place = Pick<Position, 'seq' | 'at'>;
+
+/** Before all events. */
+export const START: Place = { seq: 0, at: 0 };
+/** No place at all. */
+export const NOWHERE: Place = { seq: -1, at: 0 };
 
 /** Consecutive entries that go out in one write, encoded once for all who stand at the same place. */
 export class Batch {
@@ -10,17 +19,15 @@ export class Batch {
   readonly entries: readonly LogEntry[];
   /** The entry right behind `entries`, when it ends its topic instead of carrying an event. */
   readonly control: LogEntry | undefined;
+  /** Where a cursor stands that has been moved over all of it. */
+  readonly place: Place;
   #frame: Frame | undefined;
 
   constructor(epoch: string, entries: readonly LogEntry[], control?: LogEntry) {
     this.epoch = epoch;
     this.entries = entries;
     this.control = control;
-  }
-
-  /** The newest entry that this batch moves a cursor over. */
-  get last(): LogEntry {
-    return this.control ?? (this.entries[this.entries.length - 1] as LogEntry);
+    this.place = placeOf(control ?? (entries[entries.length - 1] as LogEntry));
   }
 
   /** The bytes of all entries. Must not be asked of a batch without entries. */
@@ -62,4 +69,9 @@ export function takeBatch(
 /** All entries up to the end of a topic, however many bytes they have. */
 export function batchOf(epoch: string, entries: readonly LogEntry[]): Batch {
   return takeBatch(epoch, (index) => entries[index], 0, Infinity);
+}
+
+/** Not the entry itself, which would keep its payload alive. */
+export function placeOf({ seq, at }: Place): Place {
+  return { seq, at };
 }

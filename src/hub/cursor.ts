@@ -1,11 +1,14 @@
-import type { Hole, ReadPage } from '../engine/engine.js';
+import type { LogEntry, ReadPage } from '../engine/engine.js';
+import { isContradiction } from '../engine/resume.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
+import { MAX_ID_BYTES } from '../wire/event.js';
 import { controlOf } from '../wire/payload.js';
-import { batchOf } from './batch.js';
-import type { Batch } from './batch.js';
+import type { Control } from '../wire/payload.js';
+import { NOWHERE, START, batchOf, placeOf } from './batch.js';
+import type { Batch, Place } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
-import { Told } from './told.js';
+import { ToldHoles } from './told-holes.js';
 import type { Hub } from './hub.js';
 import type { Reader, View } from './view.js';
 
@@ -18,15 +21,10 @@ const MIN_ADVANCE_MS = 60_000;
 interface Join {
   readonly view: View;
   /** Up to here without the new topics, from here on with them. */
-  readonly at: Position;
+  readonly at: Place;
 }
 
 const NO_JOINS: readonly Join[] = [];
-
-/** A selection with fewer topics can be moved to from any place. */
-const ANYWHERE: Position = { epoch: '', seq: 0, at: 0 };
-
-const MAX_ID_CHARS = 1_024;
 
 /**
  * A place in the log of a selection of topics, moving forward whenever its sink can take more. Replaying history and
@@ -41,20 +39,21 @@ export class Cursor implements Reader {
   #selecting: Promise<void> | undefined;
   /** `live`: inside the window. `replaying`: behind it, waiting for the sink. `reading`: behind it, waiting for the engine. */
   #state: 'opening' | 'live' | 'replaying' | 'reading' | 'closed' = 'opening';
-  #seq = 0;
-  #at = 0;
-  readonly #told: Told;
+  #place: Place = START;
+  /** The place that the sink was told last, with an event or without. */
+  #told: Place = NOWHERE;
+  /** Few cursors ever have one. */
+  #holes: ToldHoles | undefined;
 
   constructor(hub: Hub, selectors: Iterable<string>, sink: CursorSink) {
     this.#hub = hub;
     this.#sink = sink;
-    this.#told = new Told(sink);
     this.#view = this.#attach(hub.acquire([...selectors]));
   }
 
   /** Everything up to this sequence has been given to the sink. */
   get seq(): number {
-    return this.#seq;
+    return this.#place.seq;
   }
 
   /** The id to resume from after all that the sink has been given. `undefined` while the place itself is being found. */
@@ -78,9 +77,9 @@ export class Cursor implements Reader {
       if (this.#state === 'replaying') return void this.#readLog();
       if (this.#state !== 'live') return;
       const join = this.#joins[0];
-      if (join !== undefined && this.#seq >= join.at.seq) this.#switchView(join.view);
-      else if (this.#seq < this.#view.floor || this.#isTooSlow()) this.#leaveWindow();
-      else if (this.#seq < this.#view.lastSeq) this.#deliverLive(join?.at);
+      if (join !== undefined && this.seq >= join.at.seq) this.#switchView(join.view);
+      else if (this.seq < this.#view.floor || this.#isTooSlow()) this.#leaveWindow();
+      else if (this.seq < this.#view.lastSeq) this.#deliverLive(join?.at);
       else if (join !== undefined) this.#state = 'replaying';
       else return;
     }
@@ -94,8 +93,8 @@ export class Cursor implements Reader {
     if (!this.#hasEverything()) return false;
     const position = this.#hub.positionOf(this.#view);
     if (position.at - this.#told.at < MIN_ADVANCE_MS) return false;
-    if (position.seq > this.#seq) this.#moveTo(position);
-    return this.#told.position(this.#position);
+    if (position.seq > this.seq) this.#place = position;
+    return this.#tellPlace();
   }
 
   /**
@@ -118,7 +117,7 @@ export class Cursor implements Reader {
   }
 
   get #position(): Position {
-    return { epoch: this.#view.base.epoch, seq: this.#seq, at: this.#at };
+    return { epoch: this.#view.base.epoch, seq: this.#place.seq, at: this.#place.at };
   }
 
   get #isClosed(): boolean {
@@ -133,14 +132,15 @@ export class Cursor implements Reader {
   }
 
   #join(): void {
-    this.#moveTo(this.#hub.positionOf(this.#view));
+    this.#place = this.#hub.positionOf(this.#view);
     this.#goLive();
   }
 
   #goLive(): void {
     this.#state = 'live';
-    this.#told.caughtUp();
-    this.#told.position(this.#position);
+    // Whatever is missing from now on is another hole.
+    this.#holes = undefined;
+    this.#tellPlace();
     this.pump();
   }
 
@@ -148,7 +148,7 @@ export class Cursor implements Reader {
     const claimed = parsePosition(from);
     if (claimed?.epoch === this.#view.base.epoch) return this.#readLog(claimed);
     const located =
-      from.length > MAX_ID_CHARS ? undefined : await this.#persist(() => this.#hub.locate(this.#view, from));
+      from.length > MAX_ID_BYTES ? undefined : await this.#persist(() => this.#hub.locate(this.#view, from));
     if (this.#isClosed) return;
     if (located !== undefined && located !== 'ambiguous') return this.#readLog(located);
     if (claimed !== undefined) return this.#readLog(claimed);
@@ -159,7 +159,7 @@ export class Cursor implements Reader {
   /** Reads pages until this cursor is inside its window, at the pace of the sink. */
   async #readLog(from?: Position | 'start'): Promise<void> {
     let verify: Position | undefined;
-    let after: number | undefined = this.#seq;
+    let after: number | undefined = this.seq;
     if (from === 'start') after = undefined;
     else if (from !== undefined) {
       verify = from;
@@ -171,7 +171,7 @@ export class Cursor implements Reader {
       const page = await this.#persist(() => this.#hub.read(this.#view, request));
       if (page === undefined || this.#isClosed) return;
       // What the log contradicts was no place in it: it is read from its first entry.
-      this.#seq = page.holes.some(isContradiction) ? 0 : (after ?? 0);
+      this.#place = page.holes.some(isContradiction) ? START : { seq: after ?? 0, at: 0 };
       this.#give(page);
       if (this.#isClosed) return;
       after = page.upTo.seq;
@@ -184,16 +184,17 @@ export class Cursor implements Reader {
 
   /** Whether all there is of the selection has been given. */
   #hasEverything(): boolean {
-    return this.#state === 'live' && this.#joins.length === 0 && this.#seq >= this.#view.lastSeq;
+    return this.#state === 'live' && this.#joins.length === 0 && this.seq >= this.#view.lastSeq;
   }
 
   #hasCaughtUp(): boolean {
-    return this.#seq >= (this.#joins[0]?.at.seq ?? this.#view.floor);
+    return this.seq >= (this.#joins[0]?.at.seq ?? this.#view.floor);
   }
 
   #give(page: ReadPage): void {
-    this.#told.holes(page);
-    const stop = this.#joins.find(({ at }) => at.seq >= this.#seq)?.at;
+    if (page.holes.length > 0) this.#holes ??= new ToldHoles();
+    this.#holes?.tell(page, this.#sink);
+    const stop = this.#joins.find(({ at }) => at.seq >= this.seq)?.at;
     const upTo = stop !== undefined && stop.seq < page.upTo.seq ? stop : page.upTo;
     let rest = upTo === page.upTo ? page.entries : page.entries.filter((entry) => entry.seq <= upTo.seq);
     while (rest.length > 0 && !this.#isClosed) {
@@ -201,30 +202,30 @@ export class Cursor implements Reader {
       rest = rest.slice(batch.entries.length + (batch.control === undefined ? 0 : 1));
       this.#deliver(batch);
     }
-    this.#moveTo(upTo);
+    this.#place = upTo;
   }
 
   /** Goes on in the window, but not past the place where a new topic joins: its events must come in between. */
-  #deliverLive(stop: Position | undefined): void {
-    const batch = this.#view.batch(this.#seq, this.#sink.maxWriteBytes);
-    if (stop === undefined || batch.last.seq <= stop.seq) return this.#deliver(batch);
+  #deliverLive(stop: Place | undefined): void {
+    const batch = this.#view.batch(this.seq, this.#sink.maxWriteBytes);
+    if (stop === undefined || batch.place.seq <= stop.seq) return this.#deliver(batch);
     const before = batch.entries.filter((entry) => entry.seq <= stop.seq);
     if (before.length > 0) this.#deliver(batchOf(batch.epoch, before));
-    this.#moveTo(stop);
+    this.#place = stop;
   }
 
   #deliver(batch: Batch): void {
-    this.#moveTo(batch.last);
-    const newest = batch.entries[batch.entries.length - 1];
-    if (newest !== undefined && this.#sink.write(batch)) this.#told.event(newest);
-    const { control } = batch;
-    const how = control && controlOf(control.data);
-    if (how !== undefined && !this.#isClosed) this.#sink.ended(batch.last.topic, how, batch.idOf(batch.last));
+    const { control, entries } = batch;
+    this.#place = batch.place;
+    const isTold = entries.length > 0 && this.#sink.write(batch);
+    if (isTold) this.#told = control === undefined ? batch.place : placeOf(entries[entries.length - 1] as LogEntry);
+    if (control === undefined || this.#isClosed) return;
+    this.#sink.ended(control.topic, controlOf(control.data) as Control, batch.idOf(control));
   }
 
   #leaveWindow(): void {
     // Behind the place where a window begins is only who has just moved to it.
-    const hasFallenBehind = this.#seq >= this.#view.base.seq;
+    const hasFallenBehind = this.seq >= this.#view.base.seq;
     if (hasFallenBehind) this.#sink.fellBehind();
     if (this.#sink.onSlow === 'resume' || !hasFallenBehind) {
       this.#state = 'replaying';
@@ -233,20 +234,20 @@ export class Cursor implements Reader {
     if (this.#sink.onSlow === 'disconnect') return this.#sink.tooSlow();
     const newest = this.#view.last;
     // Just before the newest event, so that the sink gets it.
-    this.#moveTo(newest === undefined ? this.#hub.positionOf(this.#view) : { seq: newest.seq - 1, at: newest.at });
+    this.#place = newest === undefined ? this.#hub.positionOf(this.#view) : { seq: newest.seq - 1, at: newest.at };
     this.#sink.reset('skipped', this.#view.selectors);
   }
 
   /** Whether a sink that takes nothing any more, and is to be ended for that, has fallen too far behind. */
   #hasStopped(): boolean {
     if (this.#state !== 'live' || this.#sink.isWritable || this.#sink.onSlow !== 'disconnect') return false;
-    return this.#isTooSlow() || (this.#seq < this.#view.floor && this.#seq >= this.#view.base.seq);
+    return this.#isTooSlow() || (this.seq < this.#view.floor && this.seq >= this.#view.base.seq);
   }
 
   #isTooSlow(): boolean {
     // Sequences are those of the whole lane: a cheap first look, which says no for nearly everyone.
-    if (this.#view.lastSeq - this.#seq <= MAX_LAG_EVENTS || this.#sink.onSlow === 'resume') return false;
-    return this.#view.countAfter(this.#seq) > MAX_LAG_EVENTS;
+    if (this.#view.lastSeq - this.seq <= MAX_LAG_EVENTS || this.#sink.onSlow === 'resume') return false;
+    return this.#view.countAfter(this.seq) > MAX_LAG_EVENTS;
   }
 
   /** Queues a change of the selection behind those before it, so that each topic joins where it was asked for. */
@@ -260,7 +261,8 @@ export class Cursor implements Reader {
     const view = this.#attach(this.#hub.acquire([...selectors]));
     await view.opened;
     if (this.#isClosed || !view.isOpen) return this.#detach(view);
-    this.#joins = [...this.#joins, { view, at: added.length > 0 ? this.#hub.positionOf(view) : ANYWHERE }];
+    // A selection with fewer topics can be moved to from any place.
+    this.#joins = [...this.#joins, { view, at: added.length > 0 ? this.#hub.positionOf(view) : START }];
     this.pump();
   }
 
@@ -283,17 +285,16 @@ export class Cursor implements Reader {
     this.#hub.release(view);
   }
 
-  #moveTo({ seq, at }: { readonly seq: number; readonly at: number }): void {
-    this.#seq = seq;
-    this.#at = at;
+  /** Tells a place without an event. `false`: it was told already. */
+  #tellPlace(): boolean {
+    if (this.#told.seq === this.seq) return false;
+    this.#told = this.#place;
+    this.#sink.position(formatPosition(this.#position));
+    return true;
   }
 
   /** The engine's answer, or `undefined` when nobody waits for it any more. */
   #persist<T>(call: () => Promise<T>): Promise<T | undefined> {
     return this.#hub.persist(async () => (this.#isClosed ? undefined : await call()));
   }
-}
-
-function isContradiction({ reason }: Hole): boolean {
-  return reason === 'epoch' || reason === 'ahead' || reason === 'diverged';
 }

@@ -101,7 +101,7 @@ describe('the window of a view', () => {
 
     const before = view.batch(0, 1_000);
     push(3);
-    expect(view.batch(0, 1_000).last.seq).toBe(3);
+    expect(view.batch(0, 1_000).place.seq).toBe(3);
     view.endTick(0);
     expect(view.batch(0, 1_000)).not.toBe(before);
   });
@@ -115,8 +115,8 @@ describe('the window of a view', () => {
     push(4);
 
     const shape = (from: number, maxBytes: number) => {
-      const { entries, control, last } = view.batch(from, maxBytes);
-      return [entries.map(({ seq }) => seq), control?.seq, last.seq];
+      const { entries, control, place } = view.batch(from, maxBytes);
+      return [entries.map(({ seq }) => seq), control?.seq, place.seq];
     };
     expect(shape(0, 1)).toEqual([[1], undefined, 1]);
     expect(shape(0, 150)).toEqual([[1], undefined, 1]);

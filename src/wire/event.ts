@@ -26,7 +26,7 @@ export interface SseNotice {
 export const RESERVED_PREFIX = 'stream.';
 
 /** An id travels back in a request header, and proxies refuse long ones: all headers together may have 8 KiB in nginx. */
-const MAX_ID_BYTES = 1_024;
+export const MAX_ID_BYTES = 1_024;
 
 const FIELDS: ReadonlySet<string> = new Set(['data', 'type', 'id', 'retry', 'comment']);
 
