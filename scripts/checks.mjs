@@ -42,7 +42,7 @@ export async function jest(args, { cwd = '.', esm = true, live = false } = {}) {
   const { ok, output } = await run(
     process.execPath,
     [...flags, 'node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${report}`, ...args],
-    { cwd, live, timeoutMs: 8 * minutes, stopAt: /Jest did not exit/ },
+    { cwd, live, timeoutMs: 10 * minutes, stopAt: /Jest did not exit/ },
   );
   const result = readReport(report);
   count.passed += result.numPassedTests;

@@ -1,7 +1,6 @@
 import { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
-import { chunkOf, frame } from '../wire/chunk.js';
 import type { Frame } from '../wire/chunk.js';
 
 /** The response underneath any of Nest's adapters. */
@@ -57,7 +56,7 @@ export class ResponseWriter {
 
   /** Bytes that were written and have not left the process. */
   get pendingBytes(): number {
-    return (this.#socket ?? this.#raw).writableLength + (this.#rest?.bytes.byteLength ?? 0);
+    return this.#raw.writableLength + (this.#rest?.bytes.byteLength ?? 0);
   }
 
   /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
@@ -88,18 +87,20 @@ export class ResponseWriter {
   write(text: string): void {
     if (this.#isEnded) return;
     this.#handOverRest();
-    if (text.length > SLICE_BYTES) this.#begin(frame([text]));
-    else if (this.#socket === undefined) this.#handOver(this.#raw, text);
-    else this.#handOver(this.#socket, chunkOf(text));
+    // Through the response, which gathers what a source writes in one turn; straight to the socket, each text would be a
+    // write of its own, and a source that never waits would not let anybody else have a turn.
+    if (text.length > SLICE_BYTES) this.#begin(this.#raw, Buffer.from(text));
+    else this.#handOver(this.#raw, text);
   }
 
   /** Writes bytes that other connections write too, without copying or framing them again. */
   writeFrame(shared: Frame): void {
     if (this.#isEnded) return;
     this.#handOverRest();
-    if (shared.chunked.byteLength > SLICE_BYTES) this.#begin(shared);
-    else if (this.#socket === undefined) this.#handOver(this.#raw, shared.plain);
-    else this.#handOver(this.#socket, shared.chunked);
+    const target = this.#socket ?? this.#raw;
+    const bytes = this.#socket === undefined ? shared.plain : shared.chunked;
+    if (bytes.byteLength > SLICE_BYTES) this.#begin(target, bytes);
+    else this.#handOver(target, bytes);
   }
 
   /** Ends the response with a last piece of text; what was written before still goes out. */
@@ -135,8 +136,8 @@ export class ResponseWriter {
     return this.#isOver || (this.#isOver = this.#raw.writableEnded);
   }
 
-  #begin({ chunked, plain }: Frame): void {
-    this.#rest = { target: this.#socket ?? this.#raw, bytes: this.#socket === undefined ? plain : chunked };
+  #begin(target: Target, bytes: Buffer): void {
+    this.#rest = { target, bytes };
     this.#handOverSlices();
   }
 

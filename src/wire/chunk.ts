@@ -37,11 +37,6 @@ export function frame(parts: readonly (string | Uint8Array)[]): Frame {
   return new Frame(chunked, head.length);
 }
 
-/** The same for a text that only one connection writes. Must not be empty. */
-export function chunkOf(text: string): string {
-  return Buffer.byteLength(text, 'utf8').toString(16) + CRLF + text + CRLF;
-}
-
 function byteLength(part: string | Uint8Array): number {
   return typeof part === 'string' ? Buffer.byteLength(part, 'utf8') : part.length;
 }
