@@ -610,8 +610,8 @@ const network = [
       },
       {
         file: 'src/connection/connection.ts',
-        find: '    this.#host.onClosed(this, reason);',
-        replace: '    void Promise.resolve((this as any).stopping).then(() => this.#host.onClosed(this, reason));',
+        find: "    this.#host.onClosed(this, this.#endReason ?? 'disconnected');",
+        replace: "    void Promise.resolve((this as any).stopping).then(() => this.#host.onClosed(this, 'closed'));",
       },
     ],
     spec: 'test/e2e/leaving.spec.ts',
