@@ -12,7 +12,8 @@
  * - `not-a-stream`: a stream parameter was used on a route without `@SseStream()`.
  * - `too-large`: something exceeds a limit in bytes.
  * - `closed`: the engine, the service or the connection has been closed.
- * - `engine-failed`: the engine could not store or read; `cause` has the engine's own error.
+ * - `engine-failed`: the engine could not store or read, and has stored nothing; `cause` has the engine's own error.
+ * - `engine-uncertain`: the engine did not answer in time: the event may have been stored, or may yet be, or not.
  */
 export type SseErrorCode =
   | 'invalid-options'
@@ -26,7 +27,8 @@ export type SseErrorCode =
   | 'not-a-stream'
   | 'too-large'
   | 'closed'
-  | 'engine-failed';
+  | 'engine-failed'
+  | 'engine-uncertain';
 
 const BRAND = Symbol.for('nestjs-event-stream.error');
 

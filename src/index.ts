@@ -2,6 +2,7 @@
 export { SseModule } from './nest/sse.module.js';
 export { EventStreamService } from './nest/event-stream.service.js';
 export { StreamGuard } from './nest/stream.guard.js';
+export { SseHealthIndicator } from './nest/health.indicator.js';
 
 // Decorators.
 export { SseStream } from './nest/sse-stream.decorator.js';
@@ -43,12 +44,21 @@ export type { PathParams } from './topic/path.js';
 export type { Position } from './topic/position.js';
 
 // Types: connections.
-export type { OpenConnections, RevokeOptions, TicketOffice } from './nest/event-stream.service.js';
+export type {
+  EngineStatus,
+  OpenConnections,
+  PresenceOptions,
+  RevokeOptions,
+  TicketOffice,
+} from './nest/event-stream.service.js';
+export type { CloseOptions, ConnectionSelector, Member, Presence } from './nest/nodes.js';
+export type { SseHealthResult } from './nest/health.indicator.js';
 export type { SseConnection, StreamRequest } from './connection/sse-connection.js';
 export type { CloseReason, EndReason, RefusalReason } from './connection/end-reason.js';
 export type { Revocation } from './connection/revocations.js';
 export type { TicketOptions } from './nest/tickets.js';
 export type { ResetReason } from './hub/cursor-sink.js';
+export type { EngineState } from './hub/engine-health.js';
 export type { SseErrorCode } from './errors.js';
 
 // Types: for authors of engines.
@@ -56,6 +66,7 @@ export type {
   AppendRequest,
   Engine,
   EngineSink,
+  Heads,
   Hole,
   HoleReason,
   Listing,
@@ -63,4 +74,5 @@ export type {
   ReadPage,
   ReadRequest,
   Retention,
+  TopicHead,
 } from './engine/engine.js';

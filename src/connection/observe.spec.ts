@@ -14,13 +14,14 @@ class Bench {
   readonly hub = new Hub(this.#engine, {
     windowBytes: 1e6,
     graceMs: 10_000,
-    onError: (error) => this.errors.push(error),
+    auditMs: 45_000,
+    onEngineState: (_, error) => this.errors.push(error),
   });
   readonly publisher = new Publisher(
     this.#engine,
     new TopicRegistry([]),
     { maxEvents: 3, maxBytes: 1e6, maxAgeMs: 600_000 },
-    () => undefined,
+    this.hub,
   );
   readonly errors: unknown[] = [];
 

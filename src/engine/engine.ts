@@ -63,12 +63,32 @@ export interface Listing {
   readonly forgottenUpTo: number;
 }
 
+/** The newest entry of a topic, also when it is no longer retained. */
+export interface TopicHead {
+  readonly seq: number;
+  readonly at: number;
+}
+
+export interface Heads {
+  /** The lane's head, read before those of the topics or together with them. */
+  readonly upTo: Position;
+  /** One for each topic that was asked for, in their order; `undefined` for one that the log does not know. */
+  readonly topics: readonly (TopicHead | undefined)[];
+}
+
 /** Stands for all topics of an engine in `subscribe`; no topic can have this name. */
 export const EVERY_TOPIC = '**';
 
-/** Where an engine delivers what is published while the hub is interested. Must not throw. */
+/** Where an engine delivers what is published while the hub is interested. Nothing here throws. */
 export interface EngineSink {
+  /** An entry may come again, also long after; it may be lost. The hub drops the one and reads the other. */
   entry(epoch: string, entry: LogEntry): void;
+  /** Stands, in its place, for an entry that is too large to be delivered: the hub reads it. */
+  hint(epoch: string, topic: string, seq: number): void;
+  /** Live delivery does not work: what is stored from now on may be lost to it. The engine is trying to restore it. */
+  interrupted(error: unknown): void;
+  /** Live delivery works again, for every subscribed topic; what was stored in between may be lost to it. */
+  resumed(): void;
 }
 
 /**
@@ -85,8 +105,9 @@ export interface EngineSink {
  * 7. A topic with entries beyond `after` that are no longer retained has the hole `trimmed`; one with nothing missing never has.
  * 8. Retention bounds each topic by count, bytes and age; a topic idle for long disappears, and a reader who may have missed
  *    something of it then gets the hole `unknown`.
- * 9. When `subscribe` has resolved with position h, every entry beyond h of those topics is delivered to the sink, in lane order,
- *    once; entries up to h may be. Subscribing again is harmless.
+ * 9. When `subscribe` has resolved with position h, read after live delivery was confirmed, every entry beyond h of those topics is
+ *    delivered to the sink in lane order, or as a `hint` in its place; entries up to h may be, and any may be repeated.
+ *    Subscribing again is harmless.
  * 10. After `unsubscribe`, delivery ends; it never throws.
  * 11. Names are kept exactly: two that differ in one byte are two topics.
  * 12. `locate` finds the position of a publisher's own id while its entry is retained; an id that was used twice is `ambiguous`.
@@ -94,17 +115,28 @@ export interface EngineSink {
  *     and a position: no other topic with that prefix has had an event up to it.
  * 14. `close` is idempotent, leaves no timer or handle behind, and later calls reject with `closed`.
  * 15. `at` never decreases, also when the clock steps back.
+ * 16. `heads` tells the newest entry of each topic and the lane's head: a topic whose `seq` there is not beyond a place has
+ *     nothing between that place and `upTo`.
+ * 17. No call hangs: each settles within the engine's own deadline. `append` rejects with `engine-failed` when nothing was
+ *     stored, and with `engine-uncertain` when that cannot be told; what it re-sends by itself is stored once.
+ * 18. An engine that cannot deliver says `interrupted`, restores delivery by itself, and says `resumed` before it delivers
+ *     anything again.
  */
 export interface Engine {
   /** For logs and errors, for example `memory`. */
   readonly name: string;
+  /** Whether other processes may use the same log at the same time. */
+  readonly isShared: boolean;
   /** Called once, before the first `subscribe`. A process that only publishes never calls it. */
   start(sink: EngineSink): Promise<void>;
   append(request: AppendRequest): Promise<Position>;
   read(request: ReadRequest): Promise<ReadPage>;
   locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined>;
   list(prefix: string): Promise<Listing>;
+  heads(topics: readonly string[]): Promise<Heads>;
   subscribe(topics: readonly string[]): Promise<Position>;
   unsubscribe(topics: readonly string[]): void;
+  /** Rejects when the log cannot be reached. */
+  health(): Promise<void>;
   close(): Promise<void>;
 }

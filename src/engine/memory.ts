@@ -2,7 +2,17 @@ import { SseError, describe } from '../errors.js';
 import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { EVERY_TOPIC } from './engine.js';
-import type { AppendRequest, Engine, EngineSink, Hole, Listing, LogEntry, ReadPage, ReadRequest } from './engine.js';
+import type {
+  AppendRequest,
+  Engine,
+  EngineSink,
+  Heads,
+  Hole,
+  Listing,
+  LogEntry,
+  ReadPage,
+  ReadRequest,
+} from './engine.js';
 import { Fifo } from './fifo.js';
 import { MemoryLog, bytesOf } from './memory-log.js';
 import { contradiction, isTrimmed } from './resume.js';
@@ -48,6 +58,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
 
 class MemoryEngine implements Engine {
   readonly name = 'memory';
+  readonly isShared = false;
   readonly #epoch = createEpoch();
   readonly #maxTotalBytes: number;
   readonly #now: () => number;
@@ -121,6 +132,12 @@ class MemoryEngine implements Engine {
     return { names, upTo: this.#head(), forgottenUpTo: this.#forgotten };
   }
 
+  async heads(topics: readonly string[]): Promise<Heads> {
+    this.#assertOpen();
+    const known = topics.map((topic) => this.#logs.get(topic));
+    return { upTo: this.#head(), topics: known.map((log) => log && { seq: log.head, at: log.headAt }) };
+  }
+
   async subscribe(topics: readonly string[]): Promise<Position> {
     this.#assertOpen();
     for (const topic of topics) this.#interest.add(topic);
@@ -129,6 +146,10 @@ class MemoryEngine implements Engine {
 
   unsubscribe(topics: readonly string[]): void {
     for (const topic of topics) this.#interest.delete(topic);
+  }
+
+  async health(): Promise<void> {
+    this.#assertOpen();
   }
 
   async close(): Promise<void> {

@@ -1,17 +1,14 @@
-import type { LogEntry } from '../engine/engine.js';
+import type { LogEntry, ReadPage } from '../engine/engine.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { frame } from '../wire/chunk.js';
 import type { Frame } from '../wire/chunk.js';
 import { controlOf, fieldsOf } from '../wire/payload.js';
 
-/** A place in the log. Shared by all who stand there: thousands of them, none with numbers of its own. */
-export type Place = Pick<Position, 'seq' | 'at'>;
-
-/** Before all events. */
-export const START: Place = { seq: 0, at: 0 };
+/** Before all events. Positions are shared by all who stand there: thousands of them, none with numbers of its own. */
+export const START: Position = { epoch: '', seq: 0, at: 0 };
 /** No place at all. */
-export const NOWHERE: Place = { seq: -1, at: 0 };
+export const NOWHERE: Position = { epoch: '', seq: -1, at: 0 };
 
 /** Consecutive entries that go out in one write, encoded once for all who stand at the same place. */
 export class Batch {
@@ -20,14 +17,14 @@ export class Batch {
   /** The entry right behind `entries`, when it ends its topic instead of carrying an event. */
   readonly control: LogEntry | undefined;
   /** Where a cursor stands that has been moved over all of it. */
-  readonly place: Place;
+  readonly place: Position;
   #frame: Frame | undefined;
 
   constructor(epoch: string, entries: readonly LogEntry[], control?: LogEntry) {
     this.epoch = epoch;
     this.entries = entries;
     this.control = control;
-    this.place = placeOf(control ?? (entries[entries.length - 1] as LogEntry));
+    this.place = placeOf(epoch, control ?? (entries[entries.length - 1] as LogEntry));
   }
 
   /** The bytes of all entries. Must not be asked of a batch without entries. */
@@ -71,7 +68,20 @@ export function batchOf(epoch: string, entries: readonly LogEntry[]): Batch {
   return takeBatch(epoch, (index) => entries[index], 0, Infinity);
 }
 
+/** The batches of a page up to a place, or of all of it, and how far they go. */
+export function batchesUpTo(page: ReadPage, stop: Position | undefined): { batches: Batch[]; upTo: Position } {
+  const upTo = stop !== undefined && stop.seq < page.upTo.seq ? stop : page.upTo;
+  const entries = upTo === page.upTo ? page.entries : page.entries.filter((entry) => entry.seq <= upTo.seq);
+  const batches: Batch[] = [];
+  for (let from = 0; from < entries.length;) {
+    const batch = takeBatch(page.upTo.epoch, (index) => entries[index], from, Infinity);
+    batches.push(batch);
+    from += batch.entries.length + (batch.control === undefined ? 0 : 1);
+  }
+  return { batches, upTo };
+}
+
 /** Not the entry itself, which would keep its payload alive. */
-export function placeOf({ seq, at }: Place): Place {
-  return { seq, at };
+export function placeOf(epoch: string, { seq, at }: LogEntry): Position {
+  return { epoch, seq, at };
 }

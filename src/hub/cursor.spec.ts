@@ -103,7 +103,12 @@ class Bench {
       await this.beforeRead();
       return read(request);
     };
-    this.hub = new Hub(this.engine, { windowBytes, graceMs: 10_000, onError: (error) => this.errors.push(error) });
+    this.hub = new Hub(this.engine, {
+      windowBytes,
+      graceMs: 10_000,
+      auditMs: 45_000,
+      onEngineState: (_, error) => this.errors.push(error),
+    });
   }
 
   publish(topic: string, data = packEvent({ data: 'x' })): Promise<Position> {

@@ -5,24 +5,18 @@ import type { Position } from '../topic/position.js';
 import { MAX_ID_BYTES } from '../wire/event.js';
 import { controlOf } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
-import { NOWHERE, START, batchOf, placeOf } from './batch.js';
-import type { Batch, Place } from './batch.js';
+import { NOWHERE, START, batchOf, batchesUpTo, placeOf } from './batch.js';
+import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
 import { ToldHoles } from './told-holes.js';
 import type { Hub } from './hub.js';
-import type { Reader, View } from './view.js';
+import type { Join, Reader, View } from './view.js';
 
 /** A reader whose topics do not want to wait for slow ones (`onSlow`) may be so many events behind. */
 const MAX_LAG_EVENTS = 1_000;
 
 /** A quiet client is given a newer place at most so often: some clients take its blank line for an empty event. */
 const MIN_ADVANCE_MS = 60_000;
-
-interface Join {
-  readonly view: View;
-  /** Up to here without the new topics, from here on with them. */
-  readonly at: Place;
-}
 
 const NO_JOINS: readonly Join[] = [];
 
@@ -37,11 +31,14 @@ export class Cursor implements Reader {
   /** The views to move to, each once this cursor has read up to where its topics join. */
   #joins: readonly Join[] = NO_JOINS;
   #selecting: Promise<void> | undefined;
-  /** `live`: inside the window. `replaying`: behind it, waiting for the sink. `reading`: behind it, waiting for the engine. */
-  #state: 'opening' | 'live' | 'replaying' | 'reading' | 'closed' = 'opening';
-  #place: Place = START;
+  /**
+   * `live`: inside the window. `replaying`: behind it, waiting for the sink. `reading`: behind it, waiting for the engine.
+   * `rereading`: waiting for an answer that may be about another log by now.
+   */
+  #state: 'opening' | 'live' | 'replaying' | 'reading' | 'rereading' | 'closed' = 'opening';
+  #place: Position = START;
   /** The place that the sink was told last, with an event or without. */
-  #told: Place = NOWHERE;
+  #told: Position = NOWHERE;
   /** Few cursors ever have one. */
   #holes: ToldHoles | undefined;
 
@@ -59,7 +56,8 @@ export class Cursor implements Reader {
   /** The id to resume from after all that the sink has been given. `undefined` while the place itself is being found. */
   get place(): string | undefined {
     if (this.#state !== 'live' && this.#state !== 'replaying') return undefined;
-    return formatPosition(this.#hasEverything() ? this.#hub.positionOf(this.#view) : this.#position);
+    const position = this.#hub.positionOf(this.#view);
+    return formatPosition(this.#hasEverything() && position.seq > this.seq ? position : this.#place);
   }
 
   /**
@@ -106,6 +104,17 @@ export class Cursor implements Reader {
     return (this.#selecting = (this.#selecting ?? Promise.resolve()).then(() => this.#plan(selected)));
   }
 
+  restart(): void {
+    // The places where topics were to join are none any more.
+    for (const { view } of this.#joins) this.#switchView(view);
+    if (this.#state === 'live') this.#state = 'replaying';
+    else if (this.#state === 'reading') this.#state = 'rereading';
+  }
+
+  missed(topic: string): void {
+    if (this.#state === 'live') this.#sink.reset('unknown', [topic]);
+  }
+
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
@@ -114,10 +123,6 @@ export class Cursor implements Reader {
       this.#hub.release(view);
     }
     this.#joins = NO_JOINS;
-  }
-
-  get #position(): Position {
-    return { epoch: this.#view.base.epoch, seq: this.#place.seq, at: this.#place.at };
   }
 
   get #isClosed(): boolean {
@@ -156,30 +161,30 @@ export class Cursor implements Reader {
     return this.#readLog('start');
   }
 
-  /** Reads pages until this cursor is inside its window, at the pace of the sink. */
-  async #readLog(from?: Position | 'start'): Promise<void> {
-    let verify: Position | undefined;
-    let after: number | undefined = this.seq;
-    if (from === 'start') after = undefined;
-    else if (from !== undefined) {
-      verify = from;
-      after = from.seq;
-    }
-    this.#state = 'reading';
+  /**
+   * Reads pages until this cursor is inside its window, at the pace of the sink. Each is checked against the place that
+   * it follows: the log may become another one at any time.
+   */
+  async #readLog(from: Position | 'start' = this.#place): Promise<void> {
+    let verify = from === 'start' ? undefined : from;
     do {
-      const request = { after, verify, maxBytes: this.#sink.maxWriteBytes };
+      this.#state = 'reading';
+      const request = { after: verify?.seq, verify, maxBytes: this.#sink.maxWriteBytes };
       const page = await this.#persist(() => this.#hub.read(this.#view, request));
       if (page === undefined || this.#isClosed) return;
       // What the log contradicts was no place in it: it is read from its first entry.
-      this.#place = page.holes.some(isContradiction) ? START : { seq: after ?? 0, at: 0 };
+      this.#place = page.holes.some(isContradiction) ? START : (verify ?? START);
       this.#give(page);
       if (this.#isClosed) return;
-      after = page.upTo.seq;
-      verify = undefined;
-    } while (this.#sink.isWritable && !this.#hasCaughtUp());
+      verify = this.#place;
+    } while (this.#isRereading() || (this.#sink.isWritable && !this.#hasCaughtUp()));
     // No await between the test and the join: nothing can slip in between.
     if (this.#hasCaughtUp()) this.#goLive();
     else this.#state = 'replaying';
+  }
+
+  #isRereading(): boolean {
+    return this.#state === 'rereading';
   }
 
   /** Whether all there is of the selection has been given. */
@@ -194,19 +199,13 @@ export class Cursor implements Reader {
   #give(page: ReadPage): void {
     if (page.holes.length > 0) this.#holes ??= new ToldHoles();
     this.#holes?.tell(page, this.#sink);
-    const stop = this.#joins.find(({ at }) => at.seq >= this.seq)?.at;
-    const upTo = stop !== undefined && stop.seq < page.upTo.seq ? stop : page.upTo;
-    let rest = upTo === page.upTo ? page.entries : page.entries.filter((entry) => entry.seq <= upTo.seq);
-    while (rest.length > 0 && !this.#isClosed) {
-      const batch = batchOf(page.upTo.epoch, rest);
-      rest = rest.slice(batch.entries.length + (batch.control === undefined ? 0 : 1));
-      this.#deliver(batch);
-    }
+    const { batches, upTo } = batchesUpTo(page, this.#joins.find(({ at }) => at.seq >= this.seq)?.at);
+    for (const batch of batches) if (!this.#isClosed) this.#deliver(batch);
     this.#place = upTo;
   }
 
   /** Goes on in the window, but not past the place where a new topic joins: its events must come in between. */
-  #deliverLive(stop: Place | undefined): void {
+  #deliverLive(stop: Position | undefined): void {
     const batch = this.#view.batch(this.seq, this.#sink.maxWriteBytes);
     if (stop === undefined || batch.place.seq <= stop.seq) return this.#deliver(batch);
     const before = batch.entries.filter((entry) => entry.seq <= stop.seq);
@@ -218,7 +217,8 @@ export class Cursor implements Reader {
     const { control, entries } = batch;
     this.#place = batch.place;
     const isTold = entries.length > 0 && this.#sink.write(batch);
-    if (isTold) this.#told = control === undefined ? batch.place : placeOf(entries[entries.length - 1] as LogEntry);
+    if (isTold)
+      this.#told = control === undefined ? batch.place : placeOf(batch.epoch, entries[entries.length - 1] as LogEntry);
     if (control === undefined || this.#isClosed) return;
     this.#sink.ended(control.topic, controlOf(control.data) as Control, batch.idOf(control));
   }
@@ -232,9 +232,7 @@ export class Cursor implements Reader {
       return;
     }
     if (this.#sink.onSlow === 'disconnect') return this.#sink.tooSlow();
-    const newest = this.#view.last;
-    // Just before the newest event, so that the sink gets it.
-    this.#place = newest === undefined ? this.#hub.positionOf(this.#view) : { seq: newest.seq - 1, at: newest.at };
+    this.#place = this.#view.beforeLast ?? this.#hub.positionOf(this.#view);
     this.#sink.reset('skipped', this.#view.selectors);
   }
 
@@ -287,9 +285,9 @@ export class Cursor implements Reader {
 
   /** Tells a place without an event. `false`: it was told already. */
   #tellPlace(): boolean {
-    if (this.#told.seq === this.seq) return false;
+    if (this.#told.seq === this.seq && this.#told.epoch === this.#place.epoch) return false;
     this.#told = this.#place;
-    this.#sink.position(formatPosition(this.#position));
+    this.#sink.position(formatPosition(this.#place));
     return true;
   }
 

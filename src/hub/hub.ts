@@ -1,9 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { EVERY_TOPIC } from '../engine/engine.js';
-import type { Engine, EngineSink, Listing, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
+import type { Engine, Listing, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
 import { PatternIndex, literalPrefix } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
+import { EngineHealth } from './engine-health.js';
+import type { EngineState } from './engine-health.js';
 import { FanOut } from './fan-out.js';
+import { LiveFeed } from './live-feed.js';
+import type { FeedListener } from './live-feed.js';
+import { isUsers } from './own-topic-name.js';
 import { View } from './view.js';
 import { WindowBudget } from './window-budget.js';
 import type { HeldEntry } from './window-budget.js';
@@ -13,16 +17,16 @@ export interface HubOptions {
   readonly windowBytes: number;
   /** How long a selection that nobody watches any more stays warm for clients that come back. */
   readonly graceMs: number;
-  /** Hears of engine trouble that the hub recovers from by itself. */
-  readonly onError: (error: unknown) => void;
+  /** How often a log that other processes use is asked whether something was missed, in ms. */
+  readonly auditMs: number;
+  /** Hears when the engine does its work no longer, or again; the hub recovers by itself. */
+  readonly onEngineState: (state: EngineState, error: unknown) => void;
 }
 
 const PAGE_ENTRIES = 256;
-const FIRST_RETRY_MS = 250;
-const MAX_RETRY_MS = 5_000;
 
 /** Knows which selections are watched in this process, keeps their windows filled, and wakes their cursors. */
-export class Hub implements EngineSink {
+export class Hub implements FeedListener {
   readonly #engine: Engine;
   readonly #options: HubOptions;
   readonly #views = new Map<string, View>();
@@ -31,15 +35,18 @@ export class Hub implements EngineSink {
   readonly #fanOut = new FanOut();
   readonly #budget: WindowBudget;
   readonly #idle = new Set<View>();
-  readonly #closing = new AbortController();
-  #seen: Position | undefined;
+  readonly health: EngineHealth;
+  readonly #feed: LiveFeed;
   #sweeper: NodeJS.Timeout | undefined;
-  #started: Promise<void> | undefined;
+  #restarts = 0;
+  #isClosed = false;
 
   constructor(engine: Engine, options: HubOptions) {
     this.#engine = engine;
     this.#options = options;
     this.#budget = new WindowBudget(options.windowBytes, (held) => this.#evict(held));
+    this.health = new EngineHealth(engine, options.onEngineState);
+    this.#feed = new LiveFeed(engine, this, options);
   }
 
   /** The view of a selection, to be given back with `release`. It may still be opening: see `View.opened`. */
@@ -60,7 +67,7 @@ export class Hub implements EngineSink {
   }
 
   release(view: View): void {
-    if (--view.refs > 0 || this.#closing.signal.aborted) return;
+    if (--view.refs > 0 || this.#isClosed) return;
     view.idleSince = Date.now();
     this.#idle.add(view);
     this.#sweeper ??= setInterval(() => this.#sweep(), this.#options.graceMs / 2 + 1).unref();
@@ -68,16 +75,44 @@ export class Hub implements EngineSink {
 
   /** Where someone stands who has read everything that this view has been given. */
   positionOf(view: View): Position {
-    return this.#seen !== undefined && this.#seen.seq > view.base.seq ? this.#seen : view.base;
+    const { place } = this.#feed;
+    return place !== undefined && place.seq > view.base.seq ? place : view.base;
   }
 
-  entry(epoch: string, entry: LogEntry): void {
-    this.#seen = { epoch, seq: entry.seq, at: entry.at };
+  entry(_epoch: string, entry: LogEntry): void {
     const held: HeldEntry = { entry, windows: 0 };
     const named = this.#byName.get(entry.topic);
     if (named !== undefined) for (const view of named) this.#give(view, held);
-    if (this.#byPattern.size > 0) for (const view of this.#byPattern.match(entry.topic)) this.#give(view, held);
+    if (this.#byPattern.size > 0 && isUsers(entry.topic)) {
+      for (const view of this.#byPattern.match(entry.topic)) this.#give(view, held);
+    }
     if (held.windows > 0) this.#budget.add(held);
+  }
+
+  lateEntry(_epoch: string, entry: LogEntry): void {
+    const held: HeldEntry = { entry, windows: 0 };
+    for (const view of this.#watching(entry.topic)) {
+      if (entry.seq > view.lastSeq) this.#give(view, held);
+      else for (const cursor of view.cursors) cursor.missed(entry.topic);
+    }
+    if (held.windows > 0) this.#budget.add(held);
+  }
+
+  restarted(head: Position): void {
+    this.#restarts++;
+    for (const view of this.#views.values()) {
+      view.reopen(head);
+      for (const cursor of view.cursors) cursor.restart();
+      this.#fanOut.wake(view);
+    }
+  }
+
+  interrupted(error: unknown): void {
+    this.health.failed('deliver', error);
+  }
+
+  caughtUp(): void {
+    this.health.succeeded('deliver');
   }
 
   /** Resolves after the next turn of the event loop, when so much waits for it that whoever publishes should let it come. */
@@ -98,23 +133,15 @@ export class Hub implements EngineSink {
     return this.#engine.locate(topicsOf(view, await this.#list(view)), id);
   }
 
-  /** Repeats an engine call until it succeeds: nobody's stream ends because the engine was away. `undefined` once the hub is closed. */
-  async persist<T>(call: () => Promise<T>): Promise<T | undefined> {
-    const { signal } = this.#closing;
-    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
-      try {
-        return await call();
-      } catch (error) {
-        if (signal.aborted) break;
-        this.#options.onError(error);
-        await delay(retryMs, undefined, { ref: false, signal }).catch(ignore);
-      }
-    }
-    return undefined;
+  /** Repeats an engine call until it succeeds. `undefined` once the hub is closed. */
+  persist<T>(call: () => Promise<T>): Promise<T | undefined> {
+    return this.health.persist(call);
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#isClosed = true;
+    this.health.close();
+    this.#feed.close();
     clearInterval(this.#sweeper);
     this.#fanOut.close();
     for (const view of this.#views.values()) for (const cursor of [...view.cursors]) cursor.close();
@@ -124,21 +151,22 @@ export class Hub implements EngineSink {
 
   async #open(view: View): Promise<void> {
     const topics = view.patterns.length > 0 ? [...view.names, EVERY_TOPIC] : view.names;
-    const head = await this.persist(async () => {
-      await this.#start();
-      return this.#engine.subscribe(topics);
-    });
-    if (head !== undefined) view.open(head);
+    let head: Position | undefined;
+    let restarts: number;
+    do {
+      restarts = this.#restarts;
+      head = await this.#feed.subscribe(topics);
+    } while (restarts !== this.#restarts);
+    if (head === undefined) return;
+    if (this.#views.get(view.key) === view) view.open(head);
+    else this.#unsubscribe(view);
   }
 
-  async #start(): Promise<void> {
-    this.#started ??= this.#engine.start(this);
-    try {
-      await this.#started;
-    } catch (error) {
-      this.#started = undefined;
-      throw error;
-    }
+  /** Gives up the topics of a view that nobody else watches. */
+  #unsubscribe(view: View): void {
+    const released = view.names.filter((name) => !this.#byName.has(name));
+    if (view.patterns.length > 0 && this.#byPattern.size === 0) released.push(EVERY_TOPIC);
+    if (released.length > 0) this.#feed.unsubscribe(released);
   }
 
   #give(view: View, held: HeldEntry): void {
@@ -148,8 +176,13 @@ export class Hub implements EngineSink {
 
   #evict(held: HeldEntry): void {
     const { topic } = held.entry;
-    for (const view of this.#byName.get(topic) ?? []) view.evict(held);
-    for (const view of this.#byPattern.match(topic)) view.evict(held);
+    for (const view of this.#watching(topic)) view.evict(held);
+  }
+
+  #watching(topic: string): Set<View> {
+    const views = new Set(this.#byName.get(topic));
+    if (isUsers(topic)) for (const view of this.#byPattern.match(topic)) views.add(view);
+    return views;
   }
 
   #viewsOf(name: string): Set<View> {
@@ -164,35 +197,31 @@ export class Hub implements EngineSink {
 
   #sweep(): void {
     const before = Date.now() - this.#options.graceMs;
-    const released: string[] = [];
     for (const view of this.#idle) {
       if (view.idleSince > before) break;
       this.#idle.delete(view);
-      this.#views.delete(view.key);
-      view.clear();
-      for (const pattern of view.patterns) this.#byPattern.delete(pattern, view);
-      for (const name of view.names) {
-        const views = this.#byName.get(name);
-        views?.delete(view);
-        if (views?.size !== 0) continue;
-        this.#byName.delete(name);
-        released.push(name);
-      }
-      if (view.patterns.length > 0 && this.#byPattern.size === 0) released.push(EVERY_TOPIC);
+      this.#remove(view);
     }
-    if (released.length > 0) this.#engine.unsubscribe(released);
     if (this.#idle.size > 0) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
-}
 
-function ignore(): void {
-  // The hub was closed.
+  #remove(view: View): void {
+    this.#views.delete(view.key);
+    view.clear();
+    for (const pattern of view.patterns) this.#byPattern.delete(pattern, view);
+    for (const name of view.names) {
+      const views = this.#byName.get(name);
+      views?.delete(view);
+      if (views?.size === 0) this.#byName.delete(name);
+    }
+    this.#unsubscribe(view);
+  }
 }
 
 function topicsOf(view: View, listings: readonly Listing[]): readonly string[] {
-  const matching = listings.flatMap(({ names }) => view.matching(names));
+  const matching = listings.flatMap(({ names }) => view.matching(names).filter(isUsers));
   return [...new Set([...view.names, ...matching])];
 }
 

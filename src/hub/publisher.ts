@@ -1,5 +1,5 @@
 import { SseError } from '../errors.js';
-import type { Engine, Retention } from '../engine/engine.js';
+import type { AppendRequest, Engine, Retention } from '../engine/engine.js';
 import type { TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
 import { checkTopicName } from '../topic/name.js';
@@ -9,10 +9,19 @@ import type { TopicRegistry } from '../topic/registry.js';
 import { validateEvent } from '../topic/validate.js';
 import { checkPublishable, copyEvent } from '../wire/event.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
+import { isEngineTrouble } from './engine-health.js';
+import type { EngineHealth } from './engine-health.js';
 import { COMPLETE, packEvent, packFailure } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
 
 const NOTHING: Retention = { maxEvents: 0, maxBytes: 0, maxAgeMs: 600_000 };
+
+/** What publishing means to the hub. */
+export interface PublishingHub {
+  readonly health: Pick<EngineHealth, 'succeeded' | 'failed'>;
+  /** What to wait for before `publish` resolves, when its events come faster than they go out. */
+  pressure(): Promise<void> | undefined;
+}
 
 /** Checks an event, encodes it once, and hands it to the engine. */
 export class Publisher {
@@ -20,22 +29,16 @@ export class Publisher {
   readonly #registry: TopicRegistry;
   readonly #retention: Retention;
   readonly #retentions = new WeakMap<TopicDefinition, Retention>();
-  readonly #pressure: () => Promise<void> | undefined;
+  readonly #hub: PublishingHub;
 
-  /** @param pressure what to wait for before `publish` resolves, when its events come faster than they go out */
-  constructor(
-    engine: Engine,
-    registry: TopicRegistry,
-    history: Required<HistoryOptions> | false,
-    pressure: () => Promise<void> | undefined,
-  ) {
-    this.#pressure = pressure;
+  constructor(engine: Engine, registry: TopicRegistry, history: Required<HistoryOptions> | false, hub: PublishingHub) {
+    this.#hub = hub;
     this.#engine = engine;
     this.#registry = registry;
     this.#retention = history === false ? NOTHING : (history as Retention);
   }
 
-  /** Resolves with the event's id once the engine has stored it. Rejects with an `SseError`; then nothing was stored. */
+  /** Resolves with the event's id once the engine has stored it. Rejects with an `SseError`. */
   async publish(topic: string, given: unknown): Promise<{ id: string }> {
     checkTopicName(topic);
     const event = copyEvent(given);
@@ -46,13 +49,8 @@ export class Publisher {
     const final = checked instanceof Promise ? await checked : checked;
     const id = ownId(final);
     const data = packEvent(final);
-    let position: Position;
-    try {
-      position = await this.#engine.append({ topic, data, id, retention: this.#retentionOf(definition) });
-    } catch (error) {
-      throw this.#failure(error);
-    }
-    const pressure = this.#pressure();
+    const position = await this.#append({ topic, data, id, retention: this.#retentionOf(definition) });
+    const pressure = this.#hub.pressure();
     if (pressure !== undefined) await pressure;
     return { id: id ?? formatPosition(position) };
   }
@@ -61,17 +59,20 @@ export class Publisher {
   async end(topic: string, how: Control): Promise<void> {
     checkTopicName(topic);
     const data = how === 'complete' ? COMPLETE : packFailure();
-    const retention = this.#retentionOf(this.#registry.find(topic)?.definition);
-    try {
-      await this.#engine.append({ topic, data, retention });
-    } catch (error) {
-      throw this.#failure(error);
-    }
+    await this.#append({ topic, data, retention: this.#retentionOf(this.#registry.find(topic)?.definition) });
   }
 
-  #failure(error: unknown): SseError {
-    if (SseError.is(error)) return error;
-    return new SseError('engine-failed', `The ${this.#engine.name} engine could not store an event`, { cause: error });
+  async #append(request: AppendRequest): Promise<Position> {
+    try {
+      const position = await this.#engine.append(request);
+      this.#hub.health.succeeded('publish');
+      return position;
+    } catch (error) {
+      if (isEngineTrouble(error)) this.#hub.health.failed('publish', error);
+      if (SseError.is(error)) throw error;
+      const message = `The ${this.#engine.name} engine could not store an event`;
+      throw new SseError('engine-failed', message, { cause: error });
+    }
   }
 
   #retentionOf(definition: TopicDefinition | undefined): Retention {

@@ -15,7 +15,18 @@ export interface Reader {
   /** Everything up to this sequence has been read. */
   readonly seq: number;
   pump(): void;
+  /** The log is another one, or has lost something: the place is to be checked before anything else is read. */
+  restart(): void;
+  /** An event of this topic came too late to be given in its order. */
+  missed(topic: string): void;
   close(): void;
+}
+
+/** The view that a reader moves to when its topics change. */
+export interface Join {
+  readonly view: View;
+  /** Up to here without the new topics, from here on with them. */
+  readonly at: Position;
 }
 
 /**
@@ -71,13 +82,24 @@ export class View {
     return this.#lastSeq;
   }
 
-  get last(): LogEntry | undefined {
-    return this.#window.last()?.entry;
+  /** The place just before the newest event of the window. */
+  get beforeLast(): Position | undefined {
+    const newest = this.#window.last()?.entry;
+    return newest && { epoch: this.base.epoch, seq: newest.seq - 1, at: newest.at };
   }
 
   open(head: Position): void {
     this.#base = head;
     this.releaseUpTo(head.seq);
+  }
+
+  /** Goes on in another log, or in one that has lost something: readers come back when they have checked their places. */
+  reopen(head: Position): void {
+    this.clear();
+    this.#lastSeq = 0;
+    this.#released = 0;
+    this.#shared = undefined;
+    if (this.isOpen) this.#base = head;
   }
 
   /** Takes in a live entry. A selection that matches a topic twice, by name and by pattern, gets it once. */

@@ -5,19 +5,55 @@ import type { Revocation } from '../connection/revocations.js';
 import { Selection } from '../connection/selection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { selectorsOf } from '../connection/topic-set.js';
+import type { EngineState } from '../hub/engine-health.js';
+import { checkTopicName } from '../topic/name.js';
 import { checkPattern } from '../topic/pattern.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
+import type { CloseOptions, ConnectionSelector, Presence } from './nodes.js';
 import { SseRuntime } from './runtime.js';
 import type { TicketOptions } from './tickets.js';
 import type { Principal } from '../topic/define.js';
 import { Topic } from './topic.js';
 
-/** What is open in this process. */
+/** The streams that are open. */
 export interface OpenConnections {
+  /** How many, in this process. */
   readonly count: number;
   /** How many streams were not opened so far, by reason: their clients were told to come back later. */
   readonly refused: Readonly<Partial<Record<RefusalReason, number>>>;
+  /** Those of this process. */
   list(): readonly SseConnection[];
+  /**
+   * Ends all streams that fit what is given, on every node, with the reason `closed`. They may come back: see `revoke`
+   * for those who shall not.
+   *
+   * @throws SseError `invalid-options` or `invalid-topic`, as a rejection; `engine-failed` or `engine-uncertain` when the
+   * other nodes could not be told
+   */
+  close(selector: ConnectionSelector, options?: CloseOptions): Promise<void>;
+}
+
+export interface PresenceOptions {
+  /**
+   * Whether the principals are wanted, too.
+   *
+   * @default false
+   */
+  readonly members?: boolean | undefined;
+  /**
+   * How long is waited for nodes that do not answer, in ms.
+   *
+   * @default 1_000
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What keeps the log. */
+export interface EngineStatus {
+  readonly name: string;
+  readonly state: EngineState;
+  /** Asks the engine. Rejects when it does not answer. */
+  health(): Promise<void>;
 }
 
 export interface TicketOffice {
@@ -46,6 +82,8 @@ export class EventStreamService {
   readonly connections: OpenConnections;
   /** One-time codes for clients that cannot send headers. */
   readonly tickets: TicketOffice;
+  /** How the engine does. */
+  readonly engine: EngineStatus;
   readonly #runtime: SseRuntime;
 
   constructor(@Inject(SseRuntime) runtime: SseRuntime) {
@@ -56,6 +94,18 @@ export class EventStreamService {
       },
       refused: runtime.refused,
       list: () => [...runtime.open],
+      close: async (selector, options = {}) => {
+        checkSelector(selector);
+        await runtime.closeStreams(selector, options);
+      },
+    };
+    const { engine } = runtime.options;
+    this.engine = {
+      name: engine.name,
+      get state(): EngineState {
+        return runtime.hub.health.state;
+      },
+      health: () => engine.health(),
     };
     this.tickets = { issue: (principal, options) => runtime.tickets.issue(principal, options) };
   }
@@ -93,8 +143,25 @@ export class EventStreamService {
   }
 
   /**
+   * Counts the streams that read a topic, by name or by pattern, on all nodes: each is asked now.
+   *
+   * @throws SseError `invalid-topic` or `invalid-options`, as a rejection; `engine-failed` or `engine-uncertain` when the
+   * other nodes could not be asked
+   */
+  async presence(topic: string, { members = false, timeoutMs = 1_000 }: PresenceOptions = {}): Promise<Presence> {
+    checkTopicName(topic);
+    if (typeof timeoutMs !== 'number' || !(timeoutMs > 0)) {
+      throw new SseError('invalid-options', `presence: timeoutMs must be above 0, got ${describe(timeoutMs)}`);
+    }
+    const runtime = this.#runtime;
+    if (runtime.nodes !== undefined) return runtime.nodes.presence(topic, members, timeoutMs);
+    const local = { count: runtime.count(topic), answered: 1, expected: 1 };
+    return members ? { ...local, members: runtime.members(topic) } : local;
+  }
+
+  /**
    * Ends the streams of a principal, or those of its streams that read a topic, with the reason `revoked`, and refuses
-   * them with `403` from now on.
+   * them with `403` from now on, on every node.
    *
    * @throws SseError `invalid-options` or `invalid-topic`, as a rejection
    */
@@ -102,7 +169,7 @@ export class EventStreamService {
     checkRevocation({ principalId, topic });
     if (typeof forMs !== 'number' || !(forMs > 0))
       throw new SseError('invalid-options', `revoke: forMs must be above 0, got ${describe(forMs)}`);
-    this.#runtime.revoke({ principalId, topic }, forMs);
+    await this.#runtime.revocations.revoke({ principalId, topic }, forMs);
   }
 
   /**
@@ -112,8 +179,18 @@ export class EventStreamService {
    */
   async reinstate({ principalId, topic }: Revocation): Promise<void> {
     checkRevocation({ principalId, topic });
-    this.#runtime.reinstate({ principalId, topic });
+    await this.#runtime.revocations.reinstate({ principalId, topic });
   }
+}
+
+function checkSelector({ id, principalId, topic }: ConnectionSelector): void {
+  for (const [name, value] of Object.entries({ id, principalId })) {
+    if (value === undefined || typeof value === 'string') continue;
+    throw new SseError('invalid-options', `connections.close: ${name} must be a string, got ${describe(value)}`);
+  }
+  if (topic !== undefined) checkPattern(topic);
+  if (id !== undefined || principalId !== undefined || topic !== undefined) return;
+  throw new SseError('invalid-options', 'connections.close: give an id, a principalId or a topic');
 }
 
 function checkRevocation({ principalId, topic }: Revocation): void {

@@ -52,7 +52,7 @@ const DEFAULT_LIMITS = {
   connectionsPerPrincipal: Infinity,
   connectionsPerAddress: Infinity,
 };
-const HOOKS = new Set(['onOpened', 'onClosed', 'onReset', 'onSlow', 'onRefused']);
+const HOOKS = new Set(['onOpened', 'onClosed', 'onReset', 'onSlow', 'onRefused', 'onEngineState']);
 const DEFAULT_HISTORY = { maxEvents: 1_000, maxBytes: 1_048_576, maxAgeMs: 600_000 };
 const NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(DEFAULT_SETTINGS),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
 import { Admission } from '../connection/admission.js';
@@ -9,19 +10,24 @@ import { encodeRefusal } from '../connection/end-reason.js';
 import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
 import { ResponseWriter } from '../connection/response-writer.js';
 import type { RawResponse } from '../connection/response-writer.js';
-import { Revocations, concerns } from '../connection/revocations.js';
-import type { Revocation } from '../connection/revocations.js';
+import { concerns } from '../connection/revocations.js';
 import type { Source } from '../connection/source.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { TopicReader } from '../connection/topic-set.js';
 import { Wheel } from '../connection/wheel.js';
+import type { Retention } from '../engine/engine.js';
 import type { ResetReason } from '../hub/cursor-sink.js';
+import type { EngineState } from '../hub/engine-health.js';
 import { Hub } from '../hub/hub.js';
+import { OwnTopic } from '../hub/own-topic.js';
 import { Publisher } from '../hub/publisher.js';
 import type { OnSlow } from '../topic/define.js';
 import { TopicRegistry } from '../topic/registry.js';
 import { Authorizer } from './authorizer.js';
 import { drain } from './drain.js';
+import { Nodes } from './nodes.js';
+import type { CloseOptions, ConnectionSelector, LocalNode, Member, NodeMessage } from './nodes.js';
+import { RevocationLog } from './revocation-log.js';
 import { SilentSockets } from './silent-sockets.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import type { ErrorContext, StreamHooks } from './sse-options.js';
@@ -32,10 +38,16 @@ import { RESOLVED_OPTIONS } from './tokens.js';
 const WINDOW_BYTES = 67_108_864;
 /** A client that reconnects within this time finds its topics still warm. */
 const GRACE_MS = 10_000;
+/** An event that got lost on the way to this process, the last of its topic, is found within this time. */
+const AUDIT_MS = 45_000;
+/** Nobody waits longer for what was revoked before this process was started. */
+const MAX_LISTENING_MS = 5_000;
+/** What a node that was cut off for a while should still hear. */
+const NODES_RETENTION: Retention = { maxEvents: 10_000, maxBytes: 16_777_216, maxAgeMs: 60_000 };
 
 /** What one module instance runs: the engine, the hub and every open connection. */
 @Injectable()
-export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, OnApplicationShutdown {
+export class SseRuntime implements ConnectionHost, LocalNode, BeforeApplicationShutdown, OnApplicationShutdown {
   readonly options: ResolvedOptions;
   readonly registry: TopicRegistry;
   readonly hub: Hub;
@@ -48,10 +60,13 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   readonly tickets = new Tickets();
   /** How many streams were not opened, by reason. */
   readonly refused: Partial<Record<RefusalReason, number>> = {};
-  readonly #revocations = new Revocations();
+  readonly revocations: RevocationLog;
+  /** The other processes; `undefined` when the log is this one's alone. */
+  readonly nodes: Nodes | undefined;
   readonly #authorizer: Authorizer;
   readonly #logger = new Logger('SseModule');
-  readonly #nodeId = randomBytes(6).toString('base64url');
+  /** Names this process among those that share its log. */
+  readonly id = randomBytes(6).toString('base64url');
   #connectionCount = 0;
   #isDraining = false;
   readonly #silentSockets: SilentSockets;
@@ -61,13 +76,16 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     this.#silentSockets = silentSockets;
     this.registry = new TopicRegistry(options.topics);
     this.admission = new Admission(options.limits);
-    this.#authorizer = new Authorizer(this.registry, this.#revocations, options.authorize);
     this.hub = new Hub(options.engine, {
       windowBytes: WINDOW_BYTES,
       graceMs: GRACE_MS,
-      onError: (error) => this.report(error),
+      auditMs: AUDIT_MS,
+      onEngineState: (state, error) => this.#engineChanged(state, error),
     });
-    this.publisher = new Publisher(options.engine, this.registry, options.history, () => this.hub.pressure());
+    this.revocations = new RevocationLog(this.hub, options.engine, (principalId) => this.#endRevoked(principalId));
+    this.nodes = options.engine.isShared ? this.#join() : undefined;
+    this.#authorizer = new Authorizer(this.registry, this.revocations.current, options.authorize);
+    this.publisher = new Publisher(options.engine, this.registry, options.history, this.hub);
   }
 
   get maxTopics(): number {
@@ -76,7 +94,8 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
 
   /** A connection for a request that has not been answered yet. */
   prepare(request: ConnectionRequest): Connection {
-    const connection = new Connection(this, `${this.#nodeId}.${(++this.#connectionCount).toString(36)}`, request);
+    if (this.#connectionCount === 0) void this.#listen();
+    const connection = new Connection(this, `${this.id}.${(++this.#connectionCount).toString(36)}`, request);
     this.#pending.add(connection);
     return connection;
   }
@@ -101,19 +120,41 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     this.#call('onRefused', connection, reason);
   }
 
-  /** Ends the streams that a revocation concerns, and refuses them from now on. */
-  revoke(revocation: Revocation, forMs: number): void {
-    this.#revocations.add(revocation, Date.now(), forMs);
-    for (const connection of [...this.open]) {
-      const isMeant =
-        connection.principal?.id === revocation.principalId && concerns(revocation.topic, connection.topics);
-      if (isMeant) connection.end('revoked');
-    }
+  /**
+   * Has every node end streams.
+   *
+   * @throws SseError as a rejection, when the other nodes could not be told
+   */
+  async closeStreams(selector: ConnectionSelector, options: CloseOptions): Promise<void> {
+    this.close(selector, options);
+    await this.nodes?.close(selector, options);
   }
 
-  /** Takes a revocation back. */
-  reinstate(revocation: Revocation): void {
-    this.#revocations.delete(revocation);
+  /** How many streams read a topic here. */
+  count(topic: string): number {
+    let count = 0;
+    for (const connection of this.open) if (concerns(topic, connection.topics)) count++;
+    return count;
+  }
+
+  /** Who reads a topic here. */
+  members(topic: string): Member[] {
+    const counts = new Map<string, number>();
+    for (const { principal, topics } of this.open) {
+      if (principal !== null && concerns(topic, topics)) counts.set(principal.id, (counts.get(principal.id) ?? 0) + 1);
+    }
+    return [...counts].map(([id, connections]) => ({ id, connections }));
+  }
+
+  /** Ends streams here. */
+  close({ id, principalId, topic }: ConnectionSelector, { reconnect = false }: CloseOptions): void {
+    for (const connection of [...this.open]) {
+      const isMeant =
+        (id === undefined || connection.id === id) &&
+        (principalId === undefined || connection.principal?.id === principalId) &&
+        concerns(topic, connection.topics);
+      if (isMeant) connection.close({ reconnect });
+    }
   }
 
   /** Begins to stream. While the application shuts down, the client is told to come back instead. */
@@ -121,13 +162,16 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
     this.#pending.delete(connection);
     this.open.add(connection);
     // It may have come to be since it was admitted.
-    if (this.#revocations.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
+    if (this.revocations.current.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
     connection.open(raw, source);
     if (this.#isDraining) connection.closeSocketWhenSent();
     this.#call('onOpened', connection);
   }
 
   async authorize(reader: TopicReader, selector: string): Promise<void> {
+    // Not for ever: while the engine is away nothing is streamed, and when it is back revoked streams end.
+    if (reader.principal !== null)
+      await Promise.race([this.#listen(), delay(MAX_LISTENING_MS, undefined, { ref: false })]);
     await this.#authorizer.checkTopic(reader, selector);
   }
 
@@ -155,16 +199,47 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
 
   /** Logs an error that no caller can be given, and tells the `onError` option. Never throws. */
   report(error: unknown, context: ErrorContext = {}): void {
-    this.#logger.error(
-      error instanceof Error ? error.message : String(error),
-      error instanceof Error ? error.stack : undefined,
-    );
+    this.#logger.error(messageOf(error), error instanceof Error ? error.stack : undefined);
     this.tell(error, context);
   }
 
   /** Tells the `onError` option of an error. Never throws. */
   tell(error: unknown, context: ErrorContext): void {
     this.#guard('onError', () => this.options.onError(error, context));
+  }
+
+  #join(): Nodes {
+    const nodes: Nodes = new Nodes(
+      this,
+      new OwnTopic<NodeMessage>(this.hub, this.options.engine, {
+        name: '/nodes',
+        retention: NODES_RETENTION,
+        onMessage: (message) => nodes.take(message),
+      }),
+      (error) => this.report(error),
+    );
+    return nodes;
+  }
+
+  #endRevoked(principalId: string): void {
+    const now = Date.now();
+    for (const connection of [...this.open]) {
+      if (connection.principal?.id !== principalId) continue;
+      if (this.revocations.current.denies(connection.principal, connection.topics, now)) connection.end('revoked');
+    }
+  }
+
+  /** Begins to hear of other nodes, with the first stream. Resolves when all that was revoked is known here. */
+  #listen(): Promise<void> {
+    this.nodes?.start().catch((error: unknown) => this.report(error));
+    return this.revocations.load();
+  }
+
+  #engineChanged(state: EngineState, error: unknown): void {
+    const { name } = this.options.engine;
+    if (state === 'up') this.#logger.log(`The ${name} engine is up again`);
+    else this.report(new Error(`The ${name} engine is ${state}: ${messageOf(error)}`, { cause: error }));
+    this.#call('onEngineState', state, error);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -176,6 +251,8 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
   async onApplicationShutdown(): Promise<void> {
     for (const connection of [...this.open]) connection.cut();
     this.wheel.close();
+    this.revocations.close();
+    await this.nodes?.stop();
     await this.hub.close();
     await this.options.engine.close();
   }
@@ -195,6 +272,10 @@ export class SseRuntime implements ConnectionHost, BeforeApplicationShutdown, On
       failed(thrown);
     }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Between one and three times as long, so that those who were refused together do not come back together. */

@@ -2,6 +2,7 @@ import type { RequestMethod } from '@nestjs/common';
 import type { Engine } from '../engine/engine.js';
 import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
 import type { SseConnection, StreamRequest } from '../connection/sse-connection.js';
+import type { EngineState } from '../hub/engine-health.js';
 import type { ResetReason } from '../hub/cursor-sink.js';
 import type { Principal, TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
@@ -168,6 +169,12 @@ export interface StreamHooks {
   readonly onSlow?: ((connection: SseConnection) => void) | undefined;
   /** A stream was not opened; its client was told to come back later. */
   readonly onRefused?: ((connection: SseConnection, reason: RefusalReason) => void) | undefined;
+  /**
+   * The engine does its work no longer, or again. Streams stay open meanwhile, and catch up by themselves.
+   *
+   * @param error what went wrong; `undefined` with `up`
+   */
+  readonly onEngineState?: ((state: EngineState, error: unknown) => void) | undefined;
 }
 
 export interface HubRouteOptions {

@@ -5,6 +5,7 @@ import type { TopicDefinition } from '../topic/define.js';
 import { EventStreamService } from './event-stream.service.js';
 import { FailureFilters } from './failure-filters.js';
 import { createHubController } from './hub.controller.js';
+import { SseHealthIndicator } from './health.indicator.js';
 import { SseRuntime } from './runtime.js';
 import { SilentSockets } from './silent-sockets.js';
 import { resolveOptions } from './resolve-options.js';
@@ -87,9 +88,18 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
       FailureFilters,
       EventStreamService,
       StreamGuard,
+      SseHealthIndicator,
       ...families,
     ],
-    exports: [RESOLVED_OPTIONS, SseRuntime, FailureFilters, EventStreamService, StreamGuard, ...families],
+    exports: [
+      RESOLVED_OPTIONS,
+      SseRuntime,
+      FailureFilters,
+      EventStreamService,
+      StreamGuard,
+      SseHealthIndicator,
+      ...families,
+    ],
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { NEVER } from 'rxjs';
-import { type SseConnection } from 'nestjs-event-stream';
+import { memoryEngine, type SseConnection } from 'nestjs-event-stream';
 import { type TestApp, adapters, startApp, transports } from '../support/app.js';
 import { type HandlerContext, TopicController, streamOf } from '../support/controllers.js';
 import { until } from '../support/until.js';
@@ -47,11 +47,14 @@ describe.each(transports)('on $name', (adapter) => {
   });
 
   test('a client that hears only heartbeats still learns newer places to resume from', async () => {
-    await using app = await startApp(adapter, { controllers: [TopicController], options: { heartbeatMs: 25 } });
+    let now = Date.now();
+    const options = { heartbeatMs: 25, engine: memoryEngine({ now: () => now }) };
+    await using app = await startApp(adapter, { controllers: [TopicController], options });
     const stream = await app.open('/topic');
     await stream.receive('id: ');
     const other = await app.open('/all');
     await other.receive('id: ');
+    now += 60_001;
 
     const { id } = await app.streams.publish('elsewhere', { data: 1 });
 

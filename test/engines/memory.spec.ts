@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { memoryEngine } from '../../src/engine/memory.js';
-import type { Engine, Retention } from '../../src/engine/engine.js';
+import type { LogEntry, Engine, Retention } from '../../src/engine/engine.js';
 import { ENTRY_OVERHEAD_BYTES } from '../../src/engine/memory-log.js';
 import type { Position } from '../../src/topic/position.js';
 import { engineContract } from '../../src/testing/index.js';
@@ -89,7 +89,9 @@ describe('the memory engine', () => {
 
   it('does not keep a single event that is larger than the total, and delivers it', async () => {
     const delivered: number[] = [];
-    await engine.start({ entry: (_epoch, { seq }) => void delivered.push(seq) });
+    const ignored = (): void => undefined;
+    const entry = (_epoch: string, { seq }: LogEntry): void => void delivered.push(seq);
+    await engine.start({ entry, hint: ignored, interrupted: ignored, resumed: ignored });
     await engine.subscribe(['a']);
     const before = await append('a');
     const { seq } = await append('a', 20_000);

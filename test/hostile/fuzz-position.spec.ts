@@ -101,9 +101,14 @@ async function startHub() {
   let clock = 1_000;
   const engine = memoryEngine({ now: () => clock });
   const errors: unknown[] = [];
-  const hub = new Hub(engine, { windowBytes: 2 ** 20, graceMs: 1_000, onError: (error) => errors.push(error) });
+  const hub = new Hub(engine, {
+    windowBytes: 2 ** 20,
+    graceMs: 1_000,
+    auditMs: 45_000,
+    onEngineState: (_, error) => errors.push(error),
+  });
   const history = { maxEvents: KEPT, maxBytes: Infinity, maxAgeMs: Infinity };
-  const publisher = new Publisher(engine, new TopicRegistry(), history, () => undefined);
+  const publisher = new Publisher(engine, new TopicRegistry(), history, hub);
   const log: Published[] = [];
   const publish = async (n: number): Promise<void> => {
     clock += 10;

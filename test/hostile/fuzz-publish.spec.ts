@@ -134,7 +134,9 @@ function startPublisher() {
   const engine = memoryEngine();
   const topics = new TopicRegistry();
   const history = { maxEvents: 1, maxBytes: Infinity, maxAgeMs: Infinity };
-  const publisher = new Publisher(engine, topics, history, () => undefined);
+  const ignored = (): undefined => undefined;
+  const hub = { health: { succeeded: ignored, failed: ignored }, pressure: ignored };
+  const publisher = new Publisher(engine, topics, history, hub);
   let appended = 0;
   const append = engine.append.bind(engine);
   engine.append = async (request) => {

@@ -14,6 +14,8 @@ export function closeCases(test: Case): void {
     await rejectsAsClosed(() => read(engine, ['a']));
     await rejectsAsClosed(() => engine.locate(['a'], 'id'));
     await rejectsAsClosed(() => engine.list(''));
+    await rejectsAsClosed(() => engine.heads(['a']));
+    await rejectsAsClosed(() => engine.health());
     await rejectsAsClosed(() => engine.subscribe(['b']));
     await rejectsAsClosed(() => engine.start(sink));
     engine.unsubscribe(['a']);
@@ -43,11 +45,11 @@ export function closeCases(test: Case): void {
     await engine.subscribe(['a']);
     const appending = Array.from({ length: 20 }, () => append(engine, 'a').catch(() => undefined));
     await engine.close();
-    const delivered = sink.entries.length;
+    const delivered = sink.count;
     await Promise.all(appending);
     await new Promise(setImmediate);
 
-    assert.equal(sink.entries.length, delivered);
+    assert.equal(sink.count, delivered);
   });
 
   test('14 a process that only publishes and reads never starts the engine', async ({ engine }) => {

@@ -137,37 +137,84 @@ export class Bench {
 /** Registers one case; the name begins with the number of the promise in the docstring of `Engine`. */
 export type Case = (name: string, body: (bench: Bench) => Promise<void>, ...needs: EngineAbility[]) => void;
 
+interface Hint {
+  readonly topic: string;
+  readonly seq: number;
+}
+
 /** Starts an engine and gathers what it delivers. */
 export class Gatherer implements EngineSink {
-  readonly entries: LogEntry[] = [];
   readonly epochs = new Set<string>();
+  readonly #engine: Engine;
+  readonly #delivered: (LogEntry | Hint)[] = [];
+  readonly #seqs = new Set<number>();
   readonly #waiting = new Set<() => void>();
 
+  private constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
   static async start(engine: Engine): Promise<Gatherer> {
-    const gatherer = new Gatherer();
+    const gatherer = new Gatherer(engine);
     await engine.start(gatherer);
     return gatherer;
   }
 
   entry(epoch: string, entry: LogEntry): void {
-    this.epochs.add(epoch);
-    this.entries.push(entry);
-    for (const look of [...this.#waiting]) look();
+    this.#take(epoch, entry);
+  }
+
+  hint(epoch: string, topic: string, seq: number): void {
+    this.#take(epoch, { topic, seq });
+  }
+
+  interrupted(): void {
+    // What is lost then is missed where it is waited for.
+  }
+
+  resumed(): void {
+    // As above.
+  }
+
+  /** How many were delivered. */
+  get count(): number {
+    return this.#delivered.length;
   }
 
   get seqs(): number[] {
-    return this.entries.map((entry) => entry.seq);
+    return [...this.#seqs];
   }
 
   /** What was delivered beyond a position, once an entry with the sequence `last` was. */
   async beyond(from: Position, last: number, timeoutMs = 5_000): Promise<LogEntry[]> {
+    await this.#until(last, timeoutMs);
+    const entries = this.#delivered.filter(({ seq }) => seq > from.seq);
+    return Promise.all(entries.map(async (each) => ('data' in each ? each : this.#read(each))));
+  }
+
+  /** An entry may be repeated; only its first delivery counts. */
+  #take(epoch: string, item: LogEntry | Hint): void {
+    this.epochs.add(epoch);
+    if (this.#seqs.has(item.seq)) return;
+    this.#seqs.add(item.seq);
+    this.#delivered.push(item);
+    for (const look of [...this.#waiting]) look();
+  }
+
+  async #read({ topic, seq }: Hint): Promise<LogEntry> {
+    const { entries } = await read(this.#engine, [topic], { after: seq - 1, maxEntries: 1 });
+    assert.equal(entries[0]?.seq, seq, 'what a hint stands for can be read');
+    return entries[0];
+  }
+
+  async #until(last: number, timeoutMs: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(look);
         reject(new Error(`Entry ${last} was not delivered within ${timeoutMs} ms; delivered: ${this.seqs.join(', ')}`));
       }, timeoutMs);
       const look = (): void => {
-        if (!this.seqs.includes(last)) return;
+        if (!this.#seqs.has(last)) return;
         this.#waiting.delete(look);
         clearTimeout(timer);
         resolve();
@@ -175,7 +222,6 @@ export class Gatherer implements EngineSink {
       this.#waiting.add(look);
       look();
     });
-    return this.entries.filter((entry) => entry.seq > from.seq);
   }
 }
 

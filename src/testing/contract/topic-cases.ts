@@ -42,6 +42,8 @@ const NAMES = [
   'toString',
   'a/b',
   'a/b/c',
+  // Not for users: the module's own topics.
+  '/a',
   'a\u2028b',
   'ä',
   '状態',
@@ -65,7 +67,7 @@ const PAIRS = [
   ['y'.repeat(1_023) + '1', 'y'.repeat(1_023) + '2'],
 ] as const;
 
-/** Promises 11 to 13. */
+/** Promises 11 to 13, and 16. */
 export function topicCases(test: Case): void {
   test('11 every name is kept exactly: stored, read, delivered and listed', async ({ engine }) => {
     const gathered = await Gatherer.start(engine);
@@ -203,5 +205,55 @@ export function topicCases(test: Case): void {
 
     await append(engine, 'a');
     assert.deepEqual((await engine.list('')).names, ['a']);
+  });
+
+  test('16 tells the newest entry of each topic, in the order of the question, and the head of the lane', async ({
+    engine,
+  }) => {
+    const positions = await appendAll(engine, ['a', 'b', 'a']);
+    const [kept] = await appendAll(engine, ['gone'], { ...RETENTION, maxEvents: 0 });
+    const head = await append(engine, 'other');
+
+    const { upTo, topics } = await engine.heads(['b', 'never', 'gone', 'a', 'b']);
+    const headOf = ({ seq, at }: { seq: number; at: number }): unknown => ({ seq, at });
+    assert.deepEqual(
+      topics,
+      [positions[1]!, undefined, kept!, positions[2]!, positions[1]!].map((p) => p && headOf(p)),
+    );
+    assert.deepEqual([upTo.epoch, upTo.seq], [head.epoch, head.seq]);
+    assert.deepEqual((await engine.heads([])).topics, []);
+  });
+
+  test('16 a topic has nothing between its newest entry and the head, whoever publishes meanwhile', async ({
+    engine,
+  }) => {
+    const names = Array.from({ length: 20 }, (_, n) => `t/${n}`);
+    const appending = Array.from({ length: 100 }, (_, n) => append(engine, names[n % 20]!));
+    const asking = engine.heads(names);
+    appending.push(...Array.from({ length: 100 }, (_, n) => append(engine, names[n % 20]!)));
+    await Promise.all(appending);
+
+    const { upTo, topics } = await asking;
+    const { entries } = await read(engine, names);
+    for (const [n, name] of names.entries()) {
+      const between = entries.filter(
+        ({ topic, seq }) => topic === name && seq > (topics[n]?.seq ?? 0) && seq <= upTo.seq,
+      );
+      assert.deepEqual(between, []);
+    }
+  });
+
+  test('16 tells the heads of 10,000 topics at once', async ({ engine }) => {
+    const names = Array.from({ length: 10_000 }, (_, n) => `t/${n}`);
+    const last = await append(engine, names[9_999]!);
+
+    const { topics } = await engine.heads(names);
+    assert.equal(topics.length, 10_000);
+    assert.equal(topics[9_999]?.seq, last.seq);
+    assert.equal(topics[0], undefined);
+  });
+
+  test('17 the log of an engine that works is healthy', async ({ engine }) => {
+    await engine.health();
   });
 }

@@ -1,0 +1,145 @@
+import type { Engine, LogEntry, TopicHead } from '../engine/engine.js';
+import type { Position } from '../topic/position.js';
+import { isUsers } from './own-topic-name.js';
+import type { Interests } from './interests.js';
+
+export interface CatchUpOwner {
+  /** Repeats an engine call until it succeeds; `undefined` once the hub is closed. */
+  persist<T>(call: () => Promise<T>): Promise<T | undefined>;
+  pass(epoch: string, entry: LogEntry): void;
+}
+
+/** How a catch-up has ended. */
+export interface CaughtUp {
+  readonly head: Position;
+  /** `false`: the log is another one, or does not have all any more. Otherwise everything up to the head was passed on. */
+  readonly isSame: boolean;
+}
+
+interface LaneHeads {
+  readonly head: Position;
+  readonly newest: ReadonlyMap<string, TopicHead>;
+}
+
+const PAGE = { maxEntries: 512, maxBytes: 1_048_576 };
+
+/** Reads what a process has missed of the topics that it is subscribed to: once, for all who read there. */
+export class CatchUp {
+  readonly #engine: Engine;
+  readonly #interests: Interests;
+  readonly #owner: CatchUpOwner;
+
+  constructor(engine: Engine, interests: Interests, owner: CatchUpOwner) {
+    this.#engine = engine;
+    this.#interests = interests;
+    this.#owner = owner;
+  }
+
+  /**
+   * @param from everything of the subscribed topics up to here has been passed on
+   * @returns `undefined` once the hub is closed
+   */
+  async run(from: Position): Promise<CaughtUp | undefined> {
+    const heads = await this.#owner.persist(() => this.#heads(from));
+    if (heads === undefined) return undefined;
+    const { head, newest } = heads;
+    if (isAnother(heads, from)) return { head, isSame: false };
+    const behind = [...newest.keys()].filter((topic) => this.#isBehind(topic, newest));
+    if (behind.length === 0) return { head, isSame: true };
+    const isWhole = (await this.#readFrom(from, head, behind)) && (await this.#readLate(behind, newest));
+    return isWhole === undefined ? undefined : { head, isSame: isWhole };
+  }
+
+  /** What the log has that has not been passed on. Some of it may be on its way. */
+  async missing(from: Position): Promise<{ isAny(): boolean }> {
+    const heads = await this.#heads(from);
+    return {
+      isAny: () =>
+        isAnother(heads, from) || [...heads.newest.keys()].some((topic) => this.#isBehind(topic, heads.newest)),
+    };
+  }
+
+  async #heads(from: Position): Promise<LaneHeads> {
+    const names = await this.#names(from);
+    const { upTo, topics } = await this.#engine.heads(names);
+    const newest = new Map<string, TopicHead>();
+    for (const [n, head] of topics.entries()) if (head !== undefined) newest.set(names[n] as string, head);
+    return { head: upTo, newest };
+  }
+
+  /** All open topics. With `EVERY_TOPIC` the log has to be asked for them, unless nothing at all has happened. */
+  async #names(from: Position): Promise<string[]> {
+    if (!this.#interests.hasEvery) return this.#interests.names;
+    const { upTo } = await this.#engine.heads([]);
+    if (upTo.epoch === from.epoch && upTo.seq === from.seq) return this.#interests.names;
+    const { names } = await this.#engine.list('');
+    return [...new Set([...names.filter(isUsers), ...this.#interests.names])];
+  }
+
+  #isBehind(topic: string, newest: ReadonlyMap<string, TopicHead>): boolean {
+    return (newest.get(topic)?.seq ?? 0) > this.#known(topic);
+  }
+
+  /** `false`: something is no longer there. `undefined`: the hub is closed. */
+  async #readFrom(from: Position, head: Position, topics: readonly string[]): Promise<boolean | undefined> {
+    const least = topics.reduce((known, topic) => Math.min(known, this.#known(topic)), Infinity);
+    let after = Math.max(from.seq, least);
+    let verify = after === from.seq ? from : undefined;
+    while (after < head.seq) {
+      const request = { topics, after, verify, ...PAGE };
+      const page = await this.#owner.persist(() => this.#engine.read(request));
+      if (page === undefined) return undefined;
+      if (page.upTo.epoch !== head.epoch || page.holes.length > 0) return false;
+      for (const entry of page.entries) {
+        // Beyond the head that was asked for, other topics may have had events: these come live, in their order.
+        if (entry.seq > head.seq) break;
+        if (entry.prev > this.#known(entry.topic)) {
+          const isWhole = await this.#readTopic(entry.topic, entry.prev);
+          if (isWhole !== true) return isWhole;
+        }
+        this.#pass(page.upTo.epoch, entry);
+      }
+      after = page.upTo.seq;
+      verify = undefined;
+    }
+    return true;
+  }
+
+  /** What is missing although later entries of other topics have come. */
+  async #readLate(topics: readonly string[], newest: ReadonlyMap<string, TopicHead>): Promise<boolean | undefined> {
+    for (const topic of topics) {
+      const isWhole = await this.#readTopic(topic, newest.get(topic)?.seq ?? 0);
+      if (isWhole !== true) return isWhole;
+    }
+    return true;
+  }
+
+  async #readTopic(topic: string, upTo: number): Promise<boolean | undefined> {
+    for (let after = this.#known(topic); after < upTo;) {
+      const request = { topics: [topic], after, verify: undefined, ...PAGE };
+      const page = await this.#owner.persist(() => this.#engine.read(request));
+      if (page === undefined) return undefined;
+      if (page.holes.length > 0) return false;
+      for (const entry of page.entries) if (entry.seq <= upTo) this.#pass(page.upTo.epoch, entry);
+      after = page.upTo.seq;
+    }
+    return true;
+  }
+
+  #pass(epoch: string, entry: LogEntry): void {
+    if (entry.seq > this.#known(entry.topic)) this.#owner.pass(epoch, entry);
+  }
+
+  /** A topic that nobody is interested in any more is known to its end. */
+  #known(topic: string): number {
+    return this.#interests.knownOf(topic) ?? Infinity;
+  }
+}
+
+/** Whether the log is not the one that was read up to `from`, but has begun anew, or lost its newest entries. */
+function isAnother({ head, newest }: LaneHeads, from: Position): boolean {
+  if (head.epoch !== from.epoch || head.seq < from.seq) return true;
+  // Lost, and its numbers used again: the sequence fits, and only the time tells.
+  for (const { seq, at } of newest.values()) if (seq <= from.seq && at > from.at) return true;
+  return false;
+}

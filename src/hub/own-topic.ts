@@ -1,0 +1,107 @@
+import type { Engine, LogEntry, Retention } from '../engine/engine.js';
+import { formatPosition } from '../topic/position.js';
+import type { Position } from '../topic/position.js';
+import { packEvent, unpackEvent } from '../wire/payload.js';
+import type { Batch } from './batch.js';
+import { Cursor } from './cursor.js';
+import type { CursorSink } from './cursor-sink.js';
+import type { Hub } from './hub.js';
+import type { OwnTopicName } from './own-topic-name.js';
+
+export interface OwnTopicOptions<T> {
+  readonly name: OwnTopicName;
+  readonly retention: Retention;
+  /** Must not throw, and has to expect messages of other versions of this module. */
+  onMessage(message: T, atMs: number): void;
+}
+
+const PAGE = { maxEntries: 512, maxBytes: 1_048_576 };
+
+/**
+ * What the nodes tell each other, through the log that they share: so it arrives in one order, once, also on a node that
+ * was cut off meanwhile, and needs nothing of an engine that events do not need as well.
+ */
+export class OwnTopic<T> implements CursorSink {
+  readonly isWritable = true;
+  readonly maxWriteBytes = 65_536;
+  readonly onSlow = 'resume';
+  readonly #hub: Hub;
+  readonly #engine: Engine;
+  readonly #options: OwnTopicOptions<T>;
+  #cursor: Cursor | undefined;
+  #opened: (() => void) | undefined;
+
+  constructor(hub: Hub, engine: Engine, options: OwnTopicOptions<T>) {
+    this.#hub = hub;
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** Resolves once the message is stored. Rejects with the engine's error. */
+  async send(message: T): Promise<void> {
+    const { name: topic, retention } = this.#options;
+    await this.#engine.append({ topic, data: packEvent({ data: message }), retention });
+  }
+
+  /** Listens from now on. Resolves once every later message will arrive. */
+  listen(): Promise<void> {
+    return this.#open(undefined);
+  }
+
+  /** Takes in all that is retained, and listens on. Resolves once all of it was taken in. */
+  async load(): Promise<void> {
+    const { name } = this.#options;
+    let after: Position | undefined;
+    for (;;) {
+      const request = { topics: [name], after: after?.seq, verify: undefined, ...PAGE };
+      const page = await this.#hub.persist(() => this.#engine.read(request));
+      if (page === undefined) return;
+      for (const entry of page.entries) this.#take(entry);
+      after = page.upTo;
+      if (page.entries.length === 0) return this.#open(formatPosition(after));
+    }
+  }
+
+  close(): void {
+    this.#cursor?.close();
+    this.#opened?.();
+  }
+
+  write(batch: Batch): boolean {
+    for (const entry of batch.entries) this.#take(entry);
+    this.#opened?.();
+    return true;
+  }
+
+  position(): void {
+    this.#opened?.();
+  }
+
+  reset(): void {
+    // What is lost was too old to matter, or is gone for every node.
+  }
+
+  ended(): void {
+    // Nobody can complete such a topic.
+  }
+
+  fellBehind(): void {
+    // It takes everything at once.
+  }
+
+  tooSlow(): void {
+    // Asked for `resume`, so never called.
+  }
+
+  #open(from: string | undefined): Promise<void> {
+    const opened = new Promise<void>((resolve) => (this.#opened = resolve));
+    this.#cursor = new Cursor(this.#hub, [this.#options.name], this);
+    this.#cursor.open(from);
+    return opened;
+  }
+
+  #take(entry: LogEntry): void {
+    const event = unpackEvent(entry.data);
+    if ('data' in event) this.#options.onMessage(event.data as T, entry.at);
+  }
+}
