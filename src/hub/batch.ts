@@ -1,4 +1,4 @@
-import type { LogEntry, ReadPage } from '../engine/engine.js';
+import type { LogEntry } from '../engine/engine.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { frame } from '../wire/chunk.js';
@@ -66,19 +66,6 @@ export function takeBatch(
 /** All entries up to the end of a topic, however many bytes they have. */
 export function batchOf(epoch: string, entries: readonly LogEntry[]): Batch {
   return takeBatch(epoch, (index) => entries[index], 0, Infinity);
-}
-
-/** The batches of a page up to a place, or of all of it, and how far they go. */
-export function batchesUpTo(page: ReadPage, stop: Position | undefined): { batches: Batch[]; upTo: Position } {
-  const upTo = stop !== undefined && stop.seq < page.upTo.seq ? stop : page.upTo;
-  const entries = upTo === page.upTo ? page.entries : page.entries.filter((entry) => entry.seq <= upTo.seq);
-  const batches: Batch[] = [];
-  for (let from = 0; from < entries.length;) {
-    const batch = takeBatch(page.upTo.epoch, (index) => entries[index], from, Infinity);
-    batches.push(batch);
-    from += batch.entries.length + (batch.control === undefined ? 0 : 1);
-  }
-  return { batches, upTo };
 }
 
 /** Not the entry itself, which would keep its payload alive. */

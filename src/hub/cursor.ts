@@ -1,15 +1,16 @@
-import type { LogEntry, ReadPage } from '../engine/engine.js';
+import type { LogEntry } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { MAX_ID_BYTES } from '../wire/event.js';
 import { controlOf } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
-import { NOWHERE, START, batchOf, batchesUpTo, placeOf } from './batch.js';
+import { NOWHERE, START, batchOf, placeOf } from './batch.js';
 import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
 import { ToldHoles } from './told-holes.js';
 import type { Hub } from './hub.js';
+import type { LogPage } from './log-page.js';
 import type { Join, Reader, View } from './view.js';
 
 /** A reader whose topics do not want to wait for slow ones (`onSlow`) may be so many events behind. */
@@ -196,12 +197,12 @@ export class Cursor implements Reader {
     return this.seq >= (this.#joins[0]?.at.seq ?? this.#view.floor);
   }
 
-  #give(page: ReadPage): void {
+  #give(page: LogPage): void {
     if (page.holes.length > 0) this.#holes ??= new ToldHoles();
     this.#holes?.tell(page, this.#sink);
-    const { batches, upTo } = batchesUpTo(page, this.#joins.find(({ at }) => at.seq >= this.seq)?.at);
-    for (const batch of batches) if (!this.#isClosed) this.#deliver(batch);
-    this.#place = upTo;
+    const wanted = page.cut(this.#joins.find(({ at }) => at.seq >= this.seq)?.at);
+    for (const batch of wanted.batches) if (!this.#isClosed) this.#deliver(batch);
+    this.#place = wanted.upTo;
   }
 
   /** Goes on in the window, but not past the place where a new topic joins: its events must come in between. */

@@ -8,6 +8,8 @@ import { FanOut } from './fan-out.js';
 import { LiveFeed } from './live-feed.js';
 import type { FeedListener } from './live-feed.js';
 import { isUsers } from './own-topic-name.js';
+import { LogPage } from './log-page.js';
+import { PageCache } from './page-cache.js';
 import { View } from './view.js';
 import { WindowBudget } from './window-budget.js';
 import type { HeldEntry } from './window-budget.js';
@@ -37,6 +39,7 @@ export class Hub implements FeedListener {
   readonly #idle = new Set<View>();
   readonly health: EngineHealth;
   readonly #feed: LiveFeed;
+  readonly #pages = new PageCache();
   #sweeper: NodeJS.Timeout | undefined;
   #restarts = 0;
   #isClosed = false;
@@ -100,6 +103,7 @@ export class Hub implements FeedListener {
 
   restarted(head: Position): void {
     this.#restarts++;
+    this.#pages.clear();
     for (const view of this.#views.values()) {
       view.reopen(head);
       for (const cursor of view.cursors) cursor.restart();
@@ -121,12 +125,11 @@ export class Hub implements FeedListener {
   }
 
   /** Reads on in the log, for a cursor that is not inside its window. */
-  async read(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<ReadPage> {
-    if (view.patterns.length === 0)
-      return this.#engine.read({ ...request, topics: view.names, maxEntries: PAGE_ENTRIES });
-    const listings = await this.#list(view);
-    const page = await this.#engine.read({ ...request, topics: topicsOf(view, listings), maxEntries: PAGE_ENTRIES });
-    return restrict(page, listings, request.after, view);
+  read(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<LogPage> {
+    const { after, verify, maxBytes } = request;
+    // Until the next event: a page may begin with what that event pushes out of the log.
+    const key = `${view.key}\n${view.lastSeq} ${after} ${verify?.epoch} ${verify?.at} ${maxBytes}`;
+    return this.#pages.get(key, async () => new LogPage(await this.#readPage(view, request)));
   }
 
   async locate(view: View, id: string): Promise<Position | 'ambiguous' | undefined> {
@@ -167,6 +170,15 @@ export class Hub implements FeedListener {
     const released = view.names.filter((name) => !this.#byName.has(name));
     if (view.patterns.length > 0 && this.#byPattern.size === 0) released.push(EVERY_TOPIC);
     if (released.length > 0) this.#feed.unsubscribe(released);
+  }
+
+  async #readPage(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<ReadPage> {
+    if (view.patterns.length === 0) {
+      return this.#engine.read({ ...request, topics: view.names, maxEntries: PAGE_ENTRIES });
+    }
+    const listings = await this.#list(view);
+    const page = await this.#engine.read({ ...request, topics: topicsOf(view, listings), maxEntries: PAGE_ENTRIES });
+    return restrict(page, listings, request.after, view);
   }
 
   #give(view: View, held: HeldEntry): void {

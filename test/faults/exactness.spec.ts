@@ -248,6 +248,7 @@ describe('a resume', () => {
     const engine = engineWith((inner) => ({
       async subscribe(topics) {
         const head = await inner.subscribe(topics);
+        if (!topics.includes('a')) return head;
         void Promise.all(expected.map((data) => app.streams.publish('a', { data: `${data} ${pad}` })));
         return head;
       },

@@ -20,7 +20,7 @@ export class SharedLog {
   readonly nodes = new Set<ShakyEngine>();
   epoch = createEpoch();
   entries: LogEntry[] = [];
-  #clock = 1_000;
+  #clock = Date.now();
   #seq = 0;
 
   get head(): Position {

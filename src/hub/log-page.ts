@@ -1,0 +1,39 @@
+import type { Hole, LogEntry, ReadPage } from '../engine/engine.js';
+import type { Position } from '../topic/position.js';
+import { takeBatch } from './batch.js';
+import type { Batch } from './batch.js';
+
+/** A page of the log, encoded once for all who read it. */
+export class LogPage implements ReadPage {
+  readonly entries: readonly LogEntry[];
+  readonly upTo: Position;
+  readonly holes: readonly Hole[];
+  #batches: readonly Batch[] | undefined;
+
+  constructor({ entries, upTo, holes }: ReadPage) {
+    this.entries = entries;
+    this.upTo = upTo;
+    this.holes = holes;
+  }
+
+  get batches(): readonly Batch[] {
+    return (this.#batches ??= batchesOf(this.upTo.epoch, this.entries));
+  }
+
+  /** The part of the page up to a place; all of it when the place is behind it. */
+  cut(stop: Position | undefined): LogPage {
+    if (stop === undefined || stop.seq >= this.upTo.seq) return this;
+    const entries = this.entries.filter(({ seq }) => seq <= stop.seq);
+    return new LogPage({ entries, upTo: stop, holes: this.holes });
+  }
+}
+
+function batchesOf(epoch: string, entries: readonly LogEntry[]): Batch[] {
+  const batches: Batch[] = [];
+  for (let from = 0; from < entries.length;) {
+    const batch = takeBatch(epoch, (index) => entries[index], from, Infinity);
+    batches.push(batch);
+    from += batch.entries.length + (batch.control === undefined ? 0 : 1);
+  }
+  return batches;
+}
