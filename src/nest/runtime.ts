@@ -31,6 +31,7 @@ import { RevocationLog } from './revocation-log.js';
 import { SilentSockets } from './silent-sockets.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import type { ErrorContext, StreamHooks } from './sse-options.js';
+import { TicketLog } from './ticket-log.js';
 import { Tickets } from './tickets.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
 
@@ -57,7 +58,8 @@ export class SseRuntime implements ConnectionHost, LocalNode, BeforeApplicationS
   /** Those whose handler has not returned yet. */
   readonly #pending = new Set<Connection>();
   readonly admission: Admission;
-  readonly tickets = new Tickets();
+  readonly tickets: Tickets;
+  readonly #ticketLog: TicketLog | undefined;
   /** How many streams were not opened, by reason. */
   readonly refused: Partial<Record<RefusalReason, number>> = {};
   readonly revocations: RevocationLog;
@@ -84,6 +86,11 @@ export class SseRuntime implements ConnectionHost, LocalNode, BeforeApplicationS
     });
     this.revocations = new RevocationLog(this.hub, options.engine, (principalId) => this.#endRevoked(principalId));
     this.nodes = options.engine.isShared ? this.#join() : undefined;
+    this.#ticketLog = options.engine.isShared
+      ? new TicketLog(this.hub, options.engine, (error) => this.report(error))
+      : undefined;
+    this.tickets = new Tickets(this.#ticketLog);
+    this.#ticketLog?.connect(this.tickets);
     this.#authorizer = new Authorizer(this.registry, this.revocations.current, options.authorize);
     this.publisher = new Publisher(options.engine, this.registry, options.history, this.hub);
   }
@@ -252,6 +259,7 @@ export class SseRuntime implements ConnectionHost, LocalNode, BeforeApplicationS
     for (const connection of [...this.open]) connection.cut();
     this.wheel.close();
     this.revocations.close();
+    this.#ticketLog?.close();
     await this.nodes?.stop();
     await this.hub.close();
     await this.options.engine.close();

@@ -156,7 +156,9 @@ export class SseStreamInterceptor implements NestInterceptor {
       await connection.select(source.selection.selectors);
     }
     if (exchange.isGone || connection.state === 'closed') return false;
-    if (!exchange.isHead) redeemTicket(exchange.request, this.#runtime);
+    if (!exchange.isHead && identityOf(exchange.request)?.ticket !== undefined) {
+      await redeemTicket(exchange.request, this.#runtime);
+    }
     return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone;
   }
 }

@@ -41,7 +41,7 @@ export class StreamGuard implements CanActivate {
       throw new SseError('invalid-options', 'StreamGuard needs the option `authenticate` of SseModule');
     }
     if (!(await identify(request, this.#runtime))) throw new UnauthorizedException();
-    if (!isOfStream(context)) redeemTicket(request, this.#runtime);
+    if (!isOfStream(context)) await redeemTicket(request, this.#runtime);
     return true;
   }
 }
@@ -70,11 +70,11 @@ export function identityOf(request: StreamRequest): Identity | undefined {
  * Uses up the ticket that has let someone in. On a stream's route only when the stream opens: who is told to come back
  * later, or refused by a rule, has not had what it was issued for.
  *
- * @throws UnauthorizedException when another request has used it meanwhile
+ * @throws UnauthorizedException as a rejection, when another request has used it meanwhile
  */
-export function redeemTicket(request: StreamRequest, { tickets }: SseRuntime): void {
+export async function redeemTicket(request: StreamRequest, { tickets }: SseRuntime): Promise<void> {
   const ticket = identityOf(request)?.ticket;
-  if (ticket !== undefined && tickets.redeem(ticket) === undefined) throw new UnauthorizedException();
+  if (ticket !== undefined && (await tickets.redeem(ticket)) === undefined) throw new UnauthorizedException();
 }
 
 function isOfStream(context: ExecutionContext): boolean {
@@ -84,7 +84,7 @@ function isOfStream(context: ExecutionContext): boolean {
 /** Puts who asks on the request. `false`: nobody who is known. */
 async function identify(request: StreamRequest, { options, tickets }: SseRuntime): Promise<boolean> {
   const ticket = ticketOf(request);
-  const grant = ticket === undefined ? await authenticated(request, options.authenticate) : tickets.find(ticket);
+  const grant = ticket === undefined ? await authenticated(request, options.authenticate) : await tickets.find(ticket);
   if (grant === undefined) return false;
   const { expiresAt } = grant.principal;
   const leftMs = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();

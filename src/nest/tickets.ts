@@ -22,21 +22,36 @@ export interface Grant {
   readonly topics: readonly string[] | undefined;
 }
 
-interface Stored extends Grant {
+export interface StoredTicket extends Grant {
   readonly expiresAtMs: number;
 }
 
-const MAX_TTL_MS = 3_600_000;
+/** How the nodes that share a log share their tickets. */
+export interface TicketStore {
+  issued(hash: string, ticket: StoredTicket): void;
+  /** Resolves when a ticket is known here, or will not be. */
+  arrival(hash: string): Promise<void>;
+  /** Resolves to whether it was used here first. Rejects when the log cannot be asked. */
+  claim(hash: string): Promise<boolean>;
+}
+
+export const MAX_TICKET_TTL_MS = 3_600_000;
 /** Bounds what someone who is served tickets can make the process keep. The oldest go first. */
-const MAX_TICKETS = 100_000;
+export const MAX_TICKETS = 100_000;
 
 /**
  * One-time codes for clients that cannot send headers, such as a browser's `EventSource`: `?ticket=<code>` stands for the
- * principal that it was issued to, once. Kept in this process.
+ * principal that it was issued to, once.
  */
 export class Tickets {
+  readonly #shared: TicketStore | undefined;
   /** By hash, so that a dump of the memory gives no ticket away. In the order of issue. */
-  readonly #stored = new Map<string, Stored>();
+  readonly #stored = new Map<string, StoredTicket>();
+
+  /** @param shared `undefined` when no other process shares the log */
+  constructor(shared?: TicketStore) {
+    this.#shared = shared;
+  }
 
   /**
    * Issues a ticket: 256 random bits, URL-safe.
@@ -50,31 +65,54 @@ export class Tickets {
         `A ticket is issued to a principal with a string id, got ${describe(principal)}`,
       );
     }
-    if (typeof ttlMs !== 'number' || !(ttlMs >= 1 && ttlMs <= MAX_TTL_MS)) {
+    if (typeof ttlMs !== 'number' || !(ttlMs >= 1 && ttlMs <= MAX_TICKET_TTL_MS)) {
       throw new SseError(
         'invalid-options',
-        `ttlMs must be a number of ms from 1 to ${MAX_TTL_MS}, got ${describe(ttlMs)}`,
+        `ttlMs must be a number of ms from 1 to ${MAX_TICKET_TTL_MS}, got ${describe(ttlMs)}`,
       );
     }
     for (const topic of topics ?? []) checkPattern(topic);
-    const now = Date.now();
-    this.#makeRoom(now);
     const code = randomBytes(32).toString('base64url');
-    this.#stored.set(hash(code), { principal, topics: topics && [...topics], expiresAtMs: now + ttlMs });
+    const ticket = { principal, topics: topics && [...topics], expiresAtMs: Date.now() + ttlMs };
+    this.add(hash(code), ticket);
+    this.#shared?.issued(hash(code), ticket);
     return code;
   }
 
   /** What a ticket is good for, without using it up. `undefined`: there is none, or not any more. */
-  find(code: string): Grant | undefined {
-    const stored = this.#stored.get(hash(code));
-    return stored !== undefined && stored.expiresAtMs > Date.now() ? stored : undefined;
+  async find(code: string): Promise<Grant | undefined> {
+    const key = hash(code);
+    if (!this.has(key)) await this.#shared?.arrival(key);
+    return this.#get(key);
   }
 
   /** Uses a ticket up. `undefined`: there is none, or not any more. */
-  redeem(code: string): Grant | undefined {
-    const found = this.find(code);
-    this.#stored.delete(hash(code));
-    return found;
+  async redeem(code: string): Promise<Grant | undefined> {
+    const key = hash(code);
+    const found = this.#get(key);
+    // At once, so that of two requests here only one goes on.
+    this.delete(key);
+    if (found === undefined || this.#shared === undefined) return found;
+    return (await this.#shared.claim(key)) ? found : undefined;
+  }
+
+  has(key: string): boolean {
+    return this.#stored.has(key);
+  }
+
+  /** Takes in a ticket, by the hash of its code. */
+  add(key: string, ticket: StoredTicket): void {
+    this.#makeRoom(Date.now());
+    this.#stored.set(key, ticket);
+  }
+
+  delete(key: string): void {
+    this.#stored.delete(key);
+  }
+
+  #get(key: string): Grant | undefined {
+    const stored = this.#stored.get(key);
+    return stored !== undefined && stored.expiresAtMs > Date.now() ? stored : undefined;
   }
 
   #makeRoom(nowMs: number): void {

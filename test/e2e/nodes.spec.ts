@@ -113,6 +113,38 @@ describe('revoke', () => {
   });
 });
 
+describe('a ticket', () => {
+  const open = (node: TestApp, code: string): Promise<Stream> => node.open(`/read?topic=a&ticket=${code}`);
+
+  test('is good on every node, also one that is started later, once', async () => {
+    await using cluster = new Cluster();
+    const [one, other] = [await cluster.start(), await cluster.start()];
+    const expiresAt = new Date(Date.now() + 60_000);
+    const codes = Array.from({ length: 3 }, () =>
+      one.streams.tickets.issue({ id: 'ann', expiresAt }, { topics: ['a'] }),
+    );
+
+    const here = await open(other, codes[0]!);
+    expect(here.status).toBe(200);
+    expect(other.streams.connections.list()[0]!.principal).toEqual({ id: 'ann', expiresAt: Number(expiresAt) });
+    for (const node of [one, other]) expect((await open(node, codes[0]!)).status).toBe(401);
+    const later = await cluster.start();
+    expect((await open(later, codes[1]!)).status).toBe(200);
+    expect((await open(later, codes[0]!)).status).toBe(401);
+    expect((await later.open(`/read?topic=b&ticket=${codes[2]}`)).status).toBe(403);
+  });
+
+  test('that is shown to two nodes at once opens one stream', async () => {
+    await using cluster = new Cluster();
+    const nodes = [await cluster.start(), await cluster.start(), await cluster.start()];
+    for (let n = 0; n < 20; n++) {
+      const code = nodes[n % 3]!.streams.tickets.issue({ id: 'ann' });
+      const statuses = await Promise.all(nodes.map(async (node) => (await open(node, code)).status));
+      expect(statuses.sort()).toEqual([200, 401, 401]);
+    }
+  });
+});
+
 describe('connections.close', () => {
   test('ends what fits on every node, to come back or not', async () => {
     await using cluster = new Cluster();
