@@ -23,7 +23,7 @@ export default {
   },
   moduleNameMapper: {
     '^nestjs-event-stream$': '<rootDir>/src/index.ts',
-    '^nestjs-event-stream/testing$': '<rootDir>/src/testing/index.ts',
+    '^nestjs-event-stream/(testing|sqlite|redis|postgres|nats)$': '<rootDir>/src/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

@@ -9,17 +9,27 @@ import { runConsumer } from './consumers/run.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
+/** Programs that are not where programs are looked for: Debian has PostgreSQL's in a folder of each version. */
+const elsewhere = [...folders('/usr/lib/postgresql'), '/usr/sbin', '/usr/local/sbin'];
+process.env.PATH = [process.env.PATH, ...elsewhere].join(delimiter);
+
 /** What some tests need of the machine, and read from `env`: without it they are left out, and in CI that fails. */
 const machine = [
+  { env: 'CHROMIUM', found: find('chromium', 'chromium-browser', 'google-chrome'), tests: 'test/browser/' },
+  { env: 'REDIS_SERVER', found: find('redis-server'), tests: 'test/engines/redis' },
+  { env: 'POSTGRES', found: find('postgres'), tests: 'test/engines/postgres', debian: 'postgresql' },
+  { env: 'NATS_SERVER', found: find('nats-server'), tests: 'test/engines/nats' },
   {
-    env: 'CHROMIUM',
-    programs: ['chromium', 'chromium-browser', 'google-chrome'],
-    tests: 'test/browser',
-    get: 'apt-get install -y chromium',
+    env: 'SQLITE',
+    found: process.getBuiltinModule('node:sqlite') ? 'node:sqlite' : hasSqliteDrivers() && '.cache',
+    tests: 'test/engines/sqlite',
+    get: 'node scripts/sqlite-drivers.mjs',
   },
-];
-for (const { env, programs } of machine) process.env[env] ??= programs.map(find).find(Boolean) ?? '';
-const missing = machine.filter(({ env, tests }) => existsSync(tests) && !process.env[env]);
+].map(({ env, found, tests, debian = env.toLowerCase().replace('_', '-'), get = `apt-get install -y ${debian}` }) => {
+  process.env[env] ??= found || '';
+  return { env, tests, get };
+});
+const missing = machine.filter(({ env }) => !process.env[env]);
 
 const steps = {
   async lint() {
@@ -38,7 +48,7 @@ const steps = {
     await command('are the types wrong?', [bin('attw'), '--profile', 'node16', '--format', 'ascii', tarball]);
   },
   async jest(...args) {
-    const ignored = [...jestConfig.testPathIgnorePatterns, ...missing.map(({ tests }) => `/${tests}/`)];
+    const ignored = [...jestConfig.testPathIgnorePatterns, ...missing.map(({ tests }) => `/${tests}`)];
     // Most specs wait for a clock or a socket: Jest's own choice, one worker less than there are cores, takes twice as long.
     const chosen = args.length > 0 ? args : ['--maxWorkers=100%'];
     await jest([...chosen, '--testPathIgnorePatterns', ...ignored], { live: true });
@@ -64,8 +74,8 @@ for (const [name, step] of Object.entries(steps)) {
 
 if (missing.length > 0) {
   section('left out, because this machine lacks something');
-  for (const { tests, programs, get } of missing) {
-    const text = `${tests} needs ${programs[0]}: ${get}`;
+  for (const { tests, get } of missing) {
+    const text = `${tests}*: ${get}`;
     if (process.env.CI) check(text, false);
     else console.log(text);
   }
@@ -90,7 +100,20 @@ function bin(name) {
   return `node_modules/.bin/${name}`;
 }
 
-function find(program) {
-  const folder = process.env.PATH.split(delimiter).find((each) => existsSync(join(each, program)));
-  return folder && join(folder, program);
+/** The path of the first of these programs that is there. */
+function find(...programs) {
+  const paths = process.env.PATH.split(delimiter);
+  return programs.flatMap((program) => paths.map((path) => join(path, program))).find((path) => existsSync(path));
+}
+
+/** The folders of the programs of each version. */
+function folders(path) {
+  return existsSync(path) ? readdirSync(path).map((name) => join(path, name, 'bin')) : [];
+}
+
+/** Where Node itself has no SQLite: another Node that has, and a driver for this one. */
+function hasSqliteDrivers() {
+  const isModern = Number(process.versions.napi) >= 10;
+  const driver = isModern ? 'better-sqlite3-13' : `better-sqlite3-12-${process.versions.modules}`;
+  return existsSync('.cache/node22') && existsSync(join('.cache', driver));
 }

@@ -130,6 +130,13 @@ export interface Engine {
   /** Called once, before the first `subscribe`. A process that only publishes never calls it. */
   start(sink: EngineSink): Promise<void>;
   append(request: AppendRequest): Promise<Position>;
+  /**
+   * Of engines that can: stores an event if and only if the caller's own transaction is committed. Rejects when it could
+   * not be added to the transaction.
+   *
+   * @param transaction what the caller runs its statements with, such as a client of the engine's driver
+   */
+  appendInTransaction?(transaction: unknown, request: AppendRequest): Promise<void>;
   read(request: ReadRequest): Promise<ReadPage>;
   locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined>;
   list(prefix: string): Promise<Listing>;

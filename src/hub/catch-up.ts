@@ -1,6 +1,7 @@
 import type { Engine, LogEntry, TopicHead } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { isUsers } from './own-topic-name.js';
+import { readTopics } from './read-topics.js';
 import type { Interests } from './interests.js';
 
 export interface CatchUpOwner {
@@ -37,25 +38,26 @@ export class CatchUp {
 
   /**
    * @param from everything of the subscribed topics up to here has been passed on
+   * @param seen the newest position that the log is known to have had: that of `from`, or one at which topics were opened
    * @returns `undefined` once the hub is closed
    */
-  async run(from: Position): Promise<CaughtUp | undefined> {
+  async run(from: Position, seen: Position): Promise<CaughtUp | undefined> {
     const heads = await this.#owner.persist(() => this.#heads(from));
     if (heads === undefined) return undefined;
     const { head, newest } = heads;
-    if (isAnother(heads, from)) return { head, isSame: false };
+    if (isAnother(heads, seen)) return { head, isSame: false };
     const behind = [...newest.keys()].filter((topic) => this.#isBehind(topic, newest));
     if (behind.length === 0) return { head, isSame: true };
-    const isWhole = (await this.#readFrom(from, head, behind)) && (await this.#readLate(behind, newest));
+    const isWhole = (await this.#readFrom(from, head, behind)) && (await this.#readLate(behind, newest, head));
     return isWhole === undefined ? undefined : { head, isSame: isWhole };
   }
 
   /** What the log has that has not been passed on. Some of it may be on its way. */
-  async missing(from: Position): Promise<{ isAny(): boolean }> {
+  async missing(from: Position, seen: Position): Promise<{ isAny(): boolean }> {
     const heads = await this.#heads(from);
     return {
       isAny: () =>
-        isAnother(heads, from) || [...heads.newest.keys()].some((topic) => this.#isBehind(topic, heads.newest)),
+        isAnother(heads, seen) || [...heads.newest.keys()].some((topic) => this.#isBehind(topic, heads.newest)),
     };
   }
 
@@ -87,7 +89,7 @@ export class CatchUp {
     let verify = after === from.seq ? from : undefined;
     while (after < head.seq) {
       const request = { topics, after, verify, ...PAGE };
-      const page = await this.#owner.persist(() => this.#engine.read(request));
+      const page = await this.#owner.persist(() => readTopics(this.#engine, request));
       if (page === undefined) return undefined;
       if (page.upTo.epoch !== head.epoch || page.holes.length > 0) return false;
       for (const entry of page.entries) {
@@ -106,9 +108,14 @@ export class CatchUp {
   }
 
   /** What is missing although later entries of other topics have come. */
-  async #readLate(topics: readonly string[], newest: ReadonlyMap<string, TopicHead>): Promise<boolean | undefined> {
+  async #readLate(
+    topics: readonly string[],
+    newest: ReadonlyMap<string, TopicHead>,
+    head: Position,
+  ): Promise<boolean | undefined> {
     for (const topic of topics) {
-      const isWhole = await this.#readTopic(topic, newest.get(topic)?.seq ?? 0);
+      // What is beyond the lane's head, though its topic is known to have it, comes live: in order with that of others.
+      const isWhole = await this.#readTopic(topic, Math.min(newest.get(topic)?.seq ?? 0, head.seq));
       if (isWhole !== true) return isWhole;
     }
     return true;
@@ -136,10 +143,10 @@ export class CatchUp {
   }
 }
 
-/** Whether the log is not the one that was read up to `from`, but has begun anew, or lost its newest entries. */
-function isAnother({ head, newest }: LaneHeads, from: Position): boolean {
-  if (head.epoch !== from.epoch || head.seq < from.seq) return true;
+/** Whether the log is not the one that had `seen`, but has begun anew, or lost its newest entries. */
+function isAnother({ head, newest }: LaneHeads, seen: Position): boolean {
+  if (head.epoch !== seen.epoch || head.seq < seen.seq) return true;
   // Lost, and its numbers used again: the sequence fits, and only the time tells.
-  for (const { seq, at } of newest.values()) if (seq <= from.seq && at > from.at) return true;
+  for (const { seq, at } of newest.values()) if (seq <= seen.seq && at > seen.at) return true;
   return false;
 }

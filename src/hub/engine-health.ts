@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SseError } from '../errors.js';
 import type { Engine } from '../engine/engine.js';
@@ -36,6 +37,8 @@ export class EngineHealth {
   constructor(engine: Engine, onChange: (state: EngineState, error: unknown) => void) {
     this.#engine = engine;
     this.#onChange = onChange;
+    // Thousands may wait.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   get state(): EngineState {

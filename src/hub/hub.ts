@@ -10,6 +10,7 @@ import type { FeedListener } from './live-feed.js';
 import { isUsers } from './own-topic-name.js';
 import { LogPage } from './log-page.js';
 import { PageCache } from './page-cache.js';
+import { readTopics } from './read-topics.js';
 import { View } from './view.js';
 import { WindowBudget } from './window-budget.js';
 import type { HeldEntry } from './window-budget.js';
@@ -173,11 +174,10 @@ export class Hub implements FeedListener {
   }
 
   async #readPage(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<ReadPage> {
-    if (view.patterns.length === 0) {
-      return this.#engine.read({ ...request, topics: view.names, maxEntries: PAGE_ENTRIES });
-    }
+    const wanted = { ...request, maxEntries: PAGE_ENTRIES };
+    if (view.patterns.length === 0) return readTopics(this.#engine, { ...wanted, topics: view.names });
     const listings = await this.#list(view);
-    const page = await this.#engine.read({ ...request, topics: topicsOf(view, listings), maxEntries: PAGE_ENTRIES });
+    const page = await readTopics(this.#engine, { ...wanted, topics: topicsOf(view, listings) });
     return restrict(page, listings, request.after, view);
   }
 

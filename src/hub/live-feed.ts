@@ -1,7 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine, EngineSink, LogEntry } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { CatchUp } from './catch-up.js';
+import { HeldBack } from './held-back.js';
 import { Interests } from './interests.js';
 
 /** Who gets what a feed has put in order. */
@@ -37,10 +39,6 @@ interface Held {
   readonly item: LogEntry | Hint;
 }
 
-/** What is held back while the log is read. Beyond it, everything is read again: the log has it all. */
-const MAX_HELD = 10_000;
-const MAX_HELD_BYTES = 16_777_216;
-
 /**
  * Makes a lane of what an engine delivers: each entry of the subscribed topics once and in order, though the engine may
  * repeat or lose them, deliver hints instead, or be away for a while. What is missing is read from the log, once for all
@@ -55,8 +53,9 @@ export class LiveFeed implements EngineSink {
   readonly #closing = new AbortController();
   /** Everything of the subscribed topics up to here has been passed on. */
   #place: Position | undefined;
-  #held: Held[] = [];
-  #heldBytes = 0;
+  /** The newest of the positions that topics were opened at. */
+  #openedAt: Position | undefined;
+  readonly #heldBack = new HeldBack<Held>();
   #isReading = false;
   /** Something may be missing: the log is to be read. */
   #isStale = false;
@@ -74,6 +73,7 @@ export class LiveFeed implements EngineSink {
     this.#engine = engine;
     this.#listener = listener;
     this.#options = options;
+    setMaxListeners(0, this.#closing.signal);
     this.#catchUp = new CatchUp(engine, this.#interests, {
       persist: (call) => listener.persist(call),
       pass: (epoch, entry) => this.#pass(epoch, entry),
@@ -90,7 +90,8 @@ export class LiveFeed implements EngineSink {
    * What is asked for while the engine is answering goes to it together, in one call.
    */
   subscribe(topics: readonly string[]): Promise<Position | undefined> {
-    if (this.#place !== undefined && this.#interests.hasAll(topics)) return Promise.resolve(this.#place);
+    // What was open before has been passed on from where it was opened, which may be further on.
+    if (this.#interests.hasAll(topics)) return Promise.resolve(this.#seen());
     if (this.#next === undefined) {
       const wanted = new Set<string>();
       const opened = this.#opened.then(() => this.#open(wanted));
@@ -136,7 +137,7 @@ export class LiveFeed implements EngineSink {
 
   close(): void {
     this.#closing.abort();
-    this.#held = [];
+    this.#heldBack.takeAll();
   }
 
   async #open(wanted: ReadonlySet<string>): Promise<Position | undefined> {
@@ -153,6 +154,7 @@ export class LiveFeed implements EngineSink {
       // Of topics that were open before, entries up to the head may still be on their way.
       if (!this.#interests.isAnyOpen) this.#place = newer(this.#place, head);
       this.#interests.finish(topics, head);
+      this.#openedAt = newer(this.#openedAt, head);
       this.#startAudits();
       return head;
     }
@@ -167,6 +169,11 @@ export class LiveFeed implements EngineSink {
       throw error;
     }
     return this.#engine.subscribe(topics);
+  }
+
+  /** The newest position that the log is known to have had. */
+  #seen(): Position | undefined {
+    return this.#place && this.#openedAt && newer(this.#openedAt, this.#place);
   }
 
   #take(epoch: string, entry: LogEntry): void {
@@ -195,16 +202,7 @@ export class LiveFeed implements EngineSink {
   }
 
   #hold(held: Held, bytes: number): void {
-    this.#held.push(held);
-    this.#heldBytes += bytes;
-    if (this.#held.length <= MAX_HELD && this.#heldBytes <= MAX_HELD_BYTES) return;
-    this.#letGo();
-    this.#isStale = true;
-  }
-
-  #letGo(): void {
-    this.#held = [];
-    this.#heldBytes = 0;
+    if (!this.#heldBack.push(held, bytes)) this.#isStale = true;
   }
 
   /** Holds back what comes while the log is read, and takes it up afterwards. */
@@ -216,10 +214,8 @@ export class LiveFeed implements EngineSink {
   async #settle(): Promise<void> {
     while (this.#isStale && !this.#isInterrupted && !this.#closing.signal.aborted) await this.#readAll();
     this.#isReading = false;
-    const held = this.#held;
-    this.#letGo();
     // From the first that needs the log again, the rest is held back again.
-    for (const { epoch, item } of held) {
+    for (const { epoch, item } of this.#heldBack.takeAll()) {
       if ('data' in item) this.entry(epoch, item);
       else this.hint(epoch, item.topic, item.seq);
     }
@@ -230,16 +226,19 @@ export class LiveFeed implements EngineSink {
     this.#isStale = false;
     this.#doubts++;
     // What was held back up to now is in the log.
-    this.#letGo();
+    this.#heldBack.takeAll();
     const from = this.#place;
     if (from === undefined) return this.#listener.caughtUp();
-    const answer = await this.#catchUp.run(from);
+    const answer = await this.#catchUp.run(from, this.#seen() ?? from);
     this.#doubts++;
     if (answer === undefined) return;
     this.#place = answer.isSame ? newer(this.#place, answer.head) : answer.head;
     if (answer.isSame) this.#interests.completeUpTo(answer.head.seq);
     else this.#interests.restartAt(answer.head.seq);
-    if (!answer.isSame) this.#listener.restarted(answer.head);
+    if (!answer.isSame) {
+      this.#openedAt = answer.head;
+      this.#listener.restarted(answer.head);
+    }
     if (!this.#isStale && !this.#isInterrupted) this.#listener.caughtUp();
   }
 
@@ -271,8 +270,9 @@ export class LiveFeed implements EngineSink {
       // Nodes that were started together should not ask together.
       await delay(this.#options.auditMs * (0.75 + Math.random() / 2), undefined, { ref: false, signal }).catch(ignore);
       if (signal.aborted) return;
-      if (this.#isReading || this.#isInterrupted || this.#place === undefined) continue;
-      const missing = await this.#catchUp.missing(this.#place).catch(ignore);
+      const [place, seen] = [this.#place, this.#seen()];
+      if (this.#isReading || this.#isInterrupted || place === undefined || seen === undefined) continue;
+      const missing = await this.#catchUp.missing(place, seen).catch(ignore);
       // It may have been on its way.
       if (missing?.isAny() === true) await delay(ON_ITS_WAY_MS, undefined, { ref: false, signal }).catch(ignore);
       if (missing?.isAny() === true) this.catchUp();

@@ -40,19 +40,21 @@ export class Publisher {
 
   /** Resolves with the event's id once the engine has stored it. Rejects with an `SseError`. */
   async publish(topic: string, given: unknown): Promise<{ id: string }> {
-    checkTopicName(topic);
-    const event = copyEvent(given);
-    checkPublishable(event);
-    const definition = this.#registry.find(topic)?.definition;
-    const checked = definition !== undefined && 'data' in event ? validateEvent(definition, event) : event;
+    const prepared = this.#prepare(topic, given);
     // An await here would let a later event overtake this one, so only an asynchronous schema costs it.
-    const final = checked instanceof Promise ? await checked : checked;
-    const id = ownId(final);
-    const data = packEvent(final);
-    const position = await this.#append({ topic, data, id, retention: this.#retentionOf(definition) });
+    const request = prepared instanceof Promise ? await prepared : prepared;
+    const position = await this.#append(request);
     const pressure = this.#hub.pressure();
     if (pressure !== undefined) await pressure;
-    return { id: id ?? formatPosition(position) };
+    return { id: request.id ?? formatPosition(position) };
+  }
+
+  /** Has an event published when a transaction is committed. Rejects with an `SseError`. */
+  async publishInTransaction(transaction: unknown, topic: string, given: unknown): Promise<void> {
+    if (this.#engine.appendInTransaction === undefined) {
+      throw new SseError('invalid-options', `The ${this.#engine.name} engine has no transactions to publish in`);
+    }
+    await this.#engine.appendInTransaction(transaction, await this.#prepare(topic, given));
   }
 
   /** Marks the end of a topic: all who watch it are told, in their turn. */
@@ -60,6 +62,18 @@ export class Publisher {
     checkTopicName(topic);
     const data = how === 'complete' ? COMPLETE : packFailure();
     await this.#append({ topic, data, retention: this.#retentionOf(this.#registry.find(topic)?.definition) });
+  }
+
+  #prepare(topic: string, given: unknown): AppendRequest | Promise<AppendRequest> {
+    checkTopicName(topic);
+    const event = copyEvent(given);
+    checkPublishable(event);
+    const definition = this.#registry.find(topic)?.definition;
+    const requestOf = (checked: SseEvent | SseNotice): AppendRequest => {
+      return { topic, data: packEvent(checked), id: ownId(checked), retention: this.#retentionOf(definition) };
+    };
+    const checked = definition !== undefined && 'data' in event ? validateEvent(definition, event) : event;
+    return checked instanceof Promise ? checked.then(requestOf) : requestOf(checked);
   }
 
   async #append(request: AppendRequest): Promise<Position> {

@@ -113,11 +113,23 @@ export class EventStreamService {
   /**
    * Publishes an event to everyone who reads the topic. Resolves with its id once the engine has stored it.
    *
-   * @throws SseError as a rejection: `invalid-topic`, `invalid-event`, `schema-mismatch`, `closed` or `engine-failed`.
-   * Nothing was stored then.
+   * @throws SseError as a rejection: `invalid-topic`, `invalid-event`, `schema-mismatch`, `closed` or `engine-failed`:
+   * nothing was stored then. With `engine-uncertain` it may have been: whether to publish again is for the caller to say.
    */
   publish(topic: string, event: SseEvent | SseNotice): Promise<{ id: string }> {
     return this.#runtime.publisher.publish(topic, event);
+  }
+
+  /**
+   * Publishes an event if and only if the transaction is committed, in the order of the commits, a moment after. For
+   * engines with transactions: `postgresEngine()`.
+   *
+   * @param transaction what the transaction's statements are run with: a client of `pg`, or whatever else has
+   * `query(text, values)`
+   * @throws SseError as a rejection: as `publish`, and `invalid-options` when the engine has no transactions
+   */
+  publishInTransaction(transaction: object, topic: string, event: SseEvent | SseNotice): Promise<void> {
+    return this.#runtime.publisher.publishInTransaction(transaction, topic, event);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { Admission } from '../connection/admission.js';
 import { Connection } from '../connection/connection.js';
 import { retryMsOf } from '../connection/connection-host.js';
@@ -48,7 +48,9 @@ const NODES_RETENTION: Retention = { maxEvents: 10_000, maxBytes: 16_777_216, ma
 
 /** What one module instance runs: the engine, the hub and every open connection. */
 @Injectable()
-export class SseRuntime implements ConnectionHost, LocalNode, BeforeApplicationShutdown, OnApplicationShutdown {
+export class SseRuntime
+  implements ConnectionHost, LocalNode, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   readonly options: ResolvedOptions;
   readonly registry: TopicRegistry;
   readonly hub: Hub;
@@ -247,6 +249,11 @@ export class SseRuntime implements ConnectionHost, LocalNode, BeforeApplicationS
     if (state === 'up') this.#logger.log(`The ${name} engine is up again`);
     else this.report(new Error(`The ${name} engine is ${state}: ${messageOf(error)}`, { cause: error }));
     this.#call('onEngineState', state, error);
+  }
+
+  /** A wrong address or password should show at the start, and not with the first event. */
+  onApplicationBootstrap(): void {
+    this.options.engine.health().catch((error: unknown) => this.hub.health.failed('read', error));
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -144,17 +144,12 @@ describe('a node behind an engine that loses, repeats, hints, fails and is inter
       }
       if (engine.isDown) engine.restore();
       for (const topic of TOPICS) log.append(topic, data);
-      const last = log.head.seq;
-      await until(
-        () =>
-          readers.every(
-            (reader) => reader.startId !== '' && (reader.place === undefined ? -1 : seqOf(reader.place)) >= last,
-          ),
-        `all readers to be at ${last} (seed ${seed})`,
-        10_000,
-      );
+      const lastOf = (reader: Reader): number => log.entries.filter(({ topic }) => reader.reads(topic)).at(-1)!.seq;
+      const isDone = (reader: Reader): boolean =>
+        reader.startId !== '' && reader.place !== undefined && seqOf(reader.place) >= lastOf(reader);
+      await until(() => readers.every(isDone), `all readers to have the last event (seed ${seed})`);
 
-      for (const { reader, upTo } of [...done, ...readers.map((reader) => ({ reader, upTo: last }))]) {
+      for (const { reader, upTo } of [...done, ...readers.map((reader) => ({ reader, upTo: lastOf(reader) }))]) {
         const from = seqOf(reader.startId);
         const wanted = log.entries.filter(({ topic, seq }) => reader.reads(topic) && seq > from && seq <= upTo);
         expect({ seed, of: reader.selectors, from, seqs: reader.seqs, resets: reader.resets }).toEqual({

@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 
 const root = process.cwd();
-const docs = readdirSync('docs').filter((name) => name.endsWith('.md'));
+const docs = readdirSync('docs', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'));
 const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...docs.map((name) => `docs/${name}`)];
 
 /** A sample that stands alone. `ts fragment` marks the others, which are not compiled. */

@@ -6,14 +6,18 @@ import { isMainThread } from 'node:worker_threads';
 import { transformSync } from '@swc/core';
 
 /** The sources of the package, as for Jest. Where they are not beside the tests, it is installed. */
-const sources = new URL('../../src/index.ts', import.meta.url);
+const sources = new URL('../../src/', import.meta.url);
+const PACKAGE = /^nestjs-event-stream(\/\w+)?$/;
 
 // Node 20 has the older way only, which loads this file once more, in a thread of its own. Later ones warn of it.
 if (nodeModule.registerHooks !== undefined) nodeModule.registerHooks({ resolve, load });
 else if (isMainThread) nodeModule.register(import.meta.url);
 
 export function resolve(specifier, context, next) {
-  if (specifier === 'nestjs-event-stream' && existsSync(sources)) return next(sources.href, context);
+  const own = PACKAGE.exec(specifier);
+  if (own !== null && existsSync(sources)) {
+    return next(new URL(`.${own[1] ?? ''}/index.ts`, sources).href, context);
+  }
   const isOfTypeScript = specifier.startsWith('.') && context.parentURL?.endsWith('.ts');
   return next(isOfTypeScript ? specifier.replace(/\.js$/, '.ts') : specifier, context);
 }

@@ -1,0 +1,68 @@
+import { SseError } from '../errors.js';
+
+/** What is used of the headers of `@nats-io/transport-node`. */
+export interface NatsHeaders {
+  readonly code: number;
+  get(name: string): string;
+  set(name: string, value: string): void;
+}
+
+/** What is used of a message of `@nats-io/transport-node`. */
+export interface NatsMessage {
+  readonly subject: string;
+  readonly reply?: string | undefined;
+  readonly data: Uint8Array;
+  readonly headers?: NatsHeaders | undefined;
+}
+
+export interface NatsSubscription {
+  unsubscribe(): void;
+  isClosed(): boolean;
+}
+
+export interface NatsStatus {
+  readonly type: string;
+  readonly error?: Error;
+}
+
+/** What the engine uses of a `NatsConnection` of `@nats-io/transport-node`. */
+export interface NatsConnection {
+  publish(subject: string, data?: Uint8Array, options?: { reply?: string; headers?: NatsHeaders }): void;
+  subscribe(
+    subject: string,
+    options: { callback: (error: Error | null, message: NatsMessage) => void },
+  ): NatsSubscription;
+  flush(): Promise<void>;
+  status(): AsyncIterable<NatsStatus>;
+  /** Closes the socket and dials again. */
+  reconnect(): Promise<void>;
+  closed(): Promise<void | Error>;
+  isClosed(): boolean;
+  close(): Promise<void>;
+}
+
+/** What is used of the module `@nats-io/transport-node`. */
+export interface NatsDriver {
+  readonly connect: (options: object) => Promise<NatsConnection>;
+  readonly headers: () => NatsHeaders;
+}
+
+const METHODS = ['publish', 'subscribe', 'flush', 'status', 'reconnect', 'closed', 'isClosed', 'close'] as const;
+
+export function isNatsConnection(value: unknown): value is NatsConnection {
+  if (typeof value !== 'object' || value === null) return false;
+  return METHODS.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+}
+
+/** @throws SseError `invalid-options` when the package is not installed */
+export async function loadDriver(): Promise<NatsDriver> {
+  try {
+    return await import('@nats-io/transport-node');
+  } catch (cause) {
+    throw new SseError(
+      'invalid-options',
+      'natsEngine needs the package @nats-io/transport-node: npm install @nats-io/transport-node',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,146 @@
+import { setMaxListeners } from 'node:events';
+import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
+import { SseError, describe } from '../errors.js';
+import type { Position } from '../topic/position.js';
+import { Appender } from './appender.js';
+import { Feed } from './feed.js';
+import { Link, pause } from './link.js';
+import { resolveOptions } from './options.js';
+import type { NatsEngineOptions, NatsSettings } from './options.js';
+import { Reader } from './reader.js';
+import { Stream, UnavailableError } from './stream.js';
+import { Times } from './times.js';
+
+const RETRY_MS = 20;
+/** How long `close` waits for what is being appended. */
+const DRAIN_MS = 1_000;
+
+/**
+ * Keeps the log in a JetStream stream of NATS, for any number of processes. It works with nats-server 2.9 and newer.
+ *
+ * @throws SseError `invalid-options`
+ *
+ * @example
+ * ```ts
+ * SseModule.forRoot({ engine: natsEngine({ servers: 'nats://127.0.0.1:4222' }) });
+ * ```
+ */
+export function natsEngine(options: NatsEngineOptions): Engine {
+  return new NatsEngine(resolveOptions(options));
+}
+
+class NatsEngine implements Engine {
+  readonly name = 'nats';
+  readonly isShared = true;
+  readonly #timeoutMs: number;
+  readonly #closing = new AbortController();
+  readonly #link: Link;
+  readonly #stream: Stream;
+  readonly #reader: Reader;
+  readonly #appender: Appender;
+  readonly #feed: Feed;
+  readonly #times: Times;
+  #closed: Promise<void> | undefined;
+
+  constructor(settings: NatsSettings) {
+    const { signal } = this.#closing;
+    // Each call that waits listens to it.
+    setMaxListeners(0, signal);
+    this.#timeoutMs = settings.timeoutMs;
+    this.#link = new Link(settings, {
+      down: (error) => this.#onDown(error),
+      up: () => void this.#feed.restore(),
+    });
+    this.#stream = new Stream(this.#link, settings, signal);
+    this.#times = new Times(this.#stream);
+    this.#reader = new Reader(this.#stream);
+    this.#appender = new Appender(this.#link, this.#stream, this.#times, settings, signal);
+    this.#feed = new Feed(this.#link, this.#stream, this.#times, settings, signal);
+  }
+
+  async start(sink: EngineSink): Promise<void> {
+    this.#assertOpen();
+    this.#feed.start(sink);
+  }
+
+  async append(request: AppendRequest): Promise<Position> {
+    this.#assertOpen();
+    return this.#appender.append(request, this.#deadline());
+  }
+
+  async read(request: ReadRequest): Promise<ReadPage> {
+    return this.#attempt('read', (deadline) => this.#reader.read(request, deadline));
+  }
+
+  async locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
+    return this.#attempt('locate', (deadline) => this.#reader.locate(topics, id, deadline));
+  }
+
+  async list(prefix: string): Promise<Listing> {
+    return this.#attempt('list', (deadline) => this.#reader.list(prefix, deadline));
+  }
+
+  async heads(topics: readonly string[]): Promise<Heads> {
+    return this.#attempt('heads', (deadline) => this.#reader.heads(topics, deadline));
+  }
+
+  async subscribe(topics: readonly string[]): Promise<Position> {
+    return this.#attempt('subscribe', (deadline) => this.#feed.subscribe(topics, deadline));
+  }
+
+  unsubscribe(topics: readonly string[]): void {
+    this.#feed.unsubscribe(topics);
+  }
+
+  async health(): Promise<void> {
+    await this.#attempt('reach its stream', (deadline) => this.#stream.state(deadline));
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#feed.close();
+    await this.#appender.drain(performance.now() + Math.min(DRAIN_MS, this.#timeoutMs));
+    this.#closing.abort();
+    await this.#link.close();
+  }
+
+  #onDown(error: unknown): void {
+    // A server that comes back may have lost the end of the log, and use its numbers again.
+    this.#reader.forget();
+    this.#times.forget();
+    this.#feed.interrupt(error);
+  }
+
+  #deadline(): number {
+    return performance.now() + this.#timeoutMs;
+  }
+
+  /** Does it, and again when the stream could not be asked, until the deadline. */
+  async #attempt<T>(what: string, task: (deadline: number) => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    const deadline = this.#deadline();
+    for (;;) {
+      try {
+        return await task(deadline);
+      } catch (error) {
+        this.#assertOpen();
+        if (!(error instanceof UnavailableError) || performance.now() + RETRY_MS > deadline) throw failure(what, error);
+        await pause(RETRY_MS, this.#closing.signal);
+      }
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== undefined) throw new SseError('closed', 'The NATS engine has been closed');
+  }
+}
+
+function failure(what: string, cause: unknown): SseError {
+  if (SseError.is(cause)) return cause;
+  const why = cause instanceof Error ? cause.message : describe(cause);
+  return new SseError('engine-failed', `The NATS engine could not ${what}: ${why}`, { cause });
+}

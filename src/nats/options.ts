@@ -1,0 +1,199 @@
+import { SseError, describe } from '../errors.js';
+import { isNatsConnection } from './driver.js';
+import type { NatsConnection } from './driver.js';
+
+/** Exactly one of `connection`, `servers` and `options` is given. */
+export interface NatsEngineOptions {
+  /** A connection of `@nats-io/transport-node` that the application already has. The engine never closes it. */
+  readonly connection?: NatsConnection | undefined;
+  /** Where the servers are, for example `nats://127.0.0.1:4222`. The engine opens one connection and closes it. */
+  readonly servers?: string | readonly string[] | undefined;
+  /** The `ConnectionOptions` of `@nats-io/transport-node`. The engine opens one connection and closes it. */
+  readonly options?: object | undefined;
+  /**
+   * What all subjects of the engine begin with: letters, digits, `_` and `-`, in tokens parted by dots; at most 64 characters.
+   *
+   * @default 'sse'
+   */
+  readonly prefix?: string | undefined;
+  /**
+   * The name of the JetStream stream: letters, digits, `_` and `-`; at most 64 characters.
+   *
+   * @default the prefix, with `_` for its dots
+   */
+  readonly stream?: string | undefined;
+  /** The JetStream domain, where the account uses one: letters, digits, `_` and `-`. */
+  readonly domain?: string | undefined;
+  /**
+   * What the subjects begin with that answers are sent to, where the account allows only some.
+   *
+   * @default '_INBOX'
+   */
+  readonly inboxPrefix?: string | undefined;
+  /**
+   * Where a stream that the engine creates keeps its messages: on disk, or in the memory of the server.
+   *
+   * @default 'file'
+   */
+  readonly storage?: 'file' | 'memory' | undefined;
+  /**
+   * How many servers of the cluster keep a copy of a stream that the engine creates.
+   *
+   * Whole, `1` to `5`.
+   *
+   * @default 1
+   */
+  readonly replicas?: number | undefined;
+  /**
+   * The longest `maxAgeMs` of any topic's history. A stream that the engine creates keeps messages four times as long,
+   * so that who comes back late is told exactly what is missing. `Infinity` for no such bound.
+   *
+   * Minimum: `100`.
+   *
+   * @default 600_000
+   */
+  readonly maxAgeMs?: number | undefined;
+  /**
+   * The largest `maxEvents` of any topic's history. A stream that the engine creates keeps one message more of each
+   * topic. A topic whose history allows more keeps no more than this.
+   *
+   * Whole, `1` or more.
+   *
+   * @default 1_000
+   */
+  readonly maxEventsPerTopic?: number | undefined;
+  /**
+   * How many bytes a stream that the engine creates may take. When more would be kept, the oldest messages of all
+   * topics go first. `Infinity` for no such bound.
+   *
+   * Minimum: `1024`.
+   *
+   * @default Infinity
+   */
+  readonly maxTotalBytes?: number | undefined;
+  /**
+   * After how many milliseconds a call is given up.
+   *
+   * Minimum: `10`; at most `60_000`, half of the time in which the server recognises what is sent twice.
+   *
+   * @default 5_000
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * How often the connection is asked for a sign of life, in milliseconds. One that gives none for half as long again
+   * is dead, and is made anew.
+   *
+   * Minimum: `20`.
+   *
+   * @default 10_000
+   */
+  readonly probeMs?: number | undefined;
+}
+
+/** How the connection is got: as it is, or with the options of `connect`. */
+export type ConnectionSource = { readonly connection: NatsConnection } | { readonly options: object };
+
+/** Checked, and with the defaults filled in. */
+export interface NatsSettings {
+  readonly source: ConnectionSource;
+  readonly prefix: string;
+  readonly stream: string;
+  readonly apiPrefix: string;
+  readonly inboxPrefix: string;
+  readonly storage: 'file' | 'memory';
+  readonly replicas: number;
+  readonly maxAgeMs: number;
+  readonly maxEventsPerTopic: number;
+  readonly maxTotalBytes: number;
+  readonly timeoutMs: number;
+  readonly probeMs: number;
+}
+
+interface Rule {
+  readonly expected: string;
+  readonly allows: (value: unknown) => boolean;
+}
+
+const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+const TOKENS = /^(?=.{1,64}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+const MAX_SET_TIMEOUT_MS = 2_147_483_647;
+
+const isNumber = (value: unknown, min: number, max = Infinity): boolean =>
+  typeof value === 'number' && value >= min && value <= max;
+const isText = (value: unknown, form: RegExp): boolean => typeof value === 'string' && form.test(value);
+const isUrl = (value: unknown): boolean => typeof value === 'string' && value.trim() !== '';
+
+const RULES: Readonly<Record<keyof NatsEngineOptions, Rule>> = {
+  connection: { expected: 'a NatsConnection of @nats-io/transport-node', allows: isNatsConnection },
+  servers: {
+    expected: 'an address or a list of addresses',
+    allows: (value) => isUrl(value) || (Array.isArray(value) && value.length > 0 && value.every(isUrl)),
+  },
+  options: {
+    expected: 'an object',
+    allows: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
+  prefix: {
+    expected: 'tokens of letters, digits, _ and -, parted by dots, at most 64 characters',
+    allows: (value) => isText(value, TOKENS),
+  },
+  stream: { expected: '1 to 64 letters, digits, _ and -', allows: (value) => isText(value, TOKEN) },
+  domain: { expected: '1 to 64 letters, digits, _ and -', allows: (value) => isText(value, TOKEN) },
+  inboxPrefix: {
+    expected: 'tokens of letters, digits, _ and -, parted by dots, at most 64 characters',
+    allows: (value) => isText(value, TOKENS),
+  },
+  storage: { expected: "'file' or 'memory'", allows: (value) => value === 'file' || value === 'memory' },
+  replicas: {
+    expected: 'a whole number of 1 to 5',
+    allows: (value) => isNumber(value, 1, 5) && Number.isInteger(value),
+  },
+  maxAgeMs: {
+    expected: 'a number of 100 to 1e11, or Infinity',
+    allows: (value) => value === Infinity || isNumber(value, 100, 1e11),
+  },
+  maxEventsPerTopic: {
+    expected: 'a whole number of at least 1',
+    allows: (value) => isNumber(value, 1, 1e9) && Number.isInteger(value),
+  },
+  maxTotalBytes: { expected: 'a number of at least 1024, or Infinity', allows: (value) => isNumber(value, 1_024) },
+  timeoutMs: { expected: 'a number of 10 to 60000', allows: (value) => isNumber(value, 10, 60_000) },
+  probeMs: { expected: 'a number of at least 20', allows: (value) => isNumber(value, 20, MAX_SET_TIMEOUT_MS) },
+};
+
+/** @throws SseError `invalid-options` */
+export function resolveOptions(given: NatsEngineOptions): NatsSettings {
+  if (typeof given !== 'object' || given === null) refuse(`expected an object of options, got ${describe(given)}`);
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(RULES, name)) refuse(`there is no option ${describe(name)}`);
+    const { expected, allows } = RULES[name as keyof NatsEngineOptions];
+    if (value !== undefined && !allows(value)) refuse(`${name} must be ${expected}; got ${describe(value)}`);
+  }
+  const { prefix = 'sse', domain } = given;
+  return {
+    source: sourceOf(given),
+    prefix,
+    stream: given.stream ?? prefix.replaceAll('.', '_'),
+    apiPrefix: domain === undefined ? '$JS.API' : `$JS.${domain}.API`,
+    inboxPrefix: given.inboxPrefix ?? '_INBOX',
+    storage: given.storage ?? 'file',
+    replicas: given.replicas ?? 1,
+    maxAgeMs: given.maxAgeMs ?? 600_000,
+    maxEventsPerTopic: given.maxEventsPerTopic ?? 1_000,
+    maxTotalBytes: given.maxTotalBytes ?? Infinity,
+    timeoutMs: given.timeoutMs ?? 5_000,
+    probeMs: given.probeMs ?? 10_000,
+  };
+}
+
+function sourceOf({ connection, servers, options }: NatsEngineOptions): ConnectionSource {
+  if ([connection, servers, options].filter((each) => each !== undefined).length !== 1) {
+    refuse('give exactly one of connection, servers and options');
+  }
+  if (connection !== undefined) return { connection };
+  return { options: options ?? { servers } };
+}
+
+function refuse(problem: string): never {
+  throw new SseError('invalid-options', `natsEngine: ${problem}`);
+}

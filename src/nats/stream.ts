@@ -1,0 +1,258 @@
+import { SseError } from '../errors.js';
+import { createEpoch } from '../topic/position.js';
+import type { Position } from '../topic/position.js';
+import type { NatsMessage } from './driver.js';
+import type { StoredMessage } from './envelope.js';
+import { pause } from './link.js';
+import type { Call, Link } from './link.js';
+import type { NatsSettings } from './options.js';
+import { scan } from './scan.js';
+import { Subjects } from './subjects.js';
+
+/** The log as its server described it at one moment. */
+export interface StreamState {
+  readonly subjects: Subjects;
+  readonly head: Position;
+  /** Every message beyond this sequence is still there, but for those that newer ones of their own topic have pushed out. */
+  readonly goneUpTo: number;
+  /** How many messages of each topic the server keeps. */
+  readonly keptPerTopic: number;
+}
+
+/** Which message: a sequence, the newest of a subject, or the first of a subject at or beyond a sequence. */
+export type MessageQuery =
+  | { readonly seq: number }
+  | { readonly last_by_subj: string }
+  | { readonly seq: number; readonly next_by_subj: string };
+
+/** The stream does not answer, or is not there: to be asked again. */
+export class UnavailableError extends Error {}
+
+interface ApiError {
+  readonly code: number;
+  readonly err_code?: number;
+  readonly description?: string;
+}
+
+interface StreamInfo {
+  readonly error?: ApiError;
+  readonly config: {
+    readonly max_msgs_per_subject: number;
+    readonly num_replicas: number;
+    readonly republish?: { readonly dest?: string };
+    readonly subjects?: readonly string[];
+  };
+  readonly state: {
+    readonly first_seq: number;
+    readonly last_seq: number;
+    readonly last_ts: string;
+    readonly subjects?: Readonly<Record<string, number>> | null;
+  };
+  readonly total?: number;
+}
+
+/** The server's clock, as a difference to `performance.now()`, and when it was asked. */
+interface ServerClock {
+  readonly offset: number;
+  readonly askedAt: number;
+}
+
+const UNAVAILABLE: { readonly error: ApiError } = { error: { code: 503 } };
+const NOT_FOUND = 10_059;
+const NAME_IN_USE = 10_058;
+const DUPLICATE_WINDOW_MS = 120_000;
+const RETRY_MS = 50;
+/** Longer than any clock drifts by what matters here. */
+const CLOCK_MS = 60_000;
+const NS_PER_MS = 1_000_000;
+const NOTHING = new Uint8Array();
+
+/** The JetStream API, as far as the log needs it. Every answer is that of the stream's leader. */
+export class Stream {
+  readonly #link: Link;
+  readonly #settings: NatsSettings;
+  readonly #signal: AbortSignal;
+  #isReplicated = false;
+  #clock: Promise<ServerClock> | undefined;
+
+  constructor(link: Link, settings: NatsSettings, signal: AbortSignal) {
+    this.#link = link;
+    this.#settings = settings;
+    this.#signal = signal;
+  }
+
+  /** Describes the log, and makes it when there is none. Waits until the server can tell. */
+  async state(deadline: number): Promise<StreamState> {
+    return this.#stateOf(await this.#info('', deadline));
+  }
+
+  /** All subjects of topics that have a message, and the log as it was no later. */
+  async topics(deadline: number): Promise<{ readonly state: StreamState; readonly subjects: ReadonlySet<string> }> {
+    const { subjects: subjectsOf } = await this.state(deadline);
+    const found = new Set<string>();
+    let state: StreamState | undefined;
+    for (let offset = 0, total = 1; offset < total;) {
+      const info = await this.#info(JSON.stringify({ subjects_filter: subjectsOf.topics, offset }), deadline);
+      state ??= this.#stateOf(info);
+      const names = Object.keys(info.state.subjects ?? {});
+      for (const name of names) found.add(name);
+      offset += names.length;
+      total = names.length === 0 ? 0 : (info.total ?? 0);
+    }
+    return { state: state as StreamState, subjects: found };
+  }
+
+  /** `undefined` when there is no such message. */
+  async get(query: MessageQuery, deadline: number): Promise<StoredMessage | undefined> {
+    const { apiPrefix, stream } = this.#settings;
+    // With replicas the direct way may be answered by one that does not have the newest messages yet.
+    if (this.#isReplicated) return storedOf(await this.#ask(`${apiPrefix}.STREAM.MSG.GET.${stream}`, query, deadline));
+    const reply = await this.#ask(`${apiPrefix}.DIRECT.GET.${stream}`, query, deadline);
+    return directOf(reply);
+  }
+
+  /** The messages of a subject from a sequence on, as far as they are quick to have: to be gone on from with {@link get}. */
+  scan(subject: string, from: number, deadline: number): AsyncGenerator<StoredMessage> {
+    return scan(this.#link, this.#settings, subject, from, deadline);
+  }
+
+  /** The server's clock in ms since 1970. */
+  async now(deadline: number): Promise<number> {
+    const known = await this.#clock?.catch(() => undefined);
+    if (known !== undefined && performance.now() - known.askedAt < CLOCK_MS) return timeOf(known);
+    this.#clock = this.#askClock(deadline);
+    return timeOf(await this.#clock);
+  }
+
+  /** No API of the older servers tells the time, but what they create has one: here a consumer of nothing. */
+  async #askClock(deadline: number): Promise<ServerClock> {
+    const { apiPrefix, stream } = this.#settings;
+    const config = { ack_policy: 'none', deliver_policy: 'new', mem_storage: true, num_replicas: 1 };
+    const request = { stream_name: stream, config: { ...config, inactive_threshold: 1_000 * NS_PER_MS } };
+    const sentAt = performance.now();
+    const reply = await this.#ask(`${apiPrefix}.CONSUMER.CREATE.${stream}`, request, deadline);
+    const askedAt = performance.now();
+    const { name, created } = parse(reply) as { name?: string; created?: string };
+    if (name === undefined || created === undefined) throw new UnavailableError('The server does not tell the time');
+    const deletion = this.#ask(`${apiPrefix}.CONSUMER.DELETE.${stream}.${name}`, undefined, deadline);
+    // It goes by itself when this fails.
+    deletion.catch(() => undefined);
+    return { offset: millisecondsOf(created) - (sentAt + askedAt) / 2, askedAt };
+  }
+
+  async #info(request: string, deadline: number): Promise<StreamInfo> {
+    const { apiPrefix, stream } = this.#settings;
+    for (;;) {
+      const reply = await this.#link.request(call(`${apiPrefix}.STREAM.INFO.${stream}`, request, deadline));
+      const info = isNobodyThere(reply) ? UNAVAILABLE : (parse(reply) as StreamInfo);
+      if (info.error === undefined) return info as StreamInfo;
+      if (info.error.err_code === NOT_FOUND) await this.#create(deadline);
+      else if (info.error.code !== 503) throw refusal(info.error);
+      else await pause(RETRY_MS, this.#signal);
+    }
+  }
+
+  async #create(deadline: number): Promise<void> {
+    const { apiPrefix, stream, prefix, storage, replicas, maxAgeMs, maxEventsPerTopic, maxTotalBytes } = this.#settings;
+    const subjects = new Subjects(prefix, createEpoch());
+    const config = {
+      name: stream,
+      subjects: [subjects.stored],
+      republish: { src: subjects.stored, dest: subjects.republished },
+      retention: 'limits',
+      discard: 'old',
+      storage,
+      num_replicas: replicas,
+      allow_direct: true,
+      max_age: maxAgeMs === Infinity ? 0 : Math.ceil(4 * maxAgeMs) * NS_PER_MS,
+      max_bytes: maxTotalBytes === Infinity ? -1 : Math.floor(maxTotalBytes),
+      max_msgs_per_subject: maxEventsPerTopic + 1,
+      duplicate_window: Math.floor(Math.min(DUPLICATE_WINDOW_MS, 4 * maxAgeMs)) * NS_PER_MS,
+    };
+    const reply = await this.#link.request(
+      call(`${apiPrefix}.STREAM.CREATE.${stream}`, JSON.stringify(config), deadline),
+    );
+    if (isNobodyThere(reply)) return;
+    const { error } = parse(reply) as StreamInfo;
+    // Another node was faster: its epoch counts.
+    if (error !== undefined && error.err_code !== NAME_IN_USE && error.code !== 503) throw refusal(error);
+  }
+
+  #stateOf({ config, state }: StreamInfo): StreamState {
+    const { prefix, stream } = this.#settings;
+    const epoch = config.republish?.dest?.slice(`${prefix}.l.`.length, -2) ?? '';
+    const subjects = new Subjects(prefix, epoch);
+    const isOurs = config.republish?.dest === subjects.republished && config.subjects?.[0] === subjects.stored;
+    if (!isOurs || !/^[0-9a-z]{6}$/.test(epoch)) {
+      throw new SseError(
+        'engine-failed',
+        `The JetStream stream ${stream} was not made by this engine with the prefix ${prefix}: give it another name`,
+      );
+    }
+    this.#isReplicated = config.num_replicas > 1;
+    return {
+      subjects,
+      head: { epoch, seq: state.last_seq, at: state.last_seq === 0 ? 0 : millisecondsOf(state.last_ts) },
+      goneUpTo: Math.max(0, state.first_seq - 1),
+      keptPerTopic: config.max_msgs_per_subject > 0 ? config.max_msgs_per_subject : Infinity,
+    };
+  }
+
+  async #ask(subject: string, request: object | undefined, deadline: number): Promise<NatsMessage> {
+    const reply = await this.#link.request(
+      call(subject, request === undefined ? '' : JSON.stringify(request), deadline),
+    );
+    if (isNobodyThere(reply)) throw new UnavailableError('The JetStream stream does not answer');
+    return reply;
+  }
+}
+
+function timeOf({ offset }: ServerClock): number {
+  return Math.floor(performance.now() + offset);
+}
+
+/** Nobody listens on the subject: nothing was done. */
+export function isNobodyThere({ data, headers }: NatsMessage): boolean {
+  return data.byteLength === 0 && headers?.code === 503;
+}
+
+/** Whole ms of RFC 3339 with up to nine digits after the point. */
+export function millisecondsOf(time: string): number {
+  return Math.floor(Date.parse(time.replace(/(\.\d{3})\d+/, '$1')));
+}
+
+function call(subject: string, request: string, deadline: number): Call {
+  return { subject, data: request === '' ? NOTHING : Buffer.from(request), deadline, sends: 0 };
+}
+
+function parse({ data }: NatsMessage): unknown {
+  return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
+}
+
+function refusal({ code, description = 'no reason' }: ApiError): SseError {
+  return new SseError('engine-failed', `JetStream refused: ${description} (${code})`);
+}
+
+function directOf({ data, headers }: NatsMessage): StoredMessage | undefined {
+  if (headers === undefined || headers.code === 404) return undefined;
+  if (headers.code >= 400) throw new UnavailableError(`JetStream refused a read (${headers.code})`);
+  return {
+    subject: headers.get('Nats-Subject'),
+    seq: Number(headers.get('Nats-Sequence')),
+    at: millisecondsOf(headers.get('Nats-Time-Stamp')),
+    data,
+  };
+}
+
+function storedOf(reply: NatsMessage): StoredMessage | undefined {
+  const { message, error } = parse(reply) as {
+    readonly message?: { subject: string; seq: number; time: string; data?: string };
+    readonly error?: ApiError;
+  };
+  if (message !== undefined) {
+    const { subject, seq, time, data = '' } = message;
+    return { subject, seq, at: millisecondsOf(time), data: Buffer.from(data, 'base64') };
+  }
+  if (error?.code === 404) return undefined;
+  throw new UnavailableError(error?.description ?? 'JetStream refused a read');
+}

@@ -1,0 +1,208 @@
+import { EMPTIED, LANE_IS_GONE } from './failure.js';
+import { PLANNING } from './quote.js';
+
+/** The bytes of a payload that go into one piece of a notification: 7,700 in base64, of the 7,999 that PostgreSQL takes. */
+const PIECE_BYTES = 5_700;
+const MAX_NOTIFICATION_BYTES = 7_999;
+
+/** The functions that write. `clock` is the time in ms in place of the server's, for tests, and NULL otherwise. */
+export function appendFunctions(s: string, channels: { readonly log: string; readonly outbox: string }): string {
+  return [advance(s), store(s), notify(s, channels.log), append(s), enqueue(s, channels.outbox), drain(s)].join('\n');
+}
+
+/** Locks the lane and takes the next numbers. */
+function advance(s: string): string {
+  return `
+CREATE FUNCTION ${s}.advance(numbers bigint, clock bigint) RETURNS ${s}.lane LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  advanced ${s}.lane;
+BEGIN
+  UPDATE ${s}.lane AS l
+    SET seq = l.seq + numbers,
+        at = greatest(l.at, coalesce(clock, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint))
+    RETURNING l.* INTO advanced;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION '${EMPTIED}' USING ERRCODE = '${LANE_IS_GONE}';
+  END IF;
+  RETURN advanced;
+END $$;`;
+}
+
+/**
+ * Stores a batch under a lane that is locked and has been advanced: entries, heads, and what each topic no longer
+ * retains. The payloads are one value, cut by `sizes`: as an array they would travel as text, of twice the size.
+ */
+function store(s: string): string {
+  return `
+CREATE FUNCTION ${s}.store(
+  lane ${s}.lane, names text[], ids text[], sizes int[], data bytea, texts boolean[],
+  events float8[], bytes float8[], ages float8[], is_notified boolean
+) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  base bigint := lane.seq - cardinality(names);
+BEGIN
+  INSERT INTO ${s}.topic AS t (id, name, head, head_at, prior, first_kept, first_at, kept, kept_bytes,
+                               max_events, max_bytes, max_age, unknown_before)
+    SELECT base + min(i.n), i.name, base + max(i.n), lane.at, 0, base + min(i.n), lane.at, count(*), sum(i.size),
+           events[max(i.n)], bytes[max(i.n)], ages[max(i.n)], lane.forgotten
+    FROM unnest(names, sizes) WITH ORDINALITY AS i (name, size, n)
+    GROUP BY i.name
+    ON CONFLICT (name) DO UPDATE SET
+      prior = t.head, head = excluded.head, head_at = excluded.head_at,
+      first_at = CASE WHEN t.kept = 0 THEN excluded.head_at ELSE t.first_at END,
+      kept = t.kept + excluded.kept, kept_bytes = t.kept_bytes + excluded.kept_bytes,
+      max_events = excluded.max_events, max_bytes = excluded.max_bytes, max_age = excluded.max_age;
+
+  INSERT INTO ${s}.entry (seq, topic, prev, at, size, id, data)
+    SELECT base + i.n, t.id, coalesce(lag(base + i.n) OVER (PARTITION BY t.id ORDER BY i.n), t.prior), lane.at,
+           i.size, i.id, substr(data, (i.upto - i.size + 1)::int, i.size)
+    FROM (
+      SELECT each.*, sum(each.size) OVER (ORDER BY each.n) AS upto
+      FROM unnest(names, ids, sizes) WITH ORDINALITY AS each (name, id, size, n)
+    ) i JOIN ${s}.topic t ON t.name = i.name;
+
+  UPDATE ${s}.topic AS t
+    SET first_kept = evicted.upto + 1, kept = t.kept - evicted.number, kept_bytes = t.kept_bytes - evicted.total
+    FROM ${s}.topic o CROSS JOIN LATERAL (
+      SELECT each.seq AS upto, each.number, each.total
+      FROM (
+        SELECT e.seq, row_number() OVER oldest AS number, sum(e.size) OVER oldest AS total
+        FROM ${s}.entry e
+        WHERE e.topic = o.id AND e.seq >= o.first_kept
+        WINDOW oldest AS (ORDER BY e.seq ROWS UNBOUNDED PRECEDING)
+      ) each
+      WHERE each.number >= o.kept - o.max_events AND each.total >= o.kept_bytes - o.max_bytes
+      ORDER BY each.seq LIMIT 1
+    ) evicted
+    WHERE o.name = ANY (names) AND (o.kept > o.max_events OR o.kept_bytes > o.max_bytes) AND t.id = o.id;
+
+  IF is_notified THEN
+    PERFORM ${s}.notify(lane.epoch, base, texts);
+  END IF;
+END $$;`;
+}
+
+/**
+ * Notifies the entries beyond `base`, each in its place: see `readNotification` for the form. One that is too large for
+ * a notification is a hint, unless nothing of it is retained for the reader: then it comes in pieces.
+ */
+function notify(s: string, channel: string): string {
+  return `
+CREATE FUNCTION ${s}.notify(epoch text, base bigint, texts boolean[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify(${channel}, ready.payload) FROM (
+    SELECT CASE
+      WHEN form.kind = '+' AND piece.n < form.pieces THEN
+        '+' || concat_ws(E'\\n', form.seq, piece.n) || E'\\n' ||
+        encode(substr(form.data, piece.n * ${PIECE_BYTES} + 1, ${PIECE_BYTES}), 'base64')
+      WHEN form.kind = '+' THEN '.' || form.head
+      WHEN form.kind = 't' THEN 't' || form.head || convert_from(form.data, 'UTF8')
+      WHEN form.kind = 'b' THEN 'b' || form.head || encode(form.data, 'base64')
+      ELSE 'h' || concat_ws(E'\\n', epoch, form.seq, form.name)
+    END AS payload
+    FROM (
+      SELECT made.*, CASE
+        WHEN made.is_text AND octet_length(made.head) + made.size < ${MAX_NOTIFICATION_BYTES} THEN 't'
+        WHEN octet_length(made.head) + (made.size / 3 + 1) * 4 + made.size / 57 < ${MAX_NOTIFICATION_BYTES} THEN 'b'
+        WHEN made.max_events >= 1 AND made.max_bytes >= made.size THEN 'h'
+        ELSE '+'
+      END AS kind, (made.size - 1) / ${PIECE_BYTES} + 1 AS pieces
+      FROM (
+        SELECT e.seq, e.size, e.data, t.name, t.max_events, t.max_bytes, texts[e.seq - base] AS is_text,
+               concat_ws(E'\\n', epoch, e.seq, e.prev, e.at, t.name, coalesce('=' || e.id, ''), '') AS head
+        FROM ${s}.entry e JOIN ${s}.topic t ON t.id = e.topic
+        WHERE e.seq > base AND e.seq <= base + cardinality(texts)
+      ) made
+    ) form CROSS JOIN LATERAL generate_series(0, CASE WHEN form.kind = '+' THEN form.pieces ELSE 0 END) AS piece (n)
+    ORDER BY form.seq, piece.n
+  ) ready;
+END $$;`;
+}
+
+/**
+ * Stores a batch of a process, once: one that was stored before gives the same result again, and one that comes late, after
+ * its successor, gives none.
+ */
+function append(s: string): string {
+  return `
+CREATE FUNCTION ${s}.append(
+  writer uuid, batch bigint, names text[], ids text[], sizes int[], data bytea, texts boolean[],
+  events float8[], bytes float8[], ages float8[], is_notified boolean, wait_ms int, clock bigint
+) RETURNS TABLE (epoch text, seq bigint, at bigint) LANGUAGE plpgsql ${PLANNING} AS $$
+#variable_conflict use_variable
+DECLARE
+  lane ${s}.lane;
+BEGIN
+  PERFORM set_config('lock_timeout', wait_ms || 'ms', true);
+  lane := ${s}.advance(cardinality(names), clock);
+  INSERT INTO ${s}.writer AS w VALUES (writer, batch, lane.epoch, lane.seq, lane.at)
+    ON CONFLICT ON CONSTRAINT writer_pkey DO UPDATE
+    SET batch = excluded.batch, epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
+    WHERE w.batch < excluded.batch;
+  IF NOT FOUND THEN
+    UPDATE ${s}.lane AS l SET seq = l.seq - cardinality(names);
+    RETURN QUERY SELECT w.epoch, w.seq, w.at FROM ${s}.writer w WHERE w.id = writer AND w.batch = append.batch;
+    RETURN;
+  END IF;
+  PERFORM ${s}.store(lane, names, ids, sizes, data, texts, events, bytes, ages, is_notified);
+  RETURN QUERY SELECT lane.epoch, lane.seq, lane.at;
+END $$;`;
+}
+
+/** Keeps an event until the transaction that it is called in has committed. Locks nothing. */
+function enqueue(s: string, channel: string): string {
+  return `
+CREATE FUNCTION ${s}.enqueue(
+  name text, id text, data bytea, is_text boolean, events float8, bytes float8, age float8, is_notified boolean
+) RETURNS bigint LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  place bigint;
+BEGIN
+  INSERT INTO ${s}.outbox AS o (name, id, data, is_text, max_events, max_bytes, max_age)
+    VALUES (name, id, data, is_text, events, bytes, age) RETURNING o.n INTO place;
+  IF is_notified THEN
+    PERFORM pg_notify(${channel}, '');
+  END IF;
+  RETURN place;
+END $$;`;
+}
+
+/**
+ * Moves what has been committed in the outbox to the log, and returns how many. All in one transaction: an event is in the one or in
+ * the other. What two nodes do at once is in turn, because of the lane's lock.
+ */
+function drain(s: string): string {
+  return `
+CREATE FUNCTION ${s}.drain(max_rows int, max_total int, is_notified boolean, wait_ms int, clock bigint)
+RETURNS int LANGUAGE plpgsql ${PLANNING} AS $$
+DECLARE
+  moved record;
+BEGIN
+  IF NOT EXISTS (SELECT FROM ${s}.outbox) THEN
+    RETURN 0;
+  END IF;
+  PERFORM set_config('lock_timeout', wait_ms || 'ms', true);
+  PERFORM ${s}.advance(0, clock);
+  WITH gone AS (
+    DELETE FROM ${s}.outbox WHERE n IN (
+      SELECT o.n FROM (
+        SELECT each.n, sum(each.size) OVER (ORDER BY each.n) - each.size AS sum_before
+        FROM (SELECT n, octet_length(data) AS size FROM ${s}.outbox ORDER BY n LIMIT max_rows) each
+      ) o WHERE o.sum_before < max_total
+    ) RETURNING *
+  )
+  SELECT count(*)::int AS number, array_agg(name ORDER BY n) AS names, array_agg(id ORDER BY n) AS ids,
+         array_agg(octet_length(data) ORDER BY n) AS sizes, string_agg(data, ''::bytea ORDER BY n) AS data,
+         array_agg(is_text ORDER BY n) AS texts, array_agg(max_events ORDER BY n) AS events,
+         array_agg(max_bytes ORDER BY n) AS bytes, array_agg(max_age ORDER BY n) AS ages
+    INTO moved FROM gone;
+  IF moved.number > 0 THEN
+    PERFORM ${s}.store(${s}.advance(moved.number, clock), moved.names, moved.ids, moved.sizes, moved.data, moved.texts,
+                       moved.events, moved.bytes, moved.ages, is_notified);
+  END IF;
+  RETURN moved.number;
+END $$;`;
+}

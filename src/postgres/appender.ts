@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { SseError } from '../errors.js';
+import type { AppendRequest, Retention } from '../engine/engine.js';
+import type { Position } from '../topic/position.js';
+import { encodeBatch } from './batch.js';
+import type { Database } from './database.js';
+
+const MAX_BATCH = 500;
+const MAX_BATCH_BYTES = 1_048_576;
+/** What may wait while the server is away. Beyond, an append is refused at once. */
+const MAX_WAITING_BYTES = 67_108_864;
+const LOCK_SHARE = 0.8;
+
+interface Waiting {
+  readonly request: AppendRequest;
+  readonly deadline: number;
+  resolve(position: Position): void;
+  reject(error: SseError): void;
+}
+
+/** A batch that is on its way: those of it that still wait, and whether it may have been stored. */
+interface Sent {
+  readonly waiting: Waiting[];
+  readonly trace: { isUncertain: boolean };
+}
+
+export interface AppenderOptions {
+  readonly database: Database;
+  /** The name of the function in SQL. */
+  readonly statement: string;
+  readonly isNotified: boolean;
+  readonly deadlineMs: number;
+  readonly now: (() => number) | undefined;
+}
+
+/**
+ * Appends in batches, one at a time: what comes while one is on its way goes with the next. So the order of calls is kept, and a
+ * commit is shared by all that wait for it. Each batch has a number, by which the server knows one that is sent again.
+ */
+export class Appender {
+  readonly #options: AppenderOptions;
+  readonly #writer = randomUUID();
+  readonly #queue: Waiting[] = [];
+  #batchNumber = 0;
+  #sent: Sent | undefined;
+  #waitingBytes = 0;
+  #working: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: AppenderOptions) {
+    this.#options = options;
+  }
+
+  append(request: AppendRequest): Promise<Position> {
+    return new Promise((resolve, reject) => {
+      if (this.#waitingBytes > MAX_WAITING_BYTES) {
+        reject(new SseError('engine-failed', 'The postgres engine has 64 MiB of events waiting already'));
+        return;
+      }
+      const deadline = performance.now() + this.#options.deadlineMs;
+      this.#waitingBytes += request.data.byteLength;
+      this.#queue.push({ request, deadline, resolve, reject });
+      this.#arm();
+      // In a turn of its own: what is appended at once goes in one batch.
+      this.#working ??= Promise.resolve().then(() => this.#work());
+    });
+  }
+
+  /** What is on its way is waited for; what is not, is refused. */
+  async close(): Promise<void> {
+    for (const waiting of this.#queue.splice(0)) {
+      waiting.reject(new SseError('closed', 'The postgres engine has been closed'));
+    }
+    await this.#working;
+    clearTimeout(this.#timer);
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0) {
+      await this.#send(this.#take());
+      this.#sent = undefined;
+    }
+    this.#working = undefined;
+  }
+
+  /** The next batch. Within one, a topic has one retention: the last would otherwise decide on what came before. */
+  #take(): Waiting[] {
+    const retentions = new Map<string, Retention>();
+    let bytes = 0;
+    let count = 0;
+    for (const { request } of this.#queue) {
+      const { topic, data, retention } = request;
+      bytes += data.byteLength;
+      const isOther = !isSame(retentions.get(topic) ?? retention, retention);
+      if (count > 0 && (count >= MAX_BATCH || bytes > MAX_BATCH_BYTES || isOther)) break;
+      retentions.set(topic, retention);
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #send(batch: readonly Waiting[]): Promise<void> {
+    const { database, statement, isNotified, now } = this.#options;
+    const sent: Sent = { waiting: [...batch], trace: { isUncertain: false } };
+    this.#sent = sent;
+    const encoded = [
+      this.#writer,
+      ++this.#batchNumber,
+      ...encodeBatch(batch.map(({ request }) => request)),
+      isNotified,
+    ];
+    // The lock is given up before the answer would come too late: then it is certain that nothing was stored.
+    const values = (ms: number): unknown[] => [...encoded, Math.max(1, Math.floor(ms * LOCK_SHARE)), now?.() ?? null];
+    try {
+      const deadline = batch.at(-1)!.deadline;
+      const rows = await database.run<StoredRow>(statement, values, { deadline, trace: sent.trace });
+      resolveAll(sent, rows[0]!);
+    } catch (error) {
+      const failed = SseError.is(error) && !sent.trace.isUncertain ? error : appendError(sent, error);
+      for (const waiting of sent.waiting) waiting.reject(failed);
+    }
+    for (const { request } of batch) this.#waitingBytes -= request.data.byteLength;
+  }
+
+  /** One timer, for the oldest. */
+  #arm(): void {
+    const oldest = this.#sent?.waiting[0] ?? this.#queue[0];
+    if (this.#timer !== undefined || oldest === undefined) return;
+    const expire = (): void => {
+      this.#timer = undefined;
+      this.#expire();
+      this.#arm();
+    };
+    this.#timer = setTimeout(expire, Math.max(1, oldest.deadline - performance.now()));
+  }
+
+  #expire(): void {
+    const late = new Error(`no answer within ${this.#options.deadlineMs} ms`);
+    for (const each of [this.#sent, { waiting: this.#queue, trace: { isUncertain: false } }]) {
+      while (each?.waiting[0] !== undefined && each.waiting[0].deadline <= performance.now()) {
+        const waiting = each.waiting.shift()!;
+        // Of a batch that is on its way, what is given up may still be stored.
+        waiting.reject(appendError(each === this.#sent ? { ...each, trace: { isUncertain: true } } : each, late));
+        if (each !== this.#sent) this.#waitingBytes -= waiting.request.data.byteLength;
+      }
+    }
+  }
+}
+
+interface StoredRow {
+  readonly epoch: string;
+  readonly seq: unknown;
+  readonly at: unknown;
+}
+
+/** Those of a batch that still wait are the last of it. */
+function resolveAll({ waiting }: Sent, { epoch, seq, at }: StoredRow): void {
+  let place = Number(seq) - waiting.length;
+  for (const each of waiting) each.resolve({ epoch, seq: ++place, at: Number(at) });
+}
+
+function appendError({ trace }: Sent, cause: unknown): SseError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return trace.isUncertain
+    ? new SseError('engine-uncertain', `The postgres engine cannot tell whether an event was stored: ${message}`, {
+        cause,
+      })
+    : new SseError('engine-failed', `The postgres engine could not store an event: ${message}`, { cause });
+}
+
+function isSame(one: Retention, other: Retention): boolean {
+  if (one === other) return true;
+  return one.maxEvents === other.maxEvents && one.maxBytes === other.maxBytes && one.maxAgeMs === other.maxAgeMs;
+}

@@ -1,0 +1,46 @@
+import { SseError } from '../errors.js';
+import { configOf, loadDriver, openPool } from './driver.js';
+import type { ListenClient, OpenPool } from './driver.js';
+import type { PostgresSettings } from './options.js';
+
+/** How the engine comes to its connections. */
+export interface Connections {
+  readonly openPool: () => Promise<OpenPool>;
+  readonly createListenClient: () => Promise<ListenClient>;
+}
+
+const KEEP_ALIVE_MS = 10_000;
+
+/** @throws SseError `invalid-options` when a pool does not tell how it connects, and somebody has to listen */
+export function connectionsOf({ source, schema, isListening, deadlineMs }: PostgresSettings): Connections {
+  const { pool, listenOptions } = source;
+  const listening = {
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    connectionTimeoutMillis: deadlineMs,
+    client_encoding: 'UTF8',
+    application_name: `${schema}: event stream`,
+  };
+  if (pool === undefined) {
+    const given = source.options ?? { connectionString: source.connectionString };
+    const config = { application_name: 'event stream', keepAlive: true, connectionTimeoutMillis: deadlineMs, ...given };
+    return {
+      openPool: () => openPool(config),
+      createListenClient: async () => new (await loadDriver()).Client({ ...(listenOptions ?? given), ...listening }),
+    };
+  }
+  const known = configOf(pool);
+  if (isListening && known === undefined && listenOptions === undefined) {
+    throw new SseError(
+      'invalid-options',
+      'postgresEngine: this pool does not tell how it connects; give listenOptions for the connection that listens, or notify: "poll"',
+    );
+  }
+  return {
+    openPool: async () => ({ pool, close: async () => undefined }),
+    createListenClient: async () => {
+      const Client = known?.Client ?? (await loadDriver()).Client;
+      return new Client({ ...(listenOptions ?? known?.config), ...listening });
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { SseError } from '../errors.js';
+import { createEpoch } from '../topic/position.js';
+import type { Database, Deadline, Ground } from './database.js';
+import type { PostgresPoolClient } from './driver.js';
+import { Failure } from './failure.js';
+import { quoteIdentifier } from './quote.js';
+import { SCHEMA_VERSION, schemaObjectsSql } from './schema.js';
+import { within } from './timing.js';
+
+/** The first of the two numbers of our advisory locks; the second is made of the schema's name. */
+const LOCK_SPACE = 'nestjs-event-stream';
+
+/** Sees to it that the schema is there, of the version that this code works with, and that the lane has begun. */
+export class Migration implements Ground {
+  readonly #schema: string;
+  readonly #isAllowed: boolean;
+  readonly #deadlineMs: number;
+  #isDone = false;
+  #running: Promise<void> | undefined;
+
+  constructor(schema: string, isAllowed: boolean, deadlineMs: number) {
+    this.#schema = schema;
+    this.#isAllowed = isAllowed;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** Resolves at once when that was seen to before. */
+  async ensure(database: Database, deadline: Deadline): Promise<void> {
+    if (this.#isDone) return;
+    this.#running ??= this.#run(database)
+      .then(() => void (this.#isDone = true))
+      .finally(() => (this.#running = undefined));
+    const late = (): Failure => new Failure(new Error('the schema was not ready in time'), { isTransient: true });
+    await within(this.#running, deadline - performance.now(), late);
+  }
+
+  /** It is not there any more. */
+  forget(): void {
+    this.#isDone = false;
+  }
+
+  async #run(database: Database): Promise<void> {
+    const deadline = performance.now() + this.#deadlineMs;
+    await database.use({ deadline, isAbandoned: true }, async (client) => {
+      const version = await this.#version(client);
+      if (version === SCHEMA_VERSION && (await this.#hasBegun(client))) return;
+      if (version !== SCHEMA_VERSION && (version !== undefined || !this.#isAllowed)) throw this.#mismatch(version);
+      await this.#begin(client);
+    });
+  }
+
+  /** What is not there yet, in one transaction, which nodes that start at once do one after the other. */
+  async #begin(client: PostgresPoolClient): Promise<void> {
+    // Who has waited for the lock has to see what the other has done, whatever transactions see here by default.
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+    try {
+      await client.query('SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))', [LOCK_SPACE, this.#schema]);
+      if ((await this.#version(client)) === undefined) await this.#create(client);
+      await client.query(`SELECT ${quoteIdentifier(this.#schema)}.begin($1)`, [createEpoch()]);
+      await client.query('COMMIT');
+    } catch (error) {
+      await client.query('ROLLBACK');
+      throw error;
+    }
+  }
+
+  async #hasBegun(client: PostgresPoolClient): Promise<boolean> {
+    const { rows } = await client.query(`SELECT FROM ${quoteIdentifier(this.#schema)}.lane`);
+    return rows.length > 0;
+  }
+
+  async #create(client: PostgresPoolClient): Promise<void> {
+    const { rows } = await client.query(
+      'SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS exists, getdatabaseencoding() AS encoding',
+      [this.#schema],
+    );
+    const { exists, encoding } = rows[0] as { exists: boolean; encoding: string };
+    if (encoding !== 'UTF8') {
+      throw new SseError(
+        'invalid-options',
+        `postgresEngine: the database must be encoded in UTF8, and is in ${encoding}`,
+      );
+    }
+    // Where it exists, the right to create schemas is not needed, and IF NOT EXISTS would ask for it.
+    if (!exists) await client.query(`CREATE SCHEMA ${quoteIdentifier(this.#schema)}`);
+    await client.query(schemaObjectsSql(this.#schema));
+  }
+
+  /**
+   * `undefined` when there is nothing of ours. Asks the catalog: `to_regprocedure` would go by what this connection has
+   * cached before it waited for the lock.
+   */
+  async #version(client: PostgresPoolClient): Promise<number | undefined> {
+    const { rows } = await client.query(
+      `SELECT FROM pg_proc WHERE proname = 'version' AND pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)`,
+      [this.#schema],
+    );
+    if (rows.length === 0) return undefined;
+    const found = await client.query(`SELECT ${quoteIdentifier(this.#schema)}.version() AS version`);
+    return Number((found.rows[0] as { version: unknown }).version);
+  }
+
+  #mismatch(version: number | undefined): SseError {
+    const where = `the schema ${quoteIdentifier(this.#schema)}`;
+    if (version === undefined) {
+      const how = `run the SQL of postgresSchemaSql(${JSON.stringify(this.#schema)}), or let the engine do it (migrate: true)`;
+      return new SseError('engine-failed', `postgresEngine: ${where} has no tables of this engine: ${how}`);
+    }
+    const what = `of version ${version}, and this version of nestjs-event-stream works with ${SCHEMA_VERSION}`;
+    return new SseError('engine-failed', `postgresEngine: ${where} is ${what}`);
+  }
+}

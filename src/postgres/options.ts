@@ -1,0 +1,197 @@
+import { SseError, describe } from '../errors.js';
+import type { PostgresPool } from './driver.js';
+
+/** How the engine reaches the database: exactly one of `pool`, `connectionString` and `options`. */
+export interface PostgresEngineOptions {
+  /**
+   * A pool of the package `pg` that the application has. It is not closed. The engine takes a connection of it for the time of one
+   * statement, and opens one more of its own, with the pool's settings, to listen.
+   */
+  readonly pool?: PostgresPool | undefined;
+
+  /** Where the database is, for a pool of the engine's own: `postgres://user:password@host:5432/database`. */
+  readonly connectionString?: string | undefined;
+
+  /** The settings of a pool of the engine's own: the `PoolConfig` of the package `pg`. */
+  readonly options?: object | undefined;
+
+  /**
+   * The schema that has the engine's tables. Two engines with different schemas know nothing of each other.
+   *
+   * At most 48 bytes in UTF-8.
+   *
+   * @default 'sse'
+   */
+  readonly schema?: string | undefined;
+
+  /**
+   * How nodes hear of each other's events: `listen` with `LISTEN` and `NOTIFY` on a connection that is kept for that, `poll` by
+   * asking every `pollMs` what is new. All nodes must have the same.
+   *
+   * @default 'listen'
+   */
+  readonly notify?: 'listen' | 'poll' | undefined;
+
+  /**
+   * The settings of the connection that listens, where they are not those of the pool: the `ClientConfig` of the package `pg`. Needed
+   * when the pool goes through a pooler that gives a connection to one transaction at a time: that cannot listen.
+   */
+  readonly listenOptions?: object | undefined;
+
+  /**
+   * Whether the engine creates its schema when it is not there. With `false`, run the SQL of `postgresSchemaSql()` yourself.
+   *
+   * @default true
+   */
+  readonly migrate?: boolean | undefined;
+
+  /**
+   * After how many milliseconds a call rejects. Until then, what fails for a reason that may pass is tried again.
+   *
+   * Minimum: `1`.
+   *
+   * @default 5_000
+   */
+  readonly deadlineMs?: number | undefined;
+
+  /**
+   * With `notify: 'poll'`, how many milliseconds lie between two questions.
+   *
+   * Minimum: `1`.
+   *
+   * @default 100
+   */
+  readonly pollMs?: number | undefined;
+
+  /**
+   * How often, in milliseconds, the connection that listens is tried. One that does not answer within half of it is replaced.
+   *
+   * Minimum: `1`.
+   *
+   * @default 10_000
+   */
+  readonly probeMs?: number | undefined;
+
+  /**
+   * How often, in milliseconds, what is no longer retained is deleted, by one node of all.
+   *
+   * Minimum: `1`.
+   *
+   * @default 30_000
+   */
+  readonly sweepMs?: number | undefined;
+
+  /**
+   * How often, in milliseconds, the outbox is looked at when no notification has told of it.
+   *
+   * Minimum: `1`.
+   *
+   * @default 1_000
+   */
+  readonly outboxMs?: number | undefined;
+
+  /**
+   * The clock, in ms since 1970. For tests.
+   *
+   * @default the server's clock
+   */
+  readonly now?: (() => number) | undefined;
+}
+
+/** What the engine goes by once its options have been checked. */
+export interface PostgresSettings {
+  readonly source: Pick<PostgresEngineOptions, 'pool' | 'connectionString' | 'options' | 'listenOptions'>;
+  readonly schema: string;
+  readonly isListening: boolean;
+  readonly isMigrating: boolean;
+  readonly deadlineMs: number;
+  readonly pollMs: number;
+  readonly probeMs: number;
+  readonly sweepMs: number;
+  readonly outboxMs: number;
+  readonly now: (() => number) | undefined;
+}
+
+const SOURCES = ['pool', 'connectionString', 'options'] as const;
+
+/** PostgreSQL cuts names of more than 63 bytes, and channels are named after the schema. */
+const MAX_SCHEMA_BYTES = 48;
+
+/** Node's timers take no more. */
+const MAX_MS = 2 ** 31 - 1;
+
+interface Rule {
+  readonly expected: string;
+  readonly allows: (value: unknown) => boolean;
+}
+
+const milliseconds: Rule = {
+  expected: 'a number of milliseconds of at least 1',
+  allows: (value) => typeof value === 'number' && value >= 1 && value <= MAX_MS,
+};
+const configuration: Rule = {
+  expected: 'an object with settings of the package pg',
+  allows: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+};
+
+const RULES: Readonly<Record<keyof PostgresEngineOptions, Rule>> = {
+  pool: { expected: 'a pool of the package pg', allows: isPool },
+  connectionString: { expected: 'a text', allows: (value) => typeof value === 'string' && value !== '' },
+  options: configuration,
+  listenOptions: configuration,
+  schema: { expected: `a text of 1 to ${MAX_SCHEMA_BYTES} bytes that does not begin with "pg_"`, allows: isSchema },
+  notify: { expected: "'listen' or 'poll'", allows: (value) => value === 'listen' || value === 'poll' },
+  migrate: { expected: 'true or false', allows: (value) => typeof value === 'boolean' },
+  deadlineMs: milliseconds,
+  pollMs: milliseconds,
+  probeMs: milliseconds,
+  sweepMs: milliseconds,
+  outboxMs: milliseconds,
+  now: { expected: 'a function', allows: (value) => typeof value === 'function' },
+};
+
+/** @throws SseError `invalid-options` */
+export function resolveOptions(given: PostgresEngineOptions): PostgresSettings {
+  check(given);
+  const { pool, connectionString, options, listenOptions } = given;
+  return {
+    source: { pool, connectionString, options, listenOptions },
+    schema: given.schema ?? 'sse',
+    isListening: (given.notify ?? 'listen') === 'listen',
+    isMigrating: given.migrate ?? true,
+    deadlineMs: given.deadlineMs ?? 5_000,
+    pollMs: given.pollMs ?? 100,
+    probeMs: given.probeMs ?? 10_000,
+    sweepMs: given.sweepMs ?? 30_000,
+    outboxMs: given.outboxMs ?? 1_000,
+    now: given.now,
+  };
+}
+
+function check(given: unknown): asserts given is PostgresEngineOptions {
+  if (typeof given !== 'object' || given === null) throw invalid('its options must be an object', given);
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(RULES, name)) throw invalid('there is no option of the name', name);
+    const { expected, allows } = RULES[name as keyof PostgresEngineOptions];
+    if (value !== undefined && !allows(value)) throw invalid(`${name} must be ${expected}`, value);
+  }
+  const named = SOURCES.filter((name) => (given as PostgresEngineOptions)[name] !== undefined);
+  if (named.length !== 1) {
+    const problem = `postgresEngine: give exactly one of ${SOURCES.join(', ')}; got ${named.join(' and ') || 'none'}`;
+    throw new SseError('invalid-options', problem);
+  }
+}
+
+function isPool(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'connect' in value && typeof value.connect === 'function';
+}
+
+/** Names that begin with `pg_` are the server's. */
+function isSchema(value: unknown): boolean {
+  if (typeof value !== 'string' || value === '' || value.startsWith('pg_') || value.includes('\0')) return false;
+  return new TextEncoder().encode(value).length <= MAX_SCHEMA_BYTES;
+}
+
+function invalid(problem: string, got: unknown): SseError {
+  return new SseError('invalid-options', `postgresEngine: ${problem}; got ${describe(got)}`);
+}

@@ -1,0 +1,77 @@
+import type { Database } from './database.js';
+import type { Statements } from './statements.js';
+import { pause } from './timing.js';
+
+/** Topics at a time: the lane is locked meanwhile. */
+const MAX_TOPICS = 200;
+const MAX_ENTRIES = 5_000;
+/** So long a node that polls may be late. */
+const KEEP_MS = 15_000;
+const LOCK_SHARE = 0.8;
+
+export interface SweeperOptions {
+  readonly database: Database;
+  readonly sql: Statements;
+  readonly sweepMs: number;
+  readonly deadlineMs: number;
+  readonly now: (() => number) | undefined;
+}
+
+/** From time to time, on one node of all: evicts what is too old, forgets idle topics, deletes what is not retained. */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  readonly #closing = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { sweepMs } = this.#options;
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      // Not all nodes at the same moment.
+      await pause(sweepMs * (0.5 + Math.random()), signal);
+      if (signal.aborted) return;
+      try {
+        await this.#sweep();
+      } catch {
+        // What was not swept now is at the next time; reads leave out what is too old in any case.
+      }
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { sql, sweepMs, now } = this.#options;
+    const clock = now?.() ?? null;
+    const [{ due } = { due: false }] = await this.#rows<{ due: boolean }>(sql.sweepIsDue, () => [sweepMs, clock]);
+    if (!due) return;
+    await this.#all(sql.expire, MAX_TOPICS, (ms) => Math.max(1, Math.floor(ms * LOCK_SHARE)));
+    await this.#all(sql.clear, MAX_ENTRIES, () => KEEP_MS);
+  }
+
+  /** As long as there is as much as was asked for, there is more. */
+  async #all(text: string, max: number, second: (ms: number) => number): Promise<void> {
+    const clock = this.#options.now?.() ?? null;
+    for (let count = max; count >= max && !this.#closing.signal.aborted;) {
+      const rows = await this.#rows<{ count: number }>(text, (ms) => [max, second(ms), clock]);
+      count = Number(rows[0]?.count);
+    }
+  }
+
+  #rows<Row>(text: string, values: (ms: number) => unknown[]): Promise<Row[]> {
+    const { database, deadlineMs } = this.#options;
+    const deadline = performance.now() + deadlineMs;
+    return database.run<Row>(text, values, { deadline, isAbandoned: true, isRetried: false });
+  }
+}

@@ -1,0 +1,68 @@
+import { SseError } from '../errors.js';
+
+/** A call that has an end. */
+export interface Call {
+  /** Whether it has been answered: what is still done for it is in vain. */
+  isOver: boolean;
+  /** What went wrong last, and was tried again. */
+  cause: unknown;
+}
+
+/** The calls that are under way: each ends at its deadline, and all of them when the engine is closed. */
+export class Calls {
+  readonly #timeoutMs: number;
+  readonly #open = new Set<(error: SseError) => void>();
+  #closed: SseError | undefined;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @throws SseError `closed`; `engine-failed` when the work has failed, or has not ended in time */
+  run<T>(what: string, work: (call: Call) => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    return new Promise((resolve, reject) => {
+      const call: Call = { isOver: false, cause: undefined };
+      const end = (): void => {
+        call.isOver = true;
+        clearTimeout(timer);
+        this.#open.delete(fail);
+      };
+      const fail = (error: unknown): void => {
+        end();
+        reject(SseError.is(error) ? error : failure(what, error));
+      };
+      const timer = setTimeout(() => fail(failure(what, call.cause, this.#timeoutMs)), this.#timeoutMs);
+      this.#open.add(fail);
+      work(call).then((value) => {
+        end();
+        resolve(value);
+      }, fail);
+    });
+  }
+
+  close(error: SseError): void {
+    this.#closed = error;
+    for (const fail of this.#open) fail(error);
+  }
+}
+
+/** Gives what a promise gives, unless it takes longer. */
+export async function within<T>(timeoutMs: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Says that Redis could not do something, and why. */
+export function failure(what: string, cause: unknown, timeoutMs?: number): SseError {
+  const problem = cause instanceof Error ? cause.message : 'it did not answer';
+  const late = timeoutMs === undefined ? '' : ` within ${timeoutMs} ms`;
+  return new SseError('engine-failed', `Redis could not ${what}${late}: ${problem}`, { cause });
+}

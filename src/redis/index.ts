@@ -1,0 +1,2 @@
+export { redisEngine } from './redis.js';
+export type { RedisClient, RedisEngineOptions } from './options.js';

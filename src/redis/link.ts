@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { EVERY_TOPIC } from '../engine/engine.js';
+import { SseError } from '../errors.js';
+import type { Call } from './calls.js';
+import { isPassing, replyCode } from './driver.js';
+import type { Argument, Driver } from './driver.js';
+import { loadDriver } from './load.js';
+import type { ResolvedOptions } from './options.js';
+import type { Script } from './script.js';
+
+const RETRY_MS = 20;
+
+/** The way to the server, usable once `open` has resolved: commands with our names, tried again while the server cannot be reached. */
+export class Link {
+  readonly #options: ResolvedOptions;
+  readonly #onReady: () => void;
+  readonly #probe = `probe:${randomBytes(9).toString('base64url')}`;
+  #opening: Promise<Driver> | undefined;
+  #driver: Driver | undefined;
+  #stopListening: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(options: ResolvedOptions, onReady: () => void) {
+    this.#options = options;
+    this.#onReady = onReady;
+  }
+
+  open(): Promise<Driver> {
+    return (this.#opening ??= this.#open());
+  }
+
+  isReady(): boolean {
+    return this.#driver?.isReady() ?? false;
+  }
+
+  key(name: string): string {
+    return `${this.#opened().keyPrefix}{${this.#options.prefix}}:${name}`;
+  }
+
+  channel(topic: string): string {
+    return this.#channel(topic === EVERY_TOPIC ? 'all' : `topic:${topic}`);
+  }
+
+  probeChannel(): string {
+    return this.#channel(this.#probe);
+  }
+
+  /** The keys of an append, and its channels where these are no keys. */
+  appendNames(topic: string): { keys: string[]; channels: string[] } {
+    const keys = ['lane', 'names', `log:${topic}`, `ids:${topic}`].map((name) => this.key(name));
+    const channels = ['topic:' + topic, 'all'];
+    if (!this.#opened().isCluster) return { keys, channels: channels.map((name) => this.#channel(name)) };
+    return { keys: [...keys, ...channels.map((name) => this.key(`live:0:${name}`))], channels: [] };
+  }
+
+  async publishProbe(message: Buffer): Promise<void> {
+    const driver = await this.open();
+    if (!driver.isReady()) throw new Error('There is no connection');
+    const [command, channel] = driver.isCluster
+      ? ['SPUBLISH', this.key(`live:0:${this.#probe}`)]
+      : ['PUBLISH', this.probeChannel()];
+    await driver.send(channel, [command, channel, message]);
+  }
+
+  /** Sends a command that may be sent again. */
+  async send(call: Call, command: readonly Argument[]): Promise<unknown> {
+    return this.#retry(call, (driver) => driver.send(this.key('lane'), command));
+  }
+
+  /** Runs a script that may be run again. */
+  async run(call: Call, script: Script, keys: string[], args: readonly Argument[]): Promise<unknown> {
+    let isFull = false;
+    return this.#retry(call, async () => {
+      try {
+        return await this.evaluate(script, keys, args, isFull);
+      } catch (error) {
+        if (replyCode(error) !== 'NOSCRIPT') throw error;
+        isFull = true;
+        return this.evaluate(script, keys, args, isFull);
+      }
+    });
+  }
+
+  /** Runs a script, once. */
+  async evaluate(script: Script, keys: string[], args: readonly Argument[], isFull: boolean): Promise<unknown> {
+    const [command, source] = isFull ? ['EVAL', script.text] : ['EVALSHA', script.sha];
+    return this.#opened().send(keys[0] as string, [command, source, String(keys.length), ...keys, ...args]);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopListening?.();
+    const driver = await this.#opening?.catch(() => undefined);
+    await driver?.close();
+  }
+
+  #channel(name: string): string {
+    const { channelPrefix, database } = this.#opened();
+    return `${channelPrefix}{${this.#options.prefix}}:live:${database}:${name}`;
+  }
+
+  #opened(): Driver {
+    if (this.#driver === undefined) throw new Error('open() comes first');
+    return this.#driver;
+  }
+
+  async #open(): Promise<Driver> {
+    const driver = await loadDriver(this.#options);
+    this.#driver = driver;
+    if (this.#isClosed) return driver;
+    this.#stopListening = driver.onReady(() => this.#onReady());
+    if (driver.isReady()) this.#onReady();
+    return driver;
+  }
+
+  async #retry(call: Call, work: (driver: Driver) => Promise<unknown>): Promise<unknown> {
+    const driver = await this.open();
+    for (;;) {
+      if (driver.isReady()) {
+        try {
+          return await work(driver);
+        } catch (error) {
+          if (!isPassing(error)) throw error;
+          call.cause = error;
+        }
+      } else {
+        call.cause ??= new Error('there is no connection');
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      if (call.isOver) throw new SseError('engine-failed', 'The call has ended');
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { SseError } from '../errors.js';
+import type { Driver } from './driver.js';
+import { DISCONNECT_MS, IoredisDriver, isIoredis } from './ioredis.js';
+import type { IoredisClient } from './ioredis.js';
+import { NodeRedisDriver, isNodeRedis } from './node-redis.js';
+import type { NodeRedisClient } from './node-redis.js';
+import type { ResolvedOptions } from './options.js';
+
+interface Ioredis {
+  readonly Redis: new (...args: (string | object)[]) => IoredisClient;
+}
+
+interface NodeRedis {
+  readonly createClient: (options: object) => NodeRedisClient;
+}
+
+const MAX_BACKOFF_MS = 2_000;
+
+/**
+ * Makes the driver of the client that was given, or of one that is made here.
+ *
+ * @throws SseError `invalid-options` when the package is missing that makes it
+ */
+export async function loadDriver(options: ResolvedOptions): Promise<Driver> {
+  const { client, driver } = options;
+  if (client !== undefined && isIoredis(client)) return new IoredisDriver(client, false);
+  if (client !== undefined && isNodeRedis(client)) return new NodeRedisDriver(client, false);
+  const ioredis = driver === 'redis' ? undefined : await load(() => import('ioredis'));
+  if (ioredis !== undefined) return new IoredisDriver(createIoredis(ioredis as Ioredis, options), true);
+  const redis = driver === 'ioredis' ? undefined : await load(() => import('redis'));
+  if (redis !== undefined) return new NodeRedisDriver(createNodeRedis(redis as NodeRedis, options), true);
+  const missing = driver === undefined ? 'ioredis or redis' : driver;
+  throw new SseError(
+    'invalid-options',
+    `redisEngine: url and options need the package ${missing}: npm install ioredis`,
+  );
+}
+
+function createIoredis({ Redis }: Ioredis, { url, options, timeoutMs }: ResolvedOptions): IoredisClient {
+  const own = {
+    retryStrategy: backoff,
+    maxRetriesPerRequest: null,
+    // So that a network that swallows everything is noticed.
+    socketTimeout: timeoutMs,
+    keepAlive: timeoutMs,
+    disconnectTimeout: DISCONNECT_MS,
+  };
+  return url === undefined ? new Redis({ ...own, ...options }) : new Redis(url, own);
+}
+
+function createNodeRedis({ createClient }: NodeRedis, { url, options, timeoutMs }: ResolvedOptions): NodeRedisClient {
+  const { socket, ...given } = (options ?? { url }) as { readonly socket?: object };
+  // The time-out is one without traffic: the pings keep it off as long as they are answered.
+  const own = { pingInterval: timeoutMs / 2, disableOfflineQueue: true };
+  return createClient({
+    ...own,
+    ...given,
+    socket: { reconnectStrategy: backoff, socketTimeout: timeoutMs, ...socket },
+  });
+}
+
+function backoff(attempt: number): number {
+  return Math.min(50 * 2 ** attempt, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2);
+}
+
+async function load(importPackage: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await importPackage();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}

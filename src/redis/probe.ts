@@ -1,0 +1,75 @@
+import { within } from './calls.js';
+import type { Subscriber } from './driver.js';
+
+export interface ProbeOptions {
+  readonly subscriber: Subscriber;
+  readonly probeMs: number;
+  /** Publishes to a channel that the subscriber is subscribed to, over another connection. */
+  readonly publish: (message: Buffer) => Promise<unknown>;
+  readonly onLost: (error: unknown) => void;
+}
+
+const KIND = 0x70;
+
+/**
+ * Asks from time to time whether a connection still delivers: the server has to answer on it, and what is published has to
+ * arrive on it. The first finds a network that swallows everything; the second a server that nobody publishes on any more.
+ */
+export class Probe {
+  readonly #options: ProbeOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #count = 0;
+  #heard = 0;
+  #arrived: () => void = () => undefined;
+
+  constructor(options: ProbeOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { probeMs, onLost } = this.#options;
+    const ask = (): void => void this.check().catch((error: unknown) => this.#timer && onLost(error));
+    this.#timer = setInterval(ask, probeMs).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** To be told of every message. Whether it was meant for the probe. */
+  take(message: Buffer): boolean {
+    this.#heard++;
+    if (message[0] !== KIND) return false;
+    if (message.readUInt32LE(1) === this.#count) this.#arrived();
+    return true;
+  }
+
+  /** Rejects when the connection does not deliver. */
+  async check(): Promise<void> {
+    const { subscriber, probeMs, publish } = this.#options;
+    const message = Buffer.alloc(5, KIND);
+    message.writeUInt32LE((this.#count = (this.#count + 1) >>> 0), 1);
+    const arrived = new Promise<void>((resolve) => (this.#arrived = resolve));
+    // When nothing can be published, that says nothing about the subscriber.
+    const published = within(probeMs, 'publishing', publish(message)).then(
+      () => true,
+      () => false,
+    );
+    const echoed = published.then((isPublished) => (isPublished ? arrived : undefined));
+    const answered = Promise.all([subscriber.ping(), echoed]);
+    const heard = this.#heard;
+    try {
+      await within(probeMs, 'the answer to a probe', answered);
+    } catch (error) {
+      // After a long stall of this process the answer may have come, and waits behind the timer.
+      const isLate = await Promise.race([answered.then(() => true), nextTurns().then(() => false)]);
+      // And behind many messages it comes later, but they come.
+      if (!isLate && this.#heard === heard) throw error;
+    }
+  }
+}
+
+async function nextTurns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+}

@@ -1,0 +1,234 @@
+import { SseError } from '../errors.js';
+import type {
+  AppendRequest,
+  Engine,
+  EngineSink,
+  Heads,
+  Hole,
+  Listing,
+  LogEntry,
+  ReadPage,
+  ReadRequest,
+} from '../engine/engine.js';
+import { contradiction } from '../engine/resume.js';
+import { createEpoch } from '../topic/position.js';
+import type { Position } from '../topic/position.js';
+import { APPEND } from './append-script.js';
+import { Calls, failure } from './calls.js';
+import type { Call } from './calls.js';
+import type { Argument } from './driver.js';
+import { warnOfEviction } from './eviction.js';
+import { Link } from './link.js';
+import { Live } from './live.js';
+import { resolveOptions } from './options.js';
+import type { RedisEngineOptions, ResolvedOptions } from './options.js';
+import { Outbox } from './outbox.js';
+import { decodeEntry, decodeHead, decodeLane } from './records.js';
+import { READ } from './read-script.js';
+import type { Script } from './script.js';
+import { LIST, LOCATE, OPEN } from './scripts.js';
+import { Sweeper } from './sweeper.js';
+
+/** The largest number that is passed for a bound that is none. */
+const UNBOUNDED = 1e15;
+const CLOSE_GRACE_MS = 1_000;
+
+/**
+ * Keeps the log in Redis, shared by all processes that use the same server and prefix.
+ *
+ * @throws SseError `invalid-options`
+ */
+export function redisEngine(options: RedisEngineOptions): Engine {
+  return new RedisEngine(resolveOptions(options));
+}
+
+type PageReply = [
+  lane: Buffer,
+  newest: Buffer,
+  unknown: number[],
+  trimmed: number[],
+  more: number,
+  found: (number | Buffer)[],
+];
+
+class RedisEngine implements Engine {
+  readonly name = 'redis';
+  readonly isShared = true;
+  readonly #options: ResolvedOptions;
+  readonly #link: Link;
+  readonly #calls: Calls;
+  readonly #outbox: Outbox;
+  readonly #sweeper: Sweeper;
+  #live: Live | undefined;
+  #publishProblem: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.#calls = new Calls(options.timeoutMs);
+    this.#link = new Link(options, () => this.#outbox.restart());
+    this.#outbox = new Outbox(options.timeoutMs, () => this.#link.isReady());
+    this.#sweeper = new Sweeper(this.#link, options.sweepMs);
+  }
+
+  async start(sink: EngineSink): Promise<void> {
+    this.#assertOpen();
+    const { timeoutMs, probeMs, onWarning } = this.#options;
+    const driver = await this.#link.open();
+    const probeChannel = this.#link.probeChannel();
+    this.#live = new Live({
+      sink,
+      timeoutMs,
+      probeMs,
+      probeChannel,
+      subscribers: () => driver.subscribers(),
+      channelOf: (topic) => this.#link.channel(topic),
+      publishProbe: (message) => this.#link.publishProbe(message),
+    });
+    const settings = this.#ask('tell its settings', (call) => this.#link.send(call, ['INFO', 'memory']));
+    void warnOfEviction(settings, onWarning);
+  }
+
+  async append({ topic, data, id, retention }: AppendRequest): Promise<Position> {
+    this.#assertOpen();
+    await this.#link.open();
+    this.#sweeper.start();
+    const { maxEvents, maxBytes, maxAgeMs } = retention;
+    const bounds = [maxEvents, maxBytes, maxAgeMs].map((bound) => String(Math.min(bound, UNBOUNDED)));
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const event: Argument[] = [createEpoch(), topic, bytes, id === undefined ? '' : `=${id}`, ...bounds];
+    const inlineBytes = String(this.#options.inlineBytes);
+    return this.#outbox.append(async (node, n, floor, isFull) => {
+      const { keys, channels } = this.#link.appendNames(topic);
+      const args = [...event, node, String(n), String(floor), inlineBytes, ...channels];
+      const reply = (await this.#link.evaluate(APPEND, keys, args, isFull)) as (Buffer | number)[];
+      if (Number(reply[0]) === 1) this.#publishProblem = reply[4]?.toString();
+      return reply;
+    });
+  }
+
+  async read(request: ReadRequest): Promise<ReadPage> {
+    const topics = [...new Set(request.topics)];
+    return this.#ask('read', async (call) => {
+      const found = await this.#page(call, topics, request.after, request);
+      const { verify } = request;
+      const lost = verify && contradiction(verify, found.head, found.newest);
+      if (lost === undefined) return { ...found.page, holes: request.after === undefined ? [] : found.holes };
+      const { page } = await this.#page(call, topics, undefined, request);
+      return { ...page, holes: [{ reason: lost, topics }] };
+    });
+  }
+
+  async locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
+    const asked = [...new Set(topics)];
+    return this.#ask('look for an id', async (call) => {
+      const keys = asked.flatMap((topic) => [this.#link.key(`log:${topic}`), this.#link.key(`ids:${topic}`)]);
+      const reply = await this.#evaluate(call, LOCATE, keys, [id, ...asked]);
+      const [epoch, ...numbers] = reply as [Buffer, ...unknown[]];
+      const [count = 0, seq = 0, at = 0] = numbers.map(Number);
+      if (count > 1) return 'ambiguous';
+      return count === 0 ? undefined : { epoch: epoch.toString(), seq, at };
+    });
+  }
+
+  async list(prefix: string): Promise<Listing> {
+    return this.#ask('list topics', async (call) => {
+      const reply = await this.#evaluate(call, LIST, [this.#link.key('names')], [prefix]);
+      const [lane, names] = reply as [Buffer, Buffer[]];
+      const { head, forgotten } = decodeLane(lane);
+      return { names: names.map((name) => name.toString()), upTo: head, forgottenUpTo: forgotten };
+    });
+  }
+
+  async heads(topics: readonly string[]): Promise<Heads> {
+    return this.#ask('read heads', async (call) => {
+      const fields = topics.map((topic) => `t${topic}`);
+      for (;;) {
+        const reply = await this.#link.send(call, ['HMGET', this.#link.key('lane'), 'l', ...fields]);
+        const [lane, ...heads] = reply as (Buffer | null)[];
+        if (lane) {
+          return { upTo: decodeLane(lane).head, topics: heads.map((head) => (head ? decodeHead(head) : undefined)) };
+        }
+        await this.#evaluate(call, OPEN, [], []);
+      }
+    });
+  }
+
+  async subscribe(topics: readonly string[]): Promise<Position> {
+    this.#assertOpen();
+    if (this.#live === undefined) throw new SseError('engine-failed', 'redisEngine: start() comes before subscribe()');
+    let trouble: unknown;
+    const subscription = this.#live.subscribe(topics, (error) => (trouble = error));
+    try {
+      return await this.#ask('subscribe', async (call) => {
+        await subscription.confirmed;
+        return decodeLane((await this.#evaluate(call, OPEN, [], [])) as Buffer).head;
+      });
+    } catch (error) {
+      subscription.undo();
+      throw trouble === undefined ? error : failure('subscribe', trouble);
+    }
+  }
+
+  unsubscribe(topics: readonly string[]): void {
+    this.#live?.unsubscribe(topics);
+  }
+
+  async health(): Promise<void> {
+    await this.#ask('answer', (call) => this.#evaluate(call, OPEN, [], []));
+    if (this.#publishProblem === undefined) return;
+    throw new SseError('engine-failed', `Redis stores events but does not publish them: ${this.#publishProblem}`);
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#sweeper.stop();
+    await Promise.all([this.#live?.close(), this.#outbox.close(CLOSE_GRACE_MS)]);
+    this.#calls.close(closed());
+    await this.#link.close();
+  }
+
+  /** A page, whatever the position that a client claims. */
+  async #page(call: Call, topics: string[], after: number | undefined, { maxEntries, maxBytes }: ReadRequest) {
+    const logs = topics.map((topic) => this.#link.key(`log:${topic}`));
+    const bounds = [after ?? 0, Math.min(maxEntries, UNBOUNDED), Math.min(maxBytes, UNBOUNDED)].map(String);
+    const reply = await this.#evaluate(call, READ, logs, [...bounds, ...topics]);
+    const [lane, newest, unknown, trimmed, more, found] = reply as PageReply;
+    const { head } = decodeLane(lane);
+    const named = (numbers: number[]): string[] => numbers.map((number) => topics[number - 1] as string);
+    const entries: LogEntry[] = [];
+    for (let n = 0; n < found.length; n += 2) {
+      entries.push(decodeEntry(topics[Number(found[n]) - 1] as string, found[n + 1] as Buffer));
+    }
+    const last = Number(more) === 1 ? entries.at(-1) : undefined;
+    const holes: Hole[] = [];
+    if (trimmed.length > 0) holes.push({ reason: 'trimmed', topics: named(trimmed) });
+    if (unknown.length > 0) holes.push({ reason: 'unknown', topics: named(unknown) });
+    const upTo = last === undefined ? head : { epoch: head.epoch, seq: last.seq, at: last.at };
+    return { head, newest: newest.length > 0 ? Number(newest) : undefined, holes, page: { entries, upTo } };
+  }
+
+  #ask<T>(what: string, work: (call: Call) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) return Promise.reject(closed());
+    return this.#calls.run(what, async (call) => {
+      await this.#link.open();
+      return work(call);
+    });
+  }
+
+  /** Runs a script that may have to open the lane. */
+  #evaluate(call: Call, script: Script, keys: string[], args: string[]): Promise<unknown> {
+    return this.#link.run(call, script, [this.#link.key('lane'), ...keys], [createEpoch(), ...args]);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closed();
+  }
+}
+
+function closed(): SseError {
+  return new SseError('closed', 'The Redis engine has been closed');
+}

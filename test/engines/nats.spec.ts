@@ -1,0 +1,26 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { natsEngine } from '../../src/nats/index.js';
+import { engineContract } from '../../src/testing/index.js';
+import { ServerProcess } from '../support/server-process.js';
+import { NATS } from '../support/servers/nats.js';
+
+let server: ServerProcess;
+let count = 0;
+
+beforeAll(async () => {
+  server = await ServerProcess.start(NATS);
+});
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+engineContract(
+  'nats',
+  () => {
+    const stream = `contract-${++count}`;
+    const open = () => natsEngine({ servers: `127.0.0.1:${server.port}`, prefix: stream });
+    return { engine: open(), another: async () => open(), reopen: async () => open() };
+  },
+  { lacks: ['clock', 'housekeeping'] },
+);

@@ -1,0 +1,268 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { SseError } from '../../src/errors.js';
+import type { Position } from '../../src/topic/position.js';
+import { PostgresLab, append, eventually, newSchema, persist, readAll, record, texts } from '../support/postgres.js';
+import { restart } from '../support/servers/postgres.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
+
+let lab: PostgresLab;
+
+beforeAll(async () => {
+  lab = await PostgresLab.start();
+}, 30_000);
+afterEach(() => lab.closeEngines());
+afterAll(() => lab[Symbol.asyncDispose]());
+
+const through = (proxy: TcpProxy): string => `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
+
+describe('a reply that is lost', () => {
+  it('is asked for again, and the event is stored once', async () => {
+    await using proxy = await TcpProxy.start(lab.server.port);
+    const schema = newSchema();
+    const engine = lab.engine({ schema, connectionString: through(proxy) });
+    await append(engine, 'a', 'before');
+    proxy.mute(true);
+    const appending = append(engine, 'a', 'once');
+    await eventually(async () => (await lab.rows(`SELECT FROM ${schema}.entry`)).length === 2, 'it to be stored');
+    proxy.cut();
+    proxy.mute(false);
+
+    expect(await appending).toMatchObject({ seq: 2 });
+    expect(await texts(engine, 'a')).toEqual(['before', 'once']);
+    expect((await append(engine, 'a', 'after')).seq).toBe(3);
+  });
+
+  it('leaves a first try behind that comes late, which stores nothing', async () => {
+    await using proxy = await TcpProxy.start(lab.server.port);
+    const schema = newSchema();
+    const engine = lab.engine({ schema, connectionString: through(proxy) });
+    await append(engine, 'a', 'before');
+    await using blocker = await lab.begin(`UPDATE ${schema}.lane SET swept = swept`);
+    const appending = append(engine, 'a', 'once');
+    await eventually(async () => (await lab.waiting()) === 1, 'the first try to wait for the lane');
+    proxy.cut();
+    await eventually(async () => (await lab.waiting()) === 2, 'the second try to wait as well');
+    await blocker.query('COMMIT');
+
+    const { seq } = await appending;
+    expect((await append(engine, 'a', 'after')).seq).toBe(seq + 1);
+    await eventually(async () => (await lab.waiting()) === 0, 'the first try to end');
+    expect(await texts(engine, 'a')).toEqual(['before', 'once', 'after']);
+  });
+
+  it('for good is an uncertain append, within the deadline, and of a read a failure', async () => {
+    await using proxy = await TcpProxy.start(lab.server.port);
+    const engine = lab.engine({ connectionString: through(proxy), deadlineMs: 300 });
+    await append(engine, 'a');
+    proxy.swallow(true);
+    const from = performance.now();
+
+    await expect(append(engine, 'a')).rejects.toMatchObject({ code: 'engine-uncertain' });
+    await expect(readAll(engine, ['a'])).rejects.toMatchObject({ code: 'engine-failed', cause: expect.any(Error) });
+    await expect(engine.health()).rejects.toMatchObject({ code: 'engine-failed' });
+    expect(performance.now() - from).toBeLessThan(3 * 300 + 600);
+    proxy.swallow(false);
+    await persist(() => append(engine, 'b', 'again'));
+    expect(await texts(engine, 'b')).toEqual(['again']);
+  });
+});
+
+describe('a server that cannot be reached', () => {
+  it('fails what is asked within the deadline, with the certainty that nothing was stored', async () => {
+    await using proxy = await TcpProxy.start(lab.server.port);
+    const engine = lab.engine({ connectionString: through(proxy), deadlineMs: 300 });
+    await append(engine, 'a', 'before');
+    proxy.refuse(true);
+    proxy.cut();
+    const from = performance.now();
+    const settled = await Promise.allSettled([
+      append(engine, 'a'),
+      append(engine, 'a'),
+      readAll(engine, ['a']),
+      engine.heads(['a']),
+      engine.subscribe(['a']),
+      engine.health(),
+    ]);
+
+    expect(settled.map((each) => each.status === 'rejected' && (each.reason as SseError).code)).toEqual(
+      Array(6).fill('engine-failed'),
+    );
+    expect(performance.now() - from).toBeLessThan(900);
+    proxy.refuse(false);
+    await persist(() => engine.health());
+    expect(await texts(engine, 'a')).toEqual(['before']);
+  });
+
+  it('is waited for when it comes back in time', async () => {
+    await using proxy = await TcpProxy.start(lab.server.port);
+    const engine = lab.engine({ connectionString: through(proxy) });
+    proxy.refuse(true);
+    const appending = append(engine, 'a');
+    const reading = readAll(engine, ['a']);
+    setTimeout(() => proxy.refuse(false), 100);
+
+    expect((await appending).seq).toBe(1);
+    expect((await reading).upTo.epoch).toBe((await appending).epoch);
+  });
+
+  it('for a reason that will not pass is told at once', async () => {
+    const engine = lab.engine({ connectionString: lab.url.replace(/postgres$/, 'nowhere') });
+    const from = performance.now();
+    await expect(append(engine, 'a')).rejects.toMatchObject({
+      code: 'engine-failed',
+      message: expect.stringContaining('database "nowhere" does not exist'),
+    });
+    expect(performance.now() - from).toBeLessThan(1_000);
+  });
+});
+
+describe('a database that others use', () => {
+  it('may be out of connections: what is asked fails at its deadline, and what comes later goes back', async () => {
+    const pool = lab.openPool({ max: 1 });
+    const engine = lab.engine({ pool, deadlineMs: 200 });
+    await append(engine, 'a');
+    const taken = await pool.connect();
+
+    await expect(append(engine, 'a')).rejects.toMatchObject({ code: 'engine-failed' });
+    await expect(readAll(engine, ['a'])).rejects.toMatchObject({ code: 'engine-failed' });
+    taken.release();
+    expect((await append(engine, 'a')).seq).toBe(2);
+    expect([pool.totalCount, pool.idleCount, pool.waitingCount]).toEqual([1, 1, 0]);
+  });
+
+  it('may hold the lane: an append fails at its deadline with certainty, and nobody waits on in the server', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema, deadlineMs: 400 });
+    await append(engine, 'a');
+    await using blocker = await lab.begin(`UPDATE ${schema}.lane SET swept = swept`);
+
+    await expect(append(engine, 'a', 'never')).rejects.toMatchObject({ code: 'engine-failed' });
+    expect(await lab.waiting()).toBe(0);
+    await blocker.query('ROLLBACK');
+    await append(engine, 'a', 'later');
+    expect(await texts(engine, 'a')).toEqual(['a', 'later']);
+  });
+
+  it.each(['repeatable read', 'serializable'])('may isolate transactions by default: %s', async (level) => {
+    const schema = newSchema();
+    const settings = `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`;
+    const options = { connectionString: lab.url, options: settings };
+    const engines = [lab.engine({ schema, options }), lab.engine({ schema, options })];
+    const positions = await Promise.all(
+      Array.from({ length: 60 }, (_, n) => append(engines[n % 2]!, `t/${n % 3}`, `${n}`)),
+    );
+
+    expect(positions.map(({ seq }) => seq).sort((x, y) => x - y)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
+  });
+});
+
+describe('the connection that listens', () => {
+  it('is replaced when the server ends it, and says so', async () => {
+    const engine = lab.engine();
+    const recorder = await record(engine, ['a']);
+    await lab.rows(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%: event stream'`,
+    );
+    await until(() => recorder.said.length === 2, 'its replacement');
+    await append(engine, 'a');
+
+    await until(() => recorder.entries.length === 1, 'the entry');
+    expect(recorder.said).toEqual(['interrupted', 'resumed']);
+    expect((await lab.connections()).listening).toBe(1);
+  });
+
+  it('is probed: a network that swallows everything is found within the bound', async () => {
+    await using proxy = await TcpProxy.start(lab.server.port);
+    const listenOptions = { connectionString: through(proxy) };
+    const engine = lab.engine({ pool: lab.openPool(), listenOptions, probeMs: 200, deadlineMs: 300 });
+    const recorder = await record(engine, ['a']);
+    const from = performance.now();
+    proxy.swallow(true);
+    await until(() => recorder.said.length === 1, 'the interruption');
+    expect(performance.now() - from).toBeLessThan(300 + 250);
+    await append(engine, 'a', 'lost to delivery');
+    await expect(engine.subscribe(['b'])).rejects.toMatchObject({ code: 'engine-failed' });
+    proxy.swallow(false);
+
+    await until(() => recorder.said.length === 2, 'the end of the interruption');
+    await append(engine, 'a', 'delivered');
+    await until(() => recorder.entries.length === 1, 'the entry');
+    expect([recorder.texts, recorder.said]).toEqual([['delivered'], ['interrupted', 'resumed']]);
+  });
+
+  it('is one again after the network has flapped, and so are the others', async () => {
+    await using proxy = await TcpProxy.start(lab.server.port);
+    const engine = lab.engine({ options: { connectionString: through(proxy), max: 3 }, deadlineMs: 300 });
+    const recorder = await record(engine, ['a']);
+    await append(engine, 'a');
+    for (let n = 0; n < 30; n++) {
+      proxy.refuse(n % 5 === 0);
+      proxy.cut();
+      await append(engine, 'a', `${n}`).catch(() => undefined);
+    }
+    proxy.refuse(false);
+    await persist(() => engine.subscribe(['b']));
+    await append(engine, 'b', 'last');
+
+    await until(() => recorder.texts.includes('last'), 'the last');
+    expect(recorder.said.at(-1)).toBe('resumed');
+    expect(recorder.said.filter((_, n) => n % 2 === 0)).toEqual(Array(recorder.said.length / 2).fill('interrupted'));
+    await eventually(async () => {
+      const { all, listening } = await lab.connections();
+      return listening === 1 && all <= 4;
+    }, 'one connection that listens, and no more than the pool has');
+    await engine.close();
+    await eventually(async () => (await lab.connections()).all === 0, 'all to be gone');
+    expect(proxy.count).toBe(0);
+  });
+});
+
+describe('a server that is killed twice under load', () => {
+  it('has what was acknowledged once, what failed never, and what is uncertain at most once', async () => {
+    const schema = newSchema();
+    const publisher = lab.engine({ schema, deadlineMs: 500 });
+    const nodes = [lab.engine({ schema }), lab.engine({ schema, notify: 'poll', pollMs: 20 })];
+    const recorders = await Promise.all(nodes.map((node) => record(node, ['t/0', 't/1', 't/2', 't/3'])));
+    const acknowledged = new Map<string, Position>();
+    const counts = { 'engine-failed': new Set<string>(), 'engine-uncertain': new Set<string>() };
+    let isOver = false;
+    const publish = async (writer: number): Promise<void> => {
+      for (let n = 0; !isOver; n++) {
+        const text = `${writer}:${n}`;
+        try {
+          acknowledged.set(text, await append(publisher, `t/${n % 4}`, text));
+        } catch (error) {
+          counts[(error as SseError).code as keyof typeof counts].add(text);
+        }
+      }
+    };
+    const publishing = Promise.all(Array.from({ length: 8 }, (_, writer) => publish(writer)));
+    for (let kills = 1; kills <= 2; kills++) {
+      const before = acknowledged.size;
+      await until(() => acknowledged.size > before + 300, 'events to be published', 20_000);
+      await lab.server.kill('SIGKILL');
+      await restart(lab.server);
+      await until(() => recorders.every(({ said }) => said.length >= 2 * kills), 'delivery to be restored', 20_000);
+    }
+    isOver = true;
+    await publishing;
+    const last = await persist(() => append(publisher, 't/0', 'last'));
+
+    const { entries, holes } = await readAll(nodes[0]!, ['t/0', 't/1', 't/2', 't/3'], { ...last, seq: 0, at: last.at });
+    const stored = entries.map(({ data }) => new TextDecoder().decode(data));
+    expect([holes, new Set(stored).size]).toEqual([[], stored.length]);
+    for (const text of counts['engine-failed']) expect(stored).not.toContain(text);
+    const places = new Map(entries.map(({ seq }, n) => [stored[n], seq]));
+    for (const [text, { seq }] of acknowledged) expect(places.get(text)).toBe(seq);
+    expect(stored.length).toBeLessThanOrEqual(acknowledged.size + counts['engine-uncertain'].size + 1);
+    expect(entries.map(({ seq }) => seq)).toEqual(Array.from({ length: entries.length }, (_, n) => n + 1));
+    for (const { said, entries: delivered } of recorders) {
+      await until(() => delivered.at(-1)?.seq === last.seq, 'the last to be delivered');
+      expect(said).toEqual(['interrupted', 'resumed', 'interrupted', 'resumed']);
+      const seqs = delivered.map(({ seq }) => seq);
+      expect(seqs).toEqual([...seqs].sort((x, y) => x - y));
+    }
+    expect((await lab.connections()).listening).toBe(1);
+  }, 60_000);
+});

@@ -1,0 +1,374 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { EVERY_TOPIC } from '../../src/engine/engine.js';
+import { postgresEngine, postgresSchemaSql } from '../../src/postgres/index.js';
+import {
+  KEEP,
+  PostgresLab,
+  Recorder,
+  append,
+  eventually,
+  newSchema,
+  readAll,
+  record,
+  request,
+  texts,
+} from '../support/postgres.js';
+import { until } from '../support/until.js';
+
+let lab: PostgresLab;
+
+beforeAll(async () => {
+  lab = await PostgresLab.start();
+}, 30_000);
+afterEach(() => lab.closeEngines());
+afterAll(() => lab[Symbol.asyncDispose]());
+
+describe('the options of the PostgreSQL engine', () => {
+  const pool = { connect: () => Promise.reject(new Error('no')) } as any;
+
+  it.each<[string, any]>([
+    ['exactly one of pool, connectionString, options', {}],
+    ['exactly one of pool, connectionString, options', { pool, connectionString: 'postgres://x' }],
+    ['pool must be a pool', { pool: {} }],
+    ['connectionString must be a text', { connectionString: 5 }],
+    ['options must be an object', { options: 'x' }],
+    ['schema must be', { connectionString: 'x', schema: 'pg_mine' }],
+    ['schema must be', { connectionString: 'x', schema: 'ä'.repeat(25) }],
+    ['notify must be', { connectionString: 'x', notify: true }],
+    ['deadlineMs must be', { connectionString: 'x', deadlineMs: 0 }],
+    ['pollMs must be', { connectionString: 'x', pollMs: '100' }],
+    ['migrate must be', { connectionString: 'x', migrate: 'no' }],
+    ['no option of the name; got "poolSize"', { connectionString: 'x', poolSize: 5 }],
+    ['give listenOptions', { pool }],
+    ['must be an object', undefined],
+  ])('are refused: %s', (message, options) => {
+    expect(() => postgresEngine(options)).toThrow(
+      expect.objectContaining({ code: 'invalid-options', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('may be undefined, as those of a configuration service', async () => {
+    const engine = lab.engine({ schema: undefined, pollMs: undefined, now: undefined, listenOptions: undefined });
+    expect((await append(engine, 'a')).seq).toBeGreaterThan(0);
+    expect(await lab.rows(`SELECT FROM pg_namespace WHERE nspname = 'sse'`)).toHaveLength(1);
+  });
+});
+
+describe('the schema', () => {
+  it('is created once by nodes that start at once, which agree on the epoch', async () => {
+    const schema = newSchema();
+    const engines = Array.from({ length: 6 }, () => lab.engine({ schema }));
+    const positions = await Promise.all(engines.map((engine) => append(engine, 'a')));
+
+    expect(new Set(positions.map(({ epoch }) => epoch)).size).toBe(1);
+    expect(positions.map(({ seq }) => seq).sort()).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('is left alone with migrate: false, and what has to be run is told', async () => {
+    const schema = 'My "own" schema';
+    const engine = lab.engine({ schema, migrate: false });
+    await expect(append(engine, 'a')).rejects.toMatchObject({
+      code: 'engine-failed',
+      message: expect.stringContaining(String.raw`run the SQL of postgresSchemaSql("My \"own\" schema")`),
+    });
+
+    await lab.pool.query(postgresSchemaSql(schema));
+    expect((await append(engine, 'a')).seq).toBe(1);
+  });
+
+  it('of another version is refused, with both versions', async () => {
+    const schema = newSchema();
+    await append(lab.engine({ schema }), 'a');
+    await lab.pool.query(`CREATE OR REPLACE FUNCTION ${schema}.version() RETURNS int LANGUAGE sql AS 'SELECT 2'`);
+
+    await expect(readAll(lab.engine({ schema }), ['a'])).rejects.toMatchObject({
+      code: 'engine-failed',
+      message: expect.stringMatching(/of version 2, .* works with 1/),
+    });
+  });
+
+  it('needs no right on the database when it is there, and says which is missing when it is not', async () => {
+    const schema = newSchema();
+    await lab.pool.query(`CREATE ROLE modest LOGIN; CREATE SCHEMA ${schema} AUTHORIZATION modest`);
+    const connectionString = lab.url.replace('postgres@', 'modest@');
+
+    expect((await append(lab.engine({ schema, connectionString }), 'a')).seq).toBe(1);
+    await expect(append(lab.engine({ connectionString }), 'a')).rejects.toMatchObject({
+      code: 'engine-failed',
+      message: expect.stringContaining('permission denied for database'),
+    });
+  });
+
+  it.each([
+    'DROP SCHEMA # CASCADE',
+    'TRUNCATE #.lane, #.topic, #.entry, #.writer',
+    'TRUNCATE #.topic',
+    'TRUNCATE #.entry',
+  ])('begins a new life after %s, and who comes back is told', async (sql) => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema });
+    const before = await append(engine, 'a', 'before');
+    await lab.pool.query(sql.replaceAll('#', schema));
+
+    const { holes, upTo } = await readAll(engine, ['a'], before);
+    expect(holes).toEqual([{ reason: 'epoch', topics: ['a'] }]);
+    expect(upTo.epoch).not.toBe(before.epoch);
+    const after = await append(engine, 'a', 'after');
+    expect(after.epoch).toBe(upTo.epoch);
+    expect((await engine.heads(['a'])).topics).toEqual([{ seq: after.seq, at: after.at }]);
+  });
+
+  it('goes on being delivered after it was dropped', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema });
+    const recorder = await record(engine, ['a']);
+    await append(engine, 'a', 'before');
+    await lab.pool.query(`DROP SCHEMA ${schema} CASCADE`);
+    await append(engine, 'a', 'after');
+
+    await until(() => recorder.entries.length === 2, 'both');
+    expect(new Set(recorder.entries.map(({ epoch }) => epoch)).size).toBe(2);
+  });
+
+  it('tells diverged after an older dump was restored and its numbers were used again', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema });
+    await append(engine, 'a', 'kept');
+    const tables = ['lane', 'writer', 'topic', 'entry'];
+    for (const table of tables) await lab.pool.query(`CREATE TABLE dump_${table} AS TABLE ${schema}.${table}`);
+    const lost = await append(engine, 'a', 'lost');
+    for (const table of tables) {
+      await lab.pool.query(`DELETE FROM ${schema}.${table}; INSERT INTO ${schema}.${table} TABLE dump_${table}`);
+      await lab.pool.query(`DROP TABLE dump_${table}`);
+    }
+
+    expect((await readAll(engine, ['a'], lost)).holes).toEqual([{ reason: 'ahead', topics: ['a'] }]);
+    await eventually(async () => Date.now() > lost.at, 'the next millisecond');
+    const again = await append(engine, 'a', 'again');
+    expect(again).toMatchObject({ epoch: lost.epoch, seq: lost.seq });
+    expect((await readAll(engine, ['a'], lost)).holes).toEqual([{ reason: 'diverged', topics: ['a'] }]);
+  });
+});
+
+describe('retention, by the clock of the server', () => {
+  it('leaves out what is too old, deletes it, and forgets idle topics', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema, sweepMs: 20 });
+    const short = { ...KEEP, maxAgeMs: 100 };
+    const [old, newest] = [await append(engine, 'idle', 'x', short), await append(engine, 'idle', 'y', short)];
+    const kept = await append(engine, 'kept');
+
+    await eventually(async () => (await texts(engine, 'idle')).length === 0, 'both to be too old');
+    await eventually(async () => (await engine.list('')).names.length === 1, 'the topic to be forgotten');
+    expect(await lab.rows(`SELECT seq FROM ${schema}.entry`)).toEqual([{ seq: String(kept.seq) }]);
+    expect((await readAll(engine, ['idle'], old)).holes).toEqual([{ reason: 'unknown', topics: ['idle'] }]);
+    expect((await readAll(engine, ['idle'], newest)).holes).toEqual([]);
+    expect((await engine.list('')).forgottenUpTo).toBe(newest.seq);
+  });
+
+  it('deletes what a count has evicted, but not before a node that polls has had the time to deliver it', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema, sweepMs: 20 });
+    for (let n = 0; n < 20; n++) await append(engine, 'a', `${n}`, { ...KEEP, maxEvents: 2 });
+    expect(await texts(engine, 'a')).toEqual(['18', '19']);
+    expect(await lab.rows(`SELECT FROM ${schema}.entry`)).toHaveLength(20);
+
+    await lab.pool.query(`UPDATE ${schema}.entry SET at = at - 15001`);
+    await eventually(async () => (await lab.rows(`SELECT FROM ${schema}.entry`)).length === 2, 'it to be deleted');
+    expect(await texts(engine, 'a')).toEqual(['18', '19']);
+  });
+
+  it('of one batch is that of each event: what keeps nothing is not kept by its successor', async () => {
+    const engine = lab.engine();
+    const nothing = { ...KEEP, maxEvents: 0 };
+    await append(engine, 'a', 'first');
+    await Promise.all([append(engine, 'a', 'second', nothing), append(engine, 'a', 'third')]);
+
+    expect(await texts(engine, 'a')).toEqual(['third']);
+  });
+});
+
+describe('live delivery', () => {
+  it.each(['listen', 'poll'] as const)(
+    'brings a large event that is not retained, in its place: %s',
+    async (notify) => {
+      const engine = lab.engine({ notify, pollMs: 5 });
+      const recorder = await record(engine, ['a', 'b']);
+      const large = 'ä'.repeat(100_000);
+      const nothing = { ...KEEP, maxEvents: 0 };
+      await Promise.all([append(engine, 'a', '1'), append(engine, 'b', large, nothing), append(engine, 'a', '2')]);
+
+      await until(() => recorder.entries.length === 3, 'all three');
+      expect(recorder.texts).toEqual(['1', large, '2']);
+      expect(recorder.hints).toEqual([]);
+    },
+  );
+
+  it.each(['listen', 'poll'] as const)('gives a hint for a large event that is retained: %s', async (notify) => {
+    const engine = lab.engine({ notify, pollMs: 5 });
+    const recorder = await record(engine, ['a']);
+    const { seq } = await append(engine, 'a', 'x'.repeat(10_000));
+
+    await until(() => recorder.hints.length === 1, 'the hint');
+    expect([recorder.hints, recorder.entries]).toEqual([[{ topic: 'a', seq }], []]);
+  });
+
+  it('delivers every size up to and beyond what a notification can hold', async () => {
+    const engine = lab.engine();
+    const recorder = await record(engine, ['t'.repeat(1_024)]);
+    const sizes = Array.from({ length: 160 }, (_, n) => 5_000 + n * 20);
+    for (const size of sizes) {
+      const data = Buffer.alloc(size, size % 40 === 0 ? 'x' : 0xff);
+      await engine.append({
+        topic: 't'.repeat(1_024),
+        data,
+        id: 'ä'.repeat(100),
+        retention: { ...KEEP, maxEvents: 0 },
+      });
+    }
+
+    await until(() => recorder.entries.length === sizes.length, 'all');
+    expect(recorder.entries.map(({ data }) => data.byteLength)).toEqual(sizes);
+    expect(new Set(recorder.entries.map(({ id }) => id))).toEqual(new Set(['ä'.repeat(100)]));
+  });
+
+  it('needs one connection for 10,000 topics, and none of its own before the first subscribe', async () => {
+    const engine = lab.engine({ pool: lab.openPool({ max: 2 }) });
+    await append(engine, 'a');
+    await engine.start(await record(lab.engine({ notify: 'poll' }), []));
+    expect((await lab.connections()).listening).toBe(0);
+
+    await engine.subscribe(Array.from({ length: 10_000 }, (_, n) => `t/${n}`));
+    expect((await lab.connections()).listening).toBe(1);
+  });
+
+  it('has nothing left over from 10,000 rounds of subscribe and unsubscribe', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema });
+    const recorder = await record(engine, []);
+    for (let n = 0; n < 10_000; n += 50) {
+      const rounds = Array.from({ length: 50 }, async (_, m) => {
+        const subscribing = engine.subscribe([`t/${n + m}`]);
+        engine.unsubscribe([`t/${n + m}`]);
+        await subscribing;
+      });
+      await Promise.all(rounds);
+    }
+    await engine.subscribe(['fence']);
+    await append(engine, 't/5');
+    await append(engine, 'fence');
+
+    await until(() => recorder.entries.length > 0, 'the fence');
+    expect(recorder.texts).toEqual(['fence']);
+    expect((await lab.connections()).listening).toBe(1);
+  });
+
+  it.each(['listen', 'poll'] as const)(
+    'misses nothing of a topic that joins while it is published to: %s',
+    async (notify) => {
+      const schema = newSchema();
+      const publisher = lab.engine({ schema });
+      const topics = Array.from({ length: 30 }, (_, n) => `t/${n}`);
+      let isOver = false;
+      const publishing = (async () => {
+        while (!isOver) await Promise.all(topics.map((topic) => append(publisher, topic)));
+      })();
+      const recorders = await Promise.all(
+        Array.from({ length: 3 }, async () => {
+          const engine = lab.engine({ schema, notify, pollMs: 1 });
+          const recorder = await record(engine, []);
+          const joined = new Map<string, number>();
+          for (const topic of topics) joined.set(topic, (await engine.subscribe([topic])).seq);
+          return { recorder, joined };
+        }),
+      );
+      isOver = true;
+      await publishing;
+      const { entries } = await readAll(publisher, topics);
+
+      for (const { recorder, joined } of recorders) {
+        const wanted = entries.filter(({ topic, seq }) => seq > joined.get(topic)!).map(({ seq }) => seq);
+        await until(() => recorder.entries.at(-1)?.seq === wanted.at(-1), 'the last');
+        const delivered = recorder.entries.filter(({ topic, seq }) => seq > joined.get(topic)!).map(({ seq }) => seq);
+        expect(delivered).toEqual(wanted);
+      }
+    },
+  );
+
+  it.each([
+    ['its first question', false],
+    ['a question that was asked before the topic was wanted', true],
+  ])('misses nothing that is stored before the answer to %s', async (_, isPolling) => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema, notify: 'poll', pollMs: 1 });
+    await append(engine, 'other');
+    const recorder = new Recorder();
+    await engine.start(recorder);
+    if (isPolling) await engine.subscribe(['other']);
+    await using blocker = await lab.begin(`LOCK TABLE ${schema}.entry IN ACCESS EXCLUSIVE MODE`);
+    if (isPolling) await eventually(async () => (await lab.waiting()) === 1, 'the question to be asked');
+    const subscribing = engine.subscribe(['a']);
+    await eventually(async () => (await lab.waiting()) === 1, 'the question to be asked');
+    // If it did not wait for an answer, the subscription would have its position by the time that this has one.
+    await engine.heads([]);
+    await engine.heads([]);
+    await blocker.query(
+      `SELECT ${schema}.append(gen_random_uuid(), 1, '{a}', '{NULL}', '{1}', 'x', '{t}', '{9}', '{9}', '{9e9}', false, 99, NULL)`,
+    );
+    await blocker.query('COMMIT');
+    const from = await subscribing;
+    const { seq } = await append(engine, 'a', 'fence');
+
+    await until(() => recorder.entries.at(-1)?.seq === seq, 'the fence');
+    const delivered = recorder.entries.filter((entry) => entry.seq > from.seq).map((entry) => entry.seq);
+    expect(delivered).toEqual([2, 3].filter((place) => place > from.seq));
+  });
+
+  it('goes to its own schema only', async () => {
+    const [one, other] = [lab.engine(), lab.engine()];
+    const recorder = await record(one, [EVERY_TOPIC]);
+    await append(other, 'a', 'other');
+    await append(one, 'a', 'one');
+
+    await until(() => recorder.entries.length > 0, 'an entry');
+    expect(recorder.texts).toEqual(['one']);
+    expect(await texts(one, 'a')).toEqual(['one']);
+  });
+});
+
+describe('close', () => {
+  it("leaves the user's pool to the user, and nothing else open", async () => {
+    const pool = lab.openPool();
+    const engine = lab.engine({ pool });
+    await record(engine, ['a']);
+    await append(engine, 'a');
+    const listeners = pool.listenerCount('error');
+    await engine.close();
+
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    expect(pool.listenerCount('error')).toBe(listeners - 1);
+    expect([pool.totalCount, pool.idleCount]).toEqual([pool.totalCount, pool.totalCount]);
+    await eventually(async () => (await lab.connections()).all === 0, 'its connections to be gone');
+  });
+
+  it('settles every call that waits, while the server does not answer', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema, deadlineMs: 1_000 });
+    await append(engine, 'a');
+    await using _blocker = await lab.begin(`LOCK TABLE ${schema}.lane, ${schema}.topic IN ACCESS EXCLUSIVE MODE`);
+    const calls = [append(engine, 'a'), append(engine, 'b'), readAll(engine, ['a']), engine.heads(['a'])];
+    const settled = Promise.allSettled(calls);
+    await eventually(async () => (await lab.waiting()) >= 3, 'the calls to be under way');
+    await engine.close();
+
+    const [first, , read] = await settled;
+    expect(first).toMatchObject({ status: 'rejected' });
+    expect(read).toMatchObject({ reason: { code: 'closed' } });
+  });
+
+  it('refuses what comes later, in a transaction too', async () => {
+    const engine = lab.engine();
+    await engine.close();
+    await expect(engine.appendInTransaction(lab.pool, request('a'))).rejects.toMatchObject({ code: 'closed' });
+  });
+});

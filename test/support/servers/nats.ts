@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from '@nats-io/transport-node';
+import type { ServerProcess, ServerSpec } from '../server-process.js';
+
+/** The contract's payloads are as large as what a server takes by default, and an event is a little more. */
+const config = (folder: string): string => `
+  max_payload: 8MB
+  http: "127.0.0.1:-1"
+  ports_file_dir: ${JSON.stringify(folder)}
+`;
+
+/** nats-server with JetStream. `NATS_SERVER` names another program than that of the PATH. */
+export const NATS: ServerSpec = {
+  name: 'nats',
+  prepare: (folder) => writeFileSync(join(folder, 'nats.conf'), config(folder)),
+  command: (port, folder) => [
+    process.env.NATS_SERVER ?? 'nats-server',
+    ...['-c', join(folder, 'nats.conf'), '-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', storeOf(folder)],
+  ],
+  ready: async (port) => {
+    const connection = await connect({ servers: `127.0.0.1:${port}`, reconnect: false, timeout: 1_000 });
+    try {
+      await connection.request('$JS.API.INFO', '', { timeout: 500 });
+    } finally {
+      await connection.close();
+    }
+  },
+};
+
+/** One server of a cluster, by its place in the list of the ports at which they reach each other. */
+export function natsNode(n: number, routes: readonly number[]): ServerSpec {
+  return {
+    ...NATS,
+    name: `nats-${n}`,
+    command: (port, folder) => [
+      ...NATS.command(port, folder),
+      ...['--name', `n${n}`, '--cluster_name', 'test', '--cluster', `nats://127.0.0.1:${routes[n]}`],
+      ...['--routes', routes.map((route) => `nats://127.0.0.1:${route}`).join(',')],
+    ],
+  };
+}
+
+/** One with a JetStream domain, whose only user may do what the documentation says that the engine needs. */
+export function restrictedNats(stream: string, domain: string): ServerSpec {
+  // The server of the domain itself knows its API by the plain name by the time that it looks at the permissions.
+  const api = (...names: string[]): string[] => names.map((name) => `$JS.API.${name}`);
+  const publish = [
+    `${stream}.s.>`,
+    ...api(`STREAM.INFO.${stream}`, `STREAM.CREATE.${stream}`, `STREAM.MSG.GET.${stream}`, `DIRECT.GET.${stream}`),
+    ...api(`CONSUMER.CREATE.${stream}`, `CONSUMER.MSG.NEXT.${stream}.*`, `CONSUMER.DELETE.${stream}.*`),
+  ];
+  const subscribe = [`${stream}.l.>`, '_INBOX_app.>', `$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${stream}`];
+  const user = { user: 'app', password: 'secret', permissions: { publish, subscribe } };
+  return {
+    name: 'nats-restricted',
+    prepare: (folder) =>
+      writeFileSync(
+        join(folder, 'nats.conf'),
+        `jetstream { store_dir: ${JSON.stringify(storeOf(folder))}, domain: ${domain} }
+         authorization { users: [${JSON.stringify(user)}] }`,
+      ),
+    command: (port, folder) => [
+      process.env.NATS_SERVER ?? 'nats-server',
+      ...['-c', join(folder, 'nats.conf'), '-a', '127.0.0.1', '-p', `${port}`],
+    ],
+  };
+}
+
+/** Where a server keeps its streams. */
+export function storeOf(folder: string): string {
+  return join(folder, 'store');
+}
+
+export interface ServerCounts {
+  readonly connections: number;
+  readonly subscriptions: number;
+  /** Messages that clients have sent. */
+  readonly received: number;
+}
+
+/** What a server has of its clients that are connected. */
+export async function countsOf({ folder }: ServerProcess): Promise<ServerCounts> {
+  const file = readdirSync(folder).find((name) => name.endsWith('.ports')) as string;
+  const { monitoring } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { monitoring: string[] };
+  const response = await fetch(`${monitoring[0]}/connz`);
+  const { connections } = (await response.json()) as { connections: { subscriptions: number; in_msgs: number }[] };
+  return {
+    connections: connections.length,
+    subscriptions: connections.reduce((sum, { subscriptions }) => sum + subscriptions, 0),
+    received: connections.reduce((sum, { in_msgs }) => sum + in_msgs, 0),
+  };
+}

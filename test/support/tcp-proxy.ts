@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+
+/** Stands between a client and a server, and does what networks do: cuts connections, or swallows what they carry. */
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  #isBlackHole = false;
+  #isRefusing = false;
+  #isMute = false;
+
+  private constructor(targetPort: number) {
+    this.#server = createServer((near) => {
+      if (this.#isRefusing) return void near.destroy();
+      const far = connect(targetPort, '127.0.0.1');
+      const pair = [near, far] as const;
+      this.#pairs.add(pair);
+      near.on('data', (chunk) => this.#isBlackHole || far.write(chunk));
+      far.on('data', (chunk) => this.#isBlackHole || this.#isMute || near.write(chunk));
+      for (const socket of pair) {
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          this.#pairs.delete(pair);
+          near.destroy();
+          far.destroy();
+        });
+      }
+    });
+  }
+
+  static async start(targetPort: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** How many connections are open through it. */
+  get count(): number {
+    return this.#pairs.size;
+  }
+
+  /** Ends every connection with a reset. */
+  cut(): void {
+    for (const [near, far] of this.#pairs) {
+      near.resetAndDestroy();
+      far.destroy();
+    }
+  }
+
+  /** From now on nothing passes, on open connections and new ones, and nobody is told. What came in between is gone. */
+  swallow(isBlackHole: boolean): void {
+    this.#isBlackHole = isBlackHole;
+  }
+
+  /** From now on what the server says is lost, and what it is told is not. */
+  mute(isMute: boolean): void {
+    this.#isMute = isMute;
+  }
+
+  /** From now on new connections are closed at once. */
+  refuse(isRefusing: boolean): void {
+    this.#isRefusing = isRefusing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    this.#server.close();
+    if (this.#server.listening) await once(this.#server, 'close');
+  }
+}
