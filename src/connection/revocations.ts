@@ -8,7 +8,8 @@ export interface Revocation {
   readonly topic?: string | undefined;
 }
 
-interface Entry extends Revocation {
+/** A revocation with its time, in ms since 1970. */
+export interface TimedRevocation extends Revocation {
   readonly sinceMs: number;
   readonly untilMs: number;
 }
@@ -18,7 +19,7 @@ const MIN_SWEEP = 1_024;
 
 /** Remembers who may not come back. Times are in ms since 1970 and given by the caller. */
 export class Revocations {
-  readonly #byPrincipal = new Map<string, Entry[]>();
+  readonly #byPrincipal = new Map<string, TimedRevocation[]>();
   #sweepAt = MIN_SWEEP;
 
   add(revocation: Revocation, nowMs: number, forMs: number): void {
@@ -28,6 +29,19 @@ export class Revocations {
     );
     this.#byPrincipal.set(entry.principalId, [...others, entry]);
     if (this.#byPrincipal.size >= this.#sweepAt) this.#sweep(nowMs);
+  }
+
+  /** Those whose time is not over. */
+  *current(nowMs: number): Generator<TimedRevocation> {
+    for (const entries of this.#byPrincipal.values()) {
+      for (const entry of entries) if (entry.untilMs > nowMs) yield entry;
+    }
+  }
+
+  /** Whether it is known already that this one holds, and for as long. */
+  has({ principalId, topic, untilMs }: TimedRevocation): boolean {
+    const entries = this.#byPrincipal.get(principalId);
+    return entries?.some((entry) => entry.topic === topic && entry.untilMs >= untilMs) === true;
   }
 
   /** Takes a revocation back. */

@@ -1,3 +1,4 @@
+import { before } from './link.js';
 import { UnavailableError } from './stream.js';
 import type { Stream } from './stream.js';
 import type { Subjects } from './subjects.js';
@@ -10,7 +11,7 @@ const MAX_TIMES = 4_096;
  */
 export class Times {
   readonly #stream: Stream;
-  readonly #times = new Map<number, Promise<number>>();
+  readonly #times = new Map<number, { readonly at: Promise<number>; readonly deadline: number }>();
   #epoch = '';
 
   constructor(stream: Stream) {
@@ -28,9 +29,10 @@ export class Times {
       this.#times.clear();
     }
     const known = this.#times.get(seq);
-    if (known !== undefined) return known;
+    // Who asked first may be willing to wait for longer.
+    if (known !== undefined) return known.deadline <= deadline ? known.at : inTime(known.at, deadline);
     const asked = this.#ask(subjects, seq, deadline);
-    this.#times.set(seq, asked);
+    this.#times.set(seq, { at: asked, deadline });
     asked.catch(() => this.#times.delete(seq));
     for (const oldest of this.#times.keys()) {
       if (this.#times.size <= MAX_TIMES) break;
@@ -46,4 +48,9 @@ export class Times {
     if (message?.subject.startsWith(stored.slice(0, -1))) return message.at;
     throw new UnavailableError('The log has changed');
   }
+}
+
+async function inTime(at: Promise<number>, deadline: number): Promise<number> {
+  await before(deadline, at);
+  return at;
 }

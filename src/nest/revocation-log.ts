@@ -1,34 +1,53 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Revocations } from '../connection/revocations.js';
-import type { Revocation } from '../connection/revocations.js';
+import type { Revocation, TimedRevocation } from '../connection/revocations.js';
 import type { Engine, Retention } from '../engine/engine.js';
 import type { Hub } from '../hub/hub.js';
 import { OwnTopic } from '../hub/own-topic.js';
 
-type RevocationMessage = Revocation &
-  ({ readonly op: 'revoke'; readonly forMs: number } | { readonly op: 'reinstate' });
+type RevocationMessage =
+  | (Revocation & { readonly op: 'revoke'; readonly forMs: number })
+  | (Revocation & { readonly op: 'reinstate' })
+  | { readonly op: 'keep'; readonly revocations: readonly TimedRevocation[] };
 
-/** A revocation holds for as long as it says, which is up to the application; so age does not bound them. */
-const RETENTION: Retention = { maxEvents: 100_000, maxBytes: 33_554_432, maxAgeMs: Infinity };
+/** What holds is told again from time to time, so that no log is too short or too full for it. */
+const RETENTION: Retention = { maxEvents: 10_000, maxBytes: 33_554_432, maxAgeMs: Infinity };
+const KEEP_MS = 60_000;
+/** Or sooner, after so many messages. The least that is retained of a topic is 1,000 (NATS, unless it is told otherwise). */
+const KEEP_AFTER = 300;
+const KEPT_AT_ONCE = 500;
+/** What was taken back lately, in case that a node that had not heard of it tells it again. */
+const MAX_REINSTATED = 10_000;
 
 /** The revocations that all nodes know of, those that were made before this one was started too. */
 export class RevocationLog {
   readonly current = new Revocations();
   readonly #topic: OwnTopic<RevocationMessage>;
   readonly #onRevoked: (principalId: string) => void;
+  readonly #reinstatedAt = new Map<string, number>();
+  readonly #closing = new AbortController();
   #loaded: Promise<void> | undefined;
+  #keptAt = performance.now();
+  #sinceKept = 0;
+  readonly #keepMs: number;
 
-  /** @param onRevoked is called when streams of a principal may have to end */
-  constructor(hub: Hub, engine: Engine, onRevoked: (principalId: string) => void) {
+  /**
+   * @param onRevoked is called when streams of a principal may have to end
+   * @param keepMs how often what holds is told again
+   */
+  constructor(hub: Hub, engine: Engine, onRevoked: (principalId: string) => void, keepMs = KEEP_MS) {
     this.#onRevoked = onRevoked;
+    this.#keepMs = keepMs;
     const onMessage = (message: RevocationMessage, atMs: number): void => this.#take(message, atMs);
     this.#topic = new OwnTopic(hub, engine, { name: '/revocations', retention: RETENTION, onMessage });
   }
 
   /** Resolves when all that was revoked is known here. */
   load(): Promise<void> {
-    return (this.#loaded ??= this.#topic.load());
+    return (this.#loaded ??= this.#load());
   }
 
+  /** Holds here at once. Rejects when the other nodes could not be told. */
   async revoke(revocation: Revocation, forMs: number): Promise<void> {
     this.#add(revocation, Date.now(), forMs);
     await this.#topic.send({ op: 'revoke', ...revocation, forMs });
@@ -40,17 +59,82 @@ export class RevocationLog {
   }
 
   close(): void {
+    this.#closing.abort();
     this.#topic.close();
   }
 
-  #take({ op, principalId, topic, ...more }: RevocationMessage, atMs: number): void {
-    const forMs = 'forMs' in more ? more.forMs : 0;
-    if (op === 'reinstate') this.current.delete({ principalId, topic });
-    else if (op === 'revoke' && atMs + forMs > Date.now()) this.#add({ principalId, topic }, atMs, forMs);
+  async #load(): Promise<void> {
+    await this.#topic.load();
+    void this.#keepOn();
+  }
+
+  /** One of the nodes tells again what holds; the others hear it and need not. */
+  async #keepOn(): Promise<void> {
+    const { signal } = this.#closing;
+    for (;;) {
+      await delay((this.#keepMs / 4) * (0.5 + Math.random()), undefined, { ref: false, signal }).catch(ignore);
+      if (signal.aborted) return;
+      if (performance.now() - this.#keptAt >= this.#keepMs) await this.#keep();
+    }
+  }
+
+  async #keep(): Promise<void> {
+    const all = [...this.current.current(Date.now())];
+    this.#noteKept();
+    for (let from = 0; from < all.length; from += KEPT_AT_ONCE) {
+      // The next time comes, here or on another node.
+      await this.#topic.send({ op: 'keep', revocations: all.slice(from, from + KEPT_AT_ONCE) }).catch(ignore);
+    }
+  }
+
+  #noteKept(): void {
+    this.#keptAt = performance.now();
+    this.#sinceKept = 0;
+  }
+
+  #take(message: RevocationMessage, atMs: number): void {
+    if (message.op === 'keep') {
+      this.#noteKept();
+      for (const kept of message.revocations) this.#takeKept(kept);
+      return;
+    }
+    const { op, principalId, topic } = message;
+    if (op === 'reinstate') {
+      this.current.delete({ principalId, topic });
+      this.#noteReinstated(keyOf(message), atMs);
+    } else if (op === 'revoke' && atMs + message.forMs > Date.now()) {
+      this.#add({ principalId, topic }, atMs, message.forMs);
+    }
+    if (++this.#sinceKept >= KEEP_AFTER) this.#keptAt = -Infinity;
+  }
+
+  #takeKept(kept: TimedRevocation): void {
+    const { principalId, topic, sinceMs, untilMs } = kept;
+    if (
+      this.current.has(kept) ||
+      untilMs <= Date.now() ||
+      (this.#reinstatedAt.get(keyOf(kept)) ?? -Infinity) >= sinceMs
+    )
+      return;
+    this.#add({ principalId, topic }, sinceMs, untilMs - sinceMs);
+  }
+
+  #noteReinstated(key: string, atMs: number): void {
+    const [oldest] = this.#reinstatedAt.keys();
+    if (this.#reinstatedAt.size >= MAX_REINSTATED && oldest !== undefined) this.#reinstatedAt.delete(oldest);
+    this.#reinstatedAt.set(key, atMs);
   }
 
   #add(revocation: Revocation, atMs: number, forMs: number): void {
     this.current.add(revocation, atMs, forMs);
     this.#onRevoked(revocation.principalId);
   }
+}
+
+function keyOf({ principalId, topic }: Revocation): string {
+  return JSON.stringify([principalId, topic]);
+}
+
+function ignore(): void {
+  // The process is closing, or the engine is away: that is told elsewhere.
 }
