@@ -2,6 +2,7 @@
 // `npm test -- jest src/wire` runs one step alone and hands it the other arguments.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import jestConfig from '../jest.config.mjs';
 import { check, command, finish, jest, section } from '../scripts/checks.mjs';
@@ -15,21 +16,13 @@ process.env.PATH = [process.env.PATH, ...elsewhere].join(delimiter);
 
 /** What some tests need of the machine, and read from `env`: without it they are left out, and in CI that fails. */
 const machine = [
-  { env: 'CHROMIUM', found: find('chromium', 'chromium-browser', 'google-chrome'), tests: 'test/browser/' },
-  { env: 'REDIS_SERVER', found: find('redis-server'), tests: 'test/engines/redis' },
-  { env: 'POSTGRES', found: find('postgres'), tests: 'test/engines/postgres', debian: 'postgresql' },
-  { env: 'NATS_SERVER', found: find('nats-server'), tests: 'test/engines/nats' },
-  {
-    env: 'SQLITE',
-    found: process.getBuiltinModule('node:sqlite') ? 'node:sqlite' : hasSqliteDrivers() && '.cache',
-    tests: 'test/engines/sqlite',
-    get: 'node scripts/sqlite-drivers.mjs',
-  },
-].map(({ env, found, tests, debian = env.toLowerCase().replace('_', '-'), get = `apt-get install -y ${debian}` }) => {
-  process.env[env] ??= found || '';
-  return { env, tests, get };
-});
-const missing = machine.filter(({ env }) => !process.env[env]);
+  { env: 'CHROMIUM', find: () => find('chromium', 'chromium-browser', 'google-chrome'), tests: 'test/browser/' },
+  { env: 'REDIS_SERVER', find: () => find('redis-server'), tests: 'test/engines/redis' },
+  { env: 'POSTGRES', find: () => find('postgres'), tests: 'test/engines/postgres', debian: 'postgresql' },
+  { env: 'NATS_SERVER', find: () => find('nats-server'), tests: 'test/engines/nats' },
+  { env: 'SQLITE', find: findSqlite, tests: 'test/engines/sqlite', get: 'node scripts/sqlite-drivers.mjs' },
+];
+let missing = [];
 
 const steps = {
   async lint() {
@@ -47,18 +40,19 @@ const steps = {
     await command('publint', [bin('publint'), 'run', '--strict', tarball]);
     await command('are the types wrong?', [bin('attw'), '--profile', 'node16', '--format', 'ascii', tarball]);
   },
-  async jest(...args) {
-    const ignored = [...jestConfig.testPathIgnorePatterns, ...missing.map(({ tests }) => `/${tests}`)];
-    // Most specs wait for a clock or a socket: Jest's own choice, one worker less than there are cores, takes twice as long.
-    const chosen = args.length > 0 ? args : ['--maxWorkers=100%'];
-    await jest([...chosen, '--testPathIgnorePatterns', ...ignored], { live: true });
-  },
   async consumers(...only) {
     const tarball = await pack();
     const names = readdirSync('test/consumers').filter((name) =>
       existsSync(`test/consumers/${name}/package-lock.json`),
     );
     for (const name of only.length > 0 ? only : names) await runConsumer(name, tarball);
+  },
+  async jest(...args) {
+    await whenProvided();
+    const ignored = [...jestConfig.testPathIgnorePatterns, ...missing.map(({ tests }) => `/${tests}`)];
+    // Most specs wait for a clock or a socket: Jest's own choice, one worker less than there are cores, takes twice as long.
+    const chosen = args.length > 0 ? args : ['--maxWorkers=100%'];
+    await jest([...chosen, '--testPathIgnorePatterns', ...ignored], { live: true });
   },
 };
 
@@ -74,7 +68,12 @@ for (const [name, step] of Object.entries(steps)) {
 
 if (missing.length > 0) {
   section('left out, because this machine lacks something');
-  for (const { tests, get } of missing) {
+  for (const {
+    env,
+    tests,
+    debian = env.toLowerCase().replace('_', '-'),
+    get = `apt-get install -y ${debian}`,
+  } of missing) {
     const text = `${tests}*: ${get}`;
     if (process.env.CI) check(text, false);
     else console.log(text);
@@ -111,9 +110,18 @@ function folders(path) {
   return existsSync(path) ? readdirSync(path).map((name) => join(path, name, 'bin')) : [];
 }
 
-/** Where Node itself has no SQLite: another Node that has, and a driver for this one. */
-function hasSqliteDrivers() {
+/** Waits for what `.ci/run` is still making, and looks for what the tests need. */
+async function whenProvided() {
+  for (const deadline = Date.now() + 240_000; existsSync('.cache/providing') && Date.now() < deadline;)
+    await delay(200);
+  for (const each of machine) process.env[each.env] ??= each.find() ?? '';
+  missing = machine.filter(({ env }) => !process.env[env]);
+}
+
+/** Where Node itself has no SQLite, what counts is another Node that has, and a driver for this one. */
+function findSqlite() {
+  if (process.getBuiltinModule('node:sqlite')) return 'node:sqlite';
   const isModern = Number(process.versions.napi) >= 10;
   const driver = isModern ? 'better-sqlite3-13' : `better-sqlite3-12-${process.versions.modules}`;
-  return existsSync('.cache/node22') && existsSync(join('.cache', driver));
+  return existsSync('.cache/node22') && existsSync(join('.cache', driver)) ? driver : undefined;
 }

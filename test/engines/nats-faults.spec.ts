@@ -1,11 +1,14 @@
 import { cpSync, rmSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
 import { Follower, OpenNats, codeOf, eventually, textsOf } from '../support/nats.js';
 import { ServerProcess } from '../support/server-process.js';
 import { NATS, countsOf, storeOf } from '../support/servers/nats.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
+
+/** Longer than any wait within: what is waited for says then what it was. */
+jest.setTimeout(30_000);
 
 let server: ServerProcess;
 let proxy: TcpProxy;
@@ -161,7 +164,7 @@ describe('the NATS engine when things break', () => {
     expect(await subscriber.holes(['a'], before)).toEqual(['epoch a']);
     expect(follower.told).toEqual(['interrupted', 'resumed']);
     await follower.settled();
-  }, 20_000);
+  });
 
   test('a stream that is deleted while all are connected is made anew, with a new epoch', async () => {
     await using publisher = new OpenNats(server.port);
@@ -190,7 +193,10 @@ describe('the NATS engine when things break', () => {
     while (count < (deletedAfter ?? Infinity) + 1_000) {
       appending.push(nats.append(`t/${count % 3}`, `${count}`));
       if (++count % 100 === 0) await new Promise(setImmediate);
-      if (count === 500) void admin.request('$JS.API.STREAM.DELETE.test').then(() => (deletedAfter = count));
+      if (count === 500) {
+        const deleting = admin.request('$JS.API.STREAM.DELETE.test', '', { timeout: 10_000 });
+        appending.push(deleting.finally(() => (deletedAfter = count)));
+      }
     }
     await Promise.allSettled(appending);
     await admin.close();
@@ -224,7 +230,7 @@ describe('the NATS engine when things break', () => {
     expect(await nats.holes(['a'], lost)).toEqual(['diverged a']);
     expect(await nats.holes(['a'], kept)).toEqual([]);
     expect(textsOf((await nats.read(['a'])).entries)).toEqual(['kept', 'again']);
-  }, 20_000);
+  });
 
   test('a connection that swallows everything is found, and delivery is restored', async () => {
     await using subscriber = new OpenNats(proxy.port, { probeMs: 100, timeoutMs: 1_000 });
@@ -241,7 +247,7 @@ describe('the NATS engine when things break', () => {
     await until(() => follower.texts.includes('live'), 'what comes after');
     expect(follower.told).toEqual(['interrupted', 'resumed']);
     await follower.settled();
-  }, 20_000);
+  });
 
   test('one connection is left after many were cut', async () => {
     await using nats = new OpenNats(proxy.port);
@@ -256,5 +262,5 @@ describe('the NATS engine when things break', () => {
     expect(proxy.count).toBe(1);
     expect((await countsOf(server)).connections).toBe(1);
     await follower.settled();
-  }, 20_000);
+  });
 });

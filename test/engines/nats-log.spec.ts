@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest, test } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { EVERY_TOPIC } from '../../src/engine/engine.js';
@@ -8,6 +8,9 @@ import { Follower, OpenNats, eventually, textsOf } from '../support/nats.js';
 import { ServerProcess } from '../support/server-process.js';
 import { NATS, countsOf, restrictedNats } from '../support/servers/nats.js';
 import { until } from '../support/until.js';
+
+/** Longer than any wait within: what is waited for says then what it was. */
+jest.setTimeout(30_000);
 
 let server: ServerProcess;
 let admin: NatsConnection;
@@ -177,11 +180,27 @@ describe('the log in a JetStream stream', () => {
 
   test('nodes that start at once make one log', async () => {
     const nodes = [openNew(), ...Array.from({ length: 7 }, () => openSame())];
-    const positions = await Promise.all(nodes.map((node) => node.append('a')));
+    try {
+      const positions = await Promise.all(nodes.map((node) => node.append('a')));
+      expect(new Set(positions.map(({ epoch }) => epoch)).size).toBe(1);
+      expect(new Set(positions.map(({ seq }) => seq)).size).toBe(8);
+    } finally {
+      await Promise.all(nodes.map((node) => node.engine.close()));
+    }
+  });
 
-    expect(new Set(positions.map(({ epoch }) => epoch)).size).toBe(1);
-    expect(new Set(positions.map(({ seq }) => seq)).size).toBe(8);
-    await Promise.all(nodes.map((node) => node.engine.close()));
+  test('what is stored while the stream cannot be read yet is waited for', async () => {
+    await using nats = openNew();
+    await nats.append('a');
+    const name = `log-${count}`;
+    const { config } = await ask(`STREAM.INFO.${name}`);
+    await ask(`STREAM.UPDATE.${name}`, { ...config, allow_direct: false });
+    const appending = nats.append('a', 'unread');
+    await eventually(async () => (await ask(`STREAM.INFO.${name}`)).state.messages === 3, 'the event to be stored');
+    await ask(`STREAM.UPDATE.${name}`, { ...config, allow_direct: true });
+
+    const { seq, at } = await appending;
+    expect((await nats.read(['a'])).entries.at(-1)).toMatchObject({ seq, at });
   });
 
   test('an event larger than the server takes is refused, and the next is stored', async () => {

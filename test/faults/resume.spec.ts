@@ -10,7 +10,7 @@ import { verify } from './support/verify.js';
 
 // FAULTS_SEED repeats a run (as far as the network lets it), FAULTS_DELIVERIES sets its size.
 const seed = Number(process.env.FAULTS_SEED ?? Date.now() % 1_000_000);
-const deliveries = Number(process.env.FAULTS_DELIVERIES ?? 1_000_000);
+const deliveries = Number(process.env.FAULTS_DELIVERIES ?? 400_000);
 
 const complaints: string[] = [];
 const onWarning = (warning: Error): void => void complaints.push(String(warning));

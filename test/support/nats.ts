@@ -5,6 +5,9 @@ import type { NatsEngineOptions } from '../../src/nats/index.js';
 import type { Position } from '../../src/topic/position.js';
 import { until } from './until.js';
 
+/** Longer than any outage of the tests; one that has failed must come to an end. */
+const READ_DEADLINE_MS = 20_000;
+
 export const KEEP: Retention = { maxEvents: 1_000, maxBytes: Infinity, maxAgeMs: 600_000 };
 
 /** An engine for a test, closed when it leaves. */
@@ -99,7 +102,7 @@ export class Follower implements EngineSink {
 
   #readAll(): void {
     this.#reading = this.#reading.then(async () => {
-      while (!this.#isOver) {
+      for (const deadline = performance.now() + READ_DEADLINE_MS; !this.#isOver && performance.now() < deadline;) {
         try {
           const { entries } = await this.#nats.read(this.#topics);
           for (const entry of entries) this.entries.set(entry.seq, entry);

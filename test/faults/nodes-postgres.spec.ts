@@ -1,0 +1,3 @@
+import { nodeFaults } from './support/nodes/suite.js';
+
+nodeFaults('postgres');
