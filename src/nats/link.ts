@@ -89,8 +89,8 @@ export class Link {
   }
 
   /** Sends once, whatever comes of it. */
-  publish(subject: string, data: Uint8Array, reply: string): void {
-    this.#connection?.publish(subject, data, { reply });
+  publish(subject: string, data: Uint8Array, reply?: string): void {
+    this.#connection?.publish(subject, data, reply === undefined ? {} : { reply });
   }
 
   /** A subject that nobody else uses, outside of those of {@link request}. */

@@ -3,11 +3,12 @@ import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import type { NatsMessage } from './driver.js';
 import type { StoredMessage } from './envelope.js';
-import { pause } from './link.js';
+import { before, pause } from './link.js';
 import type { Call, Link } from './link.js';
 import type { NatsSettings } from './options.js';
 import { scan } from './scan.js';
 import { Subjects } from './subjects.js';
+import { takeTurn } from './turn.js';
 
 /** The log as its server described it at one moment. */
 export interface StreamState {
@@ -74,6 +75,7 @@ export class Stream {
   readonly #signal: AbortSignal;
   #isReplicated = false;
   #clock: Promise<ServerClock> | undefined;
+  #creating: Promise<void> | undefined;
 
   constructor(link: Link, settings: NatsSettings, signal: AbortSignal) {
     this.#link = link;
@@ -146,10 +148,25 @@ export class Stream {
       const reply = await this.#link.request(call(`${apiPrefix}.STREAM.INFO.${stream}`, request, deadline));
       const info = isNobodyThere(reply) ? UNAVAILABLE : (parse(reply) as StreamInfo);
       if (info.error === undefined) return info as StreamInfo;
-      if (info.error.err_code === NOT_FOUND) await this.#create(deadline);
+      if (info.error.err_code === NOT_FOUND) await this.#createInTurn(deadline);
       else if (info.error.code !== 503) throw refusal(info.error);
       else await pause(RETRY_MS, this.#signal);
     }
+  }
+
+  /** Makes the stream, or leaves that to a node that is about to. */
+  async #createInTurn(deadline: number): Promise<void> {
+    const { prefix, apiPrefix, stream } = this.#settings;
+    const create = async (): Promise<void> => {
+      // Whoever had its turn before may have made it.
+      const reply = await this.#link.request(call(`${apiPrefix}.STREAM.INFO.${stream}`, '', deadline));
+      const { error } = isNobodyThere(reply) ? UNAVAILABLE : (parse(reply) as StreamInfo);
+      if (error?.err_code === NOT_FOUND) await this.#create(deadline);
+    };
+    this.#creating ??= takeTurn(this.#link, `${prefix}.c`, deadline, this.#signal, create)
+      .then((isDone) => (isDone ? undefined : pause(RETRY_MS, this.#signal)))
+      .finally(() => (this.#creating = undefined));
+    await before(deadline, this.#creating);
   }
 
   async #create(deadline: number): Promise<void> {

@@ -178,10 +178,18 @@ describe('the log in a JetStream stream', () => {
     await appending;
   });
 
-  test('nodes that start at once make one log', async () => {
+  test('nodes that start at once make one log, and one of them makes the stream', async () => {
+    const created: string[] = [];
+    const watching = admin.subscribe(`$JS.API.STREAM.CREATE.log-${count + 1}`, {
+      callback: (_error, { subject }) => void created.push(subject),
+    });
+    await admin.flush();
     const nodes = [openNew(), ...Array.from({ length: 7 }, () => openSame())];
     try {
       const positions = await Promise.all(nodes.map((node) => node.append('a')));
+      await admin.flush();
+      watching.unsubscribe();
+      expect(created).toHaveLength(1);
       expect(new Set(positions.map(({ epoch }) => epoch)).size).toBe(1);
       expect(new Set(positions.map(({ seq }) => seq)).size).toBe(8);
     } finally {
@@ -189,7 +197,7 @@ describe('the log in a JetStream stream', () => {
     }
   });
 
-  test('what is stored while the stream cannot be read yet is waited for', async () => {
+  test('a question that the server leaves unanswered is asked again', async () => {
     await using nats = openNew();
     await nats.append('a');
     const name = `log-${count}`;

@@ -138,6 +138,16 @@ export function topicCases(test: Case): void {
     );
   });
 
+  test('12 a recent own id is found, however many events were before it', async ({ engine }) => {
+    const ids = Array.from({ length: 1_500 }, (_, n) => `id-${n}`);
+    const positions = await Promise.all(ids.map((id) => append(engine, 'a', id, { id })));
+
+    assert.deepEqual(await engine.locate(['a'], 'id-1490'), positions[1_490]);
+    const { entries } = await read(engine, ['a'], { after: positions[1_490]!.seq });
+    assert.deepEqual(textsOf(entries), ids.slice(1_491));
+    assert.equal(await engine.locate(['a'], 'id-0'), undefined, 'only the newest 1,000 are kept');
+  });
+
   test('12 an id that was used twice is ambiguous, in one topic or in two', async ({ engine }) => {
     await append(engine, 'a', 'x', { id: 'twice' });
     await append(engine, 'a', 'y', { id: 'twice' });

@@ -46,11 +46,16 @@ export function restrictedNats(stream: string, domain: string): ServerSpec {
   // The server of the domain itself knows its API by the plain name by the time that it looks at the permissions.
   const api = (...names: string[]): string[] => names.map((name) => `$JS.API.${name}`);
   const publish = [
-    `${stream}.s.>`,
+    ...[`${stream}.s.>`, `${stream}.c`],
     ...api(`STREAM.INFO.${stream}`, `STREAM.CREATE.${stream}`, `STREAM.MSG.GET.${stream}`, `DIRECT.GET.${stream}`),
     ...api(`CONSUMER.CREATE.${stream}`, `CONSUMER.MSG.NEXT.${stream}.*`, `CONSUMER.DELETE.${stream}.*`),
   ];
-  const subscribe = [`${stream}.l.>`, '_INBOX_app.>', `$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${stream}`];
+  const subscribe = [
+    `${stream}.l.>`,
+    `${stream}.c`,
+    '_INBOX_app.>',
+    `$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${stream}`,
+  ];
   const user = { user: 'app', password: 'secret', permissions: { publish, subscribe } };
   return {
     name: 'nats-restricted',
