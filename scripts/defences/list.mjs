@@ -507,14 +507,6 @@ const listening = [
     test: 'on Express of one topic ends the streams',
   },
   {
-    name: 'a stream that opens during a revocation is ended',
-    file: 'src/nest/runtime.ts',
-    find: "if (this.revocations.current.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');",
-    replace: '',
-    spec: 'test/e2e/revocation.spec.ts',
-    test: 'on Express a stream whose handler runs while its principal is revoked',
-  },
-  {
     name: 'a ticket is good once',
     file: 'src/nest/tickets.ts',
     find: 'this.delete(key);',

@@ -164,6 +164,11 @@ export class Stream {
       if (error?.err_code === NOT_FOUND) await this.#create(deadline);
     };
     this.#creating ??= takeTurn(this.#link, `${prefix}.c`, deadline, this.#signal, create)
+      .catch((error: unknown) => {
+        // When the connection broke meanwhile, the caller asks again as soon as there is one.
+        if (SseError.is(error)) throw error;
+        return false;
+      })
       .then((isDone) => (isDone ? undefined : pause(RETRY_MS, this.#signal)))
       .finally(() => (this.#creating = undefined));
     await before(deadline, this.#creating);
