@@ -327,7 +327,7 @@ const places = [
     file: 'src/hub/own-topic-name.ts',
     find: "return !topic.startsWith('/');",
     replace: 'return topic !== undefined;',
-    spec: 'test/e2e/nodes.spec.ts',
+    spec: 'test/nodes/nodes.spec.ts',
     test: 'no topic of the module can be read',
   },
   {
@@ -335,7 +335,7 @@ const places = [
     file: 'src/nest/ticket-log.ts',
     find: 'return this.#usedBy.get(hash) === by;',
     replace: 'return true;',
-    spec: 'test/e2e/nodes.spec.ts',
+    spec: 'test/nodes/nodes.spec.ts',
     test: 'that is shown to two nodes at once',
   },
   {
@@ -343,7 +343,7 @@ const places = [
     file: 'src/nest/revocation-log.ts',
     find: 'await this.#topic.load();',
     replace: 'await this.#topic.listen();',
-    spec: 'test/e2e/nodes.spec.ts',
+    spec: 'test/nodes/nodes.spec.ts',
     test: 'holds on nodes that are started later',
   },
 ];
