@@ -214,7 +214,7 @@ describe('the connection that listens', () => {
     }, 'one connection that listens, and no more than the pool has');
     await engine.close();
     await eventually(async () => (await lab.connections()).all === 0, 'all to be gone');
-    expect(proxy.count).toBe(0);
+    await until(() => proxy.count === 0, 'the connections to the proxy to be gone');
   });
 });
 
