@@ -62,20 +62,22 @@ export class CatchUp {
   }
 
   async #heads(from: Position): Promise<LaneHeads> {
-    const names = await this.#names(from);
+    if (!this.#interests.hasEvery) return this.#headsOf(this.#interests.names);
+    const { upTo } = await this.#engine.heads([]);
+    // Nothing at all has happened. (Later something may have: so this answer is the one that counts.)
+    if (upTo.epoch === from.epoch && upTo.seq === from.seq) return { head: upTo, newest: new Map() };
+    const listing = await this.#engine.list('');
+    const names = new Set([...listing.names.filter(isUsers), ...this.#interests.names]);
+    const heads = await this.#headsOf([...names]);
+    // A topic that came to be after the listing may have events beyond it.
+    return listing.upTo.epoch === heads.head.epoch ? { ...heads, head: listing.upTo } : heads;
+  }
+
+  async #headsOf(names: readonly string[]): Promise<LaneHeads> {
     const { upTo, topics } = await this.#engine.heads(names);
     const newest = new Map<string, TopicHead>();
     for (const [n, head] of topics.entries()) if (head !== undefined) newest.set(names[n] as string, head);
     return { head: upTo, newest };
-  }
-
-  /** All open topics. With `EVERY_TOPIC` the log has to be asked for them, unless nothing at all has happened. */
-  async #names(from: Position): Promise<string[]> {
-    if (!this.#interests.hasEvery) return this.#interests.names;
-    const { upTo } = await this.#engine.heads([]);
-    if (upTo.epoch === from.epoch && upTo.seq === from.seq) return this.#interests.names;
-    const { names } = await this.#engine.list('');
-    return [...new Set([...names.filter(isUsers), ...this.#interests.names])];
   }
 
   #isBehind(topic: string, newest: ReadonlyMap<string, TopicHead>): boolean {

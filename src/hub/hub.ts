@@ -128,8 +128,8 @@ export class Hub implements FeedListener {
   /** Reads on in the log, for a cursor that is not inside its window. */
   read(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<LogPage> {
     const { after, verify, maxBytes } = request;
-    // Until the next event: a page may begin with what that event pushes out of the log.
-    const key = `${view.key}\n${view.lastSeq} ${after} ${verify?.epoch} ${verify?.at} ${maxBytes}`;
+    // Until the next event, which may push out of the log what a page begins with, and never from before the window.
+    const key = `${view.key}\n${view.lastSeq} ${view.floor} ${after} ${verify?.epoch} ${verify?.at} ${maxBytes}`;
     return this.#pages.get(key, async () => new LogPage(await this.#readPage(view, request)));
   }
 

@@ -218,6 +218,35 @@ describe('a node behind an engine that loses, repeats, hints, fails and is inter
     expect([both.seqs, both.resets]).toEqual([[2, 3], ['unknown']]);
   });
 
+  test.each([
+    ['a topic that is there', 'a'],
+    ['a topic that is new', 'new'],
+  ])('misses nothing of %s between two questions of a catch-up over all topics', async (_, topic) => {
+    const log = new SharedLog();
+    const { hub, engine } = startNode(log, createRandom(12));
+    log.append('a', data);
+    const reader = new Reader(hub, createRandom(13), ['**']);
+    await until(() => reader.startId !== '', 'the reader to be open');
+    const { heads, list } = engine;
+    engine.heads = async (topics) => {
+      const answer = await heads.call(engine, topics);
+      if (topics.length === 0 && topic === 'a') log.append(topic, data);
+      return answer;
+    };
+    engine.list = async () => {
+      const answer = await list.call(engine);
+      if (topic === 'new') log.append(topic, data);
+      return answer;
+    };
+    engine.break();
+    if (topic === 'new') log.append('a', data);
+    engine.restore();
+    const expected = topic === 'new' ? [2, 3] : [2];
+    await until(() => reader.seqs.length >= expected.length, 'all events', 2_000).catch(() => undefined);
+
+    expect(reader.seqs).toEqual(expected);
+  });
+
   test('gives up the subscriptions that nobody needs any more, also of readers that left before they were open', async () => {
     const log = new SharedLog();
     const { hub, engine } = startNode(log, createRandom(10));
