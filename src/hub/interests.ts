@@ -93,6 +93,11 @@ export class Interests {
     return this.#knownByEvery(topic);
   }
 
+  /** Whether it is known of a topic how far it is known: not while it is being opened. */
+  isKnown(topic: string): boolean {
+    return this.hasEvery || this.#named.get(topic)?.isOpen === true;
+  }
+
   /** Whether an entry may come without what was before it, because its topic is just being opened. */
   isOpening({ topic, prev }: LogEntry): boolean {
     const interest = this.#named.get(topic) ?? this.#every;

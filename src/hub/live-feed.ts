@@ -4,6 +4,7 @@ import type { Engine, EngineSink, LogEntry } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { CatchUp } from './catch-up.js';
 import { HeldBack } from './held-back.js';
+import { isReused, newer } from './places.js';
 import { Interests } from './interests.js';
 
 /** Who gets what a feed has put in order. */
@@ -191,7 +192,9 @@ export class LiveFeed implements EngineSink {
     const known = this.#interests.knownOf(topic);
     if (known === undefined) return;
     if (this.#place !== undefined && epoch !== this.#place.epoch) return this.catchUp();
-    if (seq > known) this.#read(() => this.#readHinted(topic, known, seq));
+    // Of a topic that is being opened, what was before is left to who reads the log.
+    const after = this.#interests.isKnown(topic) ? known : seq - 1;
+    if (seq > known) this.#read(() => this.#readHinted(topic, after, seq));
   }
 
   #pass(epoch: string, entry: LogEntry): void {
@@ -243,8 +246,8 @@ export class LiveFeed implements EngineSink {
   }
 
   /** Reads what a hint stands for, and what is before it. Later entries come by themselves. */
-  async #readHinted(topic: string, known: number, upTo: number): Promise<void> {
-    for (let after = known; after < upTo;) {
+  async #readHinted(topic: string, from: number, upTo: number): Promise<void> {
+    for (let after = from; after < upTo;) {
       const request = { topics: [topic], after, verify: undefined, maxEntries: 64, maxBytes: 1_048_576 };
       const page = await this.#listener.persist(() => this.#engine.read(request));
       if (page === undefined) return;
@@ -252,9 +255,16 @@ export class LiveFeed implements EngineSink {
         this.#isStale = true;
         return;
       }
-      for (const entry of page.entries) if (entry.seq <= upTo) this.#pass(page.upTo.epoch, entry);
+      for (const entry of page.entries) if (entry.seq <= upTo) this.#passHinted(page.upTo.epoch, entry);
       after = page.upTo.seq;
     }
+  }
+
+  #passHinted(epoch: string, entry: LogEntry): void {
+    const known = this.#interests.knownOf(entry.topic);
+    if (known === undefined || entry.seq <= known) return;
+    if (entry.prev > known) this.#interests.isOpening(entry);
+    this.#pass(epoch, entry);
   }
 
   #startAudits(): void {
@@ -282,13 +292,4 @@ export class LiveFeed implements EngineSink {
 
 function ignore(): void {
   // The hub was closed, or the engine is away: that is told elsewhere, and the next audit comes.
-}
-
-/** A number that was given to another entry before: the log has lost its newest entries and counts on from there. */
-function isReused(entry: LogEntry, known: number, place: Position): boolean {
-  return entry.seq <= known && entry.at > place.at;
-}
-
-function newer(one: Position | undefined, other: Position): Position {
-  return one !== undefined && one.epoch === other.epoch && one.seq > other.seq ? one : other;
 }
