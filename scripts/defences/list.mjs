@@ -285,7 +285,7 @@ const places = [
   {
     name: 'what an engine lost is seen in the chain of its topic',
     file: 'src/hub/live-feed.ts',
-    find: 'if (entry.prev > known && !this.#interests.isOpening(entry)) return this.catchUp();',
+    find: 'if (entry.prev > known && !this.#interests.noteGap(entry)) return this.catchUp();',
     replace: '',
     spec: 'test/faults/live-feed.spec.ts',
     test: 'finds an event that was lost without a word when the next',
@@ -341,8 +341,8 @@ const places = [
   {
     name: 'a node that starts knows of earlier revocations',
     file: 'src/nest/revocation-log.ts',
-    find: 'await this.#topic.load();',
-    replace: 'await this.#topic.listen();',
+    find: 'return this.#topic.ready();',
+    replace: 'return this.#topic.listen();',
     spec: 'test/nodes/nodes.spec.ts',
     test: 'holds on nodes that are started later',
   },

@@ -83,7 +83,7 @@ export class Hub implements FeedListener {
     return place !== undefined && place.seq > view.base.seq ? place : view.base;
   }
 
-  entry(_epoch: string, entry: LogEntry): void {
+  entry(entry: LogEntry): void {
     const held: HeldEntry = { entry, windows: 0 };
     const named = this.#byName.get(entry.topic);
     if (named !== undefined) for (const view of named) this.#give(view, held);
@@ -93,7 +93,7 @@ export class Hub implements FeedListener {
     if (held.windows > 0) this.#budget.add(held);
   }
 
-  lateEntry(_epoch: string, entry: LogEntry): void {
+  lateEntry(entry: LogEntry): void {
     const held: HeldEntry = { entry, windows: 0 };
     for (const view of this.#watching(entry.topic)) {
       if (entry.seq > view.lastSeq) this.#give(view, held);

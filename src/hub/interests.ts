@@ -98,8 +98,8 @@ export class Interests {
     return this.hasEvery || this.#named.get(topic)?.isOpen === true;
   }
 
-  /** Whether an entry may come without what was before it, because its topic is just being opened. */
-  isOpening({ topic, prev }: LogEntry): boolean {
+  /** Takes note of what is missing before an entry whose topic is being opened. `false`: the topic is not. */
+  noteGap({ topic, prev }: LogEntry): boolean {
     const interest = this.#named.get(topic) ?? this.#every;
     if (this.hasEvery || interest?.isOpen !== false) return false;
     this.#gapUpTo = Math.max(this.#gapUpTo, prev);

@@ -10,9 +10,9 @@ import { Interests } from './interests.js';
 /** Who gets what a feed has put in order. */
 export interface FeedListener {
   /** In lane order, each entry once. */
-  entry(epoch: string, entry: LogEntry): void;
+  entry(entry: LogEntry): void;
   /** Found only after later ones of other topics had been passed on. */
-  lateEntry(epoch: string, entry: LogEntry): void;
+  lateEntry(entry: LogEntry): void;
   /** The log is another one, or has lost something that was not read yet: every reader must ask it where he stands. */
   restarted(head: Position): void;
   interrupted(error: unknown): void;
@@ -184,7 +184,7 @@ export class LiveFeed implements EngineSink {
     if (place !== undefined && (epoch !== place.epoch || isReused(entry, known, place))) return this.catchUp();
     if (entry.seq <= known) return;
     // What an opening topic misses is seen when it has opened.
-    if (entry.prev > known && !this.#interests.isOpening(entry)) return this.catchUp();
+    if (entry.prev > known && !this.#interests.noteGap(entry)) return this.catchUp();
     this.#pass(epoch, entry);
   }
 
@@ -199,9 +199,9 @@ export class LiveFeed implements EngineSink {
 
   #pass(epoch: string, entry: LogEntry): void {
     this.#interests.heard(entry);
-    if (this.#place !== undefined && entry.seq <= this.#place.seq) return this.#listener.lateEntry(epoch, entry);
+    if (this.#place !== undefined && entry.seq <= this.#place.seq) return this.#listener.lateEntry(entry);
     this.#place = { epoch, seq: entry.seq, at: entry.at };
-    this.#listener.entry(epoch, entry);
+    this.#listener.entry(entry);
   }
 
   #hold(held: Held, bytes: number): void {
@@ -263,7 +263,7 @@ export class LiveFeed implements EngineSink {
   #passHinted(epoch: string, entry: LogEntry): void {
     const known = this.#interests.knownOf(entry.topic);
     if (known === undefined || entry.seq <= known) return;
-    if (entry.prev > known) this.#interests.isOpening(entry);
+    if (entry.prev > known) this.#interests.noteGap(entry);
     this.#pass(epoch, entry);
   }
 

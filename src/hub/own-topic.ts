@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine, LogEntry, Retention } from '../engine/engine.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
@@ -15,6 +16,8 @@ export interface OwnTopicOptions<T> {
   onMessage(message: T, atMs: number): void;
 }
 
+/** Without the log a process has to go on, too. */
+const MAX_LOADING_MS = 5_000;
 const PAGE = { maxEntries: 512, maxBytes: 1_048_576 };
 
 /**
@@ -30,6 +33,8 @@ export class OwnTopic<T> implements CursorSink {
   readonly #options: OwnTopicOptions<T>;
   #cursor: Cursor | undefined;
   #opened: (() => void) | undefined;
+  #loaded: Promise<void> | undefined;
+  #ready: Promise<void> | undefined;
 
   constructor(hub: Hub, engine: Engine, options: OwnTopicOptions<T>) {
     this.#hub = hub;
@@ -49,7 +54,16 @@ export class OwnTopic<T> implements CursorSink {
   }
 
   /** Takes in all that is retained, and listens on. Resolves once all of it was taken in. */
-  async load(): Promise<void> {
+  load(): Promise<void> {
+    return (this.#loaded ??= this.#load());
+  }
+
+  /** Resolves once all that is retained was taken in, or after 5 s. Asked for every connection. */
+  ready(): Promise<void> {
+    return (this.#ready ??= Promise.race([this.load(), delay(MAX_LOADING_MS, undefined, { ref: false })]));
+  }
+
+  async #load(): Promise<void> {
     const { name } = this.#options;
     let after: Position | undefined;
     for (;;) {

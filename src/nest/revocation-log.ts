@@ -26,7 +26,7 @@ export class RevocationLog {
   readonly #onRevoked: (principalId: string) => void;
   readonly #reinstatedAt = new Map<string, number>();
   readonly #closing = new AbortController();
-  #loaded: Promise<void> | undefined;
+  #isKeeping = false;
   #keptAt = performance.now();
   #sinceKept = 0;
   readonly #keepMs: number;
@@ -42,9 +42,11 @@ export class RevocationLog {
     this.#topic = new OwnTopic(hub, engine, { name: '/revocations', retention: RETENTION, onMessage });
   }
 
-  /** Resolves when all that was revoked is known here. */
-  load(): Promise<void> {
-    return (this.#loaded ??= this.#load());
+  /** Resolves when all that was revoked is known here, or after 5 s: then what has been revoked ends once it is known. */
+  ready(): Promise<void> {
+    if (!this.#isKeeping) void this.#keepOn();
+    this.#isKeeping = true;
+    return this.#topic.ready();
   }
 
   /** Holds here at once. Rejects when the other nodes could not be told. */
@@ -63,14 +65,10 @@ export class RevocationLog {
     this.#topic.close();
   }
 
-  async #load(): Promise<void> {
-    await this.#topic.load();
-    void this.#keepOn();
-  }
-
   /** One of the nodes tells again what holds; the others hear it and need not. */
   async #keepOn(): Promise<void> {
     const { signal } = this.#closing;
+    await this.#topic.load();
     for (;;) {
       await delay((this.#keepMs / 4) * (0.5 + Math.random()), undefined, { ref: false, signal }).catch(ignore);
       if (signal.aborted) return;

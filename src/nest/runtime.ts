@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { Admission } from '../connection/admission.js';
@@ -41,8 +40,6 @@ const WINDOW_BYTES = 67_108_864;
 const GRACE_MS = 10_000;
 /** An event that got lost on the way to this process, the last of its topic, is found within this time. */
 const AUDIT_MS = 45_000;
-/** Nobody waits longer for what was revoked before this process was started. */
-const MAX_LISTENING_MS = 5_000;
 /** What a node that was cut off for a while should still hear. */
 const NODES_RETENTION: Retention = { maxEvents: 10_000, maxBytes: 16_777_216, maxAgeMs: 60_000 };
 
@@ -103,7 +100,7 @@ export class SseRuntime
 
   /** A connection for a request that has not been answered yet. */
   prepare(request: ConnectionRequest): Connection {
-    if (this.#connectionCount === 0) void this.#listen();
+    if (this.#connectionCount === 0) this.#listen();
     const connection = new Connection(this, `${this.id}.${(++this.#connectionCount).toString(36)}`, request);
     this.#pending.add(connection);
     return connection;
@@ -178,9 +175,7 @@ export class SseRuntime
   }
 
   async authorize(reader: TopicReader, selector: string): Promise<void> {
-    // Not for ever: while the engine is away nothing is streamed, and when it is back revoked streams end.
-    if (reader.principal !== null)
-      await Promise.race([this.#listen(), delay(MAX_LISTENING_MS, undefined, { ref: false })]);
+    if (reader.principal !== null) await this.revocations.ready();
     await this.#authorizer.checkTopic(reader, selector);
   }
 
@@ -238,10 +233,10 @@ export class SseRuntime
     }
   }
 
-  /** Begins to hear of other nodes, with the first stream. Resolves when all that was revoked is known here. */
-  #listen(): Promise<void> {
+  /** Begins to hear of other nodes, with the first stream. */
+  #listen(): void {
     this.nodes?.start().catch((error: unknown) => this.report(error));
-    return this.revocations.load();
+    void this.revocations.ready();
   }
 
   #engineChanged(state: EngineState, error: unknown): void {

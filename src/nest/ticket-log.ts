@@ -14,7 +14,6 @@ type TicketMessage =
 const RETENTION: Retention = { maxEvents: 2 * MAX_TICKETS, maxBytes: 67_108_864, maxAgeMs: MAX_TICKET_TTL_MS };
 /** A ticket that was issued on another node may come here a little later than its bearer. */
 const ARRIVAL_MS = 1_000;
-const LOADING_MS = 5_000;
 
 /**
  * Lets every node know the tickets of all, by hash. Who uses one up is decided by the order of the log: of two nodes that
@@ -28,7 +27,6 @@ export class TicketLog implements TicketStore {
   readonly #usedBy = new Map<string, string>();
   readonly #claims = new Map<string, () => void>();
   #tickets: Tickets | undefined;
-  #loaded: Promise<void> | undefined;
 
   /** @param report hears of tickets that the other nodes could not be told of */
   constructor(hub: Hub, engine: Engine, report: (error: unknown) => void) {
@@ -48,7 +46,7 @@ export class TicketLog implements TicketStore {
   }
 
   async arrival(hash: string): Promise<void> {
-    await this.#load();
+    await this.#topic.ready();
     if (this.#tickets?.has(hash) === true) return;
     const done = new AbortController();
     const waiting = this.#waiting.get(hash) ?? new Set();
@@ -60,7 +58,7 @@ export class TicketLog implements TicketStore {
   }
 
   async claim(hash: string): Promise<boolean> {
-    await this.#load();
+    await this.#topic.ready();
     const by = randomUUID();
     const heard = new Promise<void>((resolve) => this.#claims.set(by, resolve));
     try {
@@ -75,12 +73,6 @@ export class TicketLog implements TicketStore {
   close(): void {
     this.#topic.close();
     for (const settle of this.#claims.values()) settle();
-  }
-
-  /** Not for ever: without the log, only tickets of this node are known. */
-  async #load(): Promise<void> {
-    this.#loaded ??= this.#topic.load();
-    await Promise.race([this.#loaded, delay(LOADING_MS, undefined, { ref: false })]);
   }
 
   #take(message: TicketMessage): void {

@@ -20,7 +20,7 @@ async function startNode(log: SharedLog): Promise<RevocationLog> {
     () => revocations.close(),
     () => hub.close(),
   );
-  await revocations.load();
+  await revocations.ready();
   return revocations;
 }
 
