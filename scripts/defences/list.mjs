@@ -340,9 +340,9 @@ const places = [
   },
   {
     name: 'a node that starts knows of earlier revocations',
-    file: 'src/nest/revocation-log.ts',
-    find: 'return this.#topic.ready();',
-    replace: 'return this.#topic.listen();',
+    file: 'src/hub/own-topic.ts',
+    find: 'for (const entry of page.entries) this.#take(entry);',
+    replace: '',
     spec: 'test/nodes/nodes.spec.ts',
     test: 'holds on nodes that are started later',
   },
