@@ -3,7 +3,7 @@ import { SseError } from '../errors.js';
 import type { AppendRequest, Retention } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { encodeBatch } from './batch.js';
-import type { Database } from './database.js';
+import type { Database, Trace } from './database.js';
 
 const MAX_BATCH = 500;
 const MAX_BATCH_BYTES = 1_048_576;
@@ -18,10 +18,10 @@ interface Waiting {
   reject(error: SseError): void;
 }
 
-/** A batch that is on its way: those of it that still wait, and whether it may have been stored. */
+/** A batch that is on its way: those of it that still wait, and what is known of it. */
 interface Sent {
   readonly waiting: Waiting[];
-  readonly trace: { isUncertain: boolean };
+  readonly trace: Trace;
 }
 
 export interface AppenderOptions {
@@ -101,7 +101,7 @@ export class Appender {
 
   async #send(batch: readonly Waiting[]): Promise<void> {
     const { database, statement, isNotified, now } = this.#options;
-    const sent: Sent = { waiting: [...batch], trace: { isUncertain: false } };
+    const sent: Sent = { waiting: [...batch], trace: { isUncertain: false, isGivenUp: false } };
     this.#sent = sent;
     const encoded = [
       this.#writer,
@@ -116,7 +116,8 @@ export class Appender {
       const rows = await database.run<StoredRow>(statement, values, { deadline, trace: sent.trace });
       resolveAll(sent, rows[0]!);
     } catch (error) {
-      const failed = SseError.is(error) && !sent.trace.isUncertain ? error : appendError(sent, error);
+      const { isUncertain } = sent.trace;
+      const failed = SseError.is(error) && !isUncertain ? error : appendError(isUncertain, error);
       for (const waiting of sent.waiting) waiting.reject(failed);
     }
     for (const { request } of batch) this.#waitingBytes -= request.data.byteLength;
@@ -136,15 +137,26 @@ export class Appender {
 
   #expire(): void {
     const late = new Error(`no answer within ${this.#options.deadlineMs} ms`);
-    for (const each of [this.#sent, { waiting: this.#queue, trace: { isUncertain: false } }]) {
-      while (each?.waiting[0] !== undefined && each.waiting[0].deadline <= performance.now()) {
-        const waiting = each.waiting.shift()!;
-        // Of a batch that is on its way, what is given up may still be stored.
-        waiting.reject(appendError(each === this.#sent ? { ...each, trace: { isUncertain: true } } : each, late));
-        if (each !== this.#sent) this.#waitingBytes -= waiting.request.data.byteLength;
-      }
+    const now = performance.now();
+    if (this.#sent !== undefined) {
+      const { waiting, trace } = this.#sent;
+      const given = takeLate(waiting, now);
+      // Once nobody waits for it, a batch that has not been sent never is. Of any other, each event may still be stored.
+      trace.isGivenUp = waiting.length === 0;
+      const isUncertain = trace.isUncertain || !trace.isGivenUp;
+      for (const each of given) each.reject(appendError(isUncertain, late));
+    }
+    for (const each of takeLate(this.#queue, now)) {
+      each.reject(appendError(false, late));
+      this.#waitingBytes -= each.request.data.byteLength;
     }
   }
+}
+
+/** Takes those from the front whose deadline has passed. */
+function takeLate(waiting: Waiting[], now: number): Waiting[] {
+  const first = waiting.findIndex(({ deadline }) => deadline > now);
+  return waiting.splice(0, first === -1 ? waiting.length : first);
 }
 
 interface StoredRow {
@@ -159,9 +171,9 @@ function resolveAll({ waiting }: Sent, { epoch, seq, at }: StoredRow): void {
   for (const each of waiting) each.resolve({ epoch, seq: ++place, at: Number(at) });
 }
 
-function appendError({ trace }: Sent, cause: unknown): SseError {
+function appendError(isUncertain: boolean, cause: unknown): SseError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return trace.isUncertain
+  return isUncertain
     ? new SseError('engine-uncertain', `The postgres engine cannot tell whether an event was stored: ${message}`, {
         cause,
       })

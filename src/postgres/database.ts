@@ -17,8 +17,15 @@ export interface CallOptions {
   readonly isAbandoned?: boolean | undefined;
   /** Whether what may go better on another try is tried again. */
   readonly isRetried?: boolean | undefined;
-  /** Kept up to date: whether the statement may have been executed, for all that is known at the moment. */
-  readonly trace?: { isUncertain: boolean } | undefined;
+  readonly trace?: Trace | undefined;
+}
+
+/** What a call and who waits for it know of each other. */
+export interface Trace {
+  /** Kept up to date by the call: whether the statement may have been executed, for all that is known at the moment. */
+  isUncertain: boolean;
+  /** Set by who waits: nobody does any more, and what has not been sent must not be. */
+  isGivenUp: boolean;
 }
 
 /** What statements work on. */
@@ -48,7 +55,7 @@ export class Database {
    * @param values for a try that has so many ms
    */
   async run<Row>(text: string, values: (ms: number) => unknown[], options: CallOptions): Promise<Row[]> {
-    const { deadline, isRetried = true, trace = { isUncertain: false } } = options;
+    const { deadline, isRetried = true, trace = { isUncertain: false, isGivenUp: false } } = options;
     for (let attempt = 0; ; attempt++) {
       const before = trace.isUncertain;
       try {
@@ -128,15 +135,11 @@ export class Database {
   }
 
   /** It gets half of the time that is left, so that a connection that leads nowhere does not use up all of it. */
-  #try<Row>(
-    text: string,
-    values: (ms: number) => unknown[],
-    options: CallOptions,
-    trace: { isUncertain: boolean },
-  ): Promise<Row[]> {
+  #try<Row>(text: string, values: (ms: number) => unknown[], options: CallOptions, trace: Trace): Promise<Row[]> {
     const left = options.deadline - performance.now();
     const ms = options.isRetried === false ? left : Math.max(left / 2, Math.min(left, MIN_TRY_MS));
     const query = async (client: PostgresPoolClient): Promise<Row[]> => {
+      if (trace.isGivenUp) throw new Failure(new Error('given up before it was sent'));
       trace.isUncertain = true;
       const { rows } = await client.query(text, values(ms));
       return rows as Row[];

@@ -14,6 +14,10 @@ beforeAll(async () => {
 afterEach(() => lab.closeEngines());
 afterAll(() => lab[Symbol.asyncDispose]());
 
+function standStill(ms: number): void {
+  for (const until = performance.now() + ms; performance.now() < until;);
+}
+
 const through = (proxy: TcpProxy): string => `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
 
 describe('a reply that is lost', () => {
@@ -129,6 +133,20 @@ describe('a database that others use', () => {
     taken.release();
     expect((await append(engine, 'a')).seq).toBe(2);
     expect([pool.totalCount, pool.idleCount, pool.waitingCount]).toEqual([1, 1, 0]);
+  });
+
+  it('may be out of connections while this process is busy: what was never sent fails with certainty, and is not sent later', async () => {
+    const pool = lab.openPool({ max: 1 });
+    const engine = lab.engine({ pool, deadlineMs: 200 });
+    await append(engine, 'a');
+    const taken = await pool.connect();
+
+    // The deadline of the append and that of its connection pass in one turn.
+    setTimeout(() => standStill(40), 180);
+    await expect(append(engine, 'a', 'never')).rejects.toMatchObject({ code: 'engine-failed' });
+    taken.release();
+    await append(engine, 'a', 'later');
+    expect(await texts(engine, 'a')).toEqual(['a', 'later']);
   });
 
   it('may hold the lane: an append fails at its deadline with certainty, and nobody waits on in the server', async () => {
