@@ -229,6 +229,35 @@ describe('a cursor', () => {
     expect(sink.events).toEqual(seqs(positions.slice(1)));
   });
 
+  it('tells a hole once up to the next event of its topic, and again when what was published since is missing too', async () => {
+    await using bench = new Bench({ retention: { ...KEEP, maxEvents: 2 } });
+    const sink = new Sink({ maxWriteBytes: 1 });
+    const [first] = await bench.publishAll('a', 'a', 'b', 'b', 'b', 'b', 'b', 'c', 'a', 'a', 'b');
+    const at = (seq: number): Position => ({ ...first!, seq });
+    sink.room = 1;
+    const cursor = await bench.open(['a', 'b', 'c'], sink, formatPosition(first!));
+    await sink.has(at(7));
+    // The client has asked elsewhere for what is missing of `a`; that, and the next two, are lost before they are read.
+    await bench.publishAll('a', 'a', 'a', 'a', 'b', 'b');
+    sink.room = Infinity;
+    cursor.pump();
+    await sink.has(at(17));
+
+    const trimmed = (...topics: string[]): Told => ({ reset: 'trimmed', topics });
+    const event = (seq: number, topic: string): Told => ({ event: seq, topic });
+    expect(sink.told.filter((each) => !('position' in each))).toEqual([
+      trimmed('a', 'b'),
+      event(7, 'b'),
+      trimmed('b'),
+      event(8, 'c'),
+      trimmed('a'),
+      event(14, 'a'),
+      event(15, 'a'),
+      event(16, 'b'),
+      event(17, 'b'),
+    ]);
+  });
+
   it('reads again when the engine has failed, loses nothing, and reports the failure', async () => {
     await using bench = new Bench();
     const positions = await bench.publishAll('a', 'a', 'a');

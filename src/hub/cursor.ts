@@ -199,7 +199,7 @@ export class Cursor implements Reader {
 
   #give(page: LogPage): void {
     if (page.holes.length > 0) this.#holes ??= new ToldHoles();
-    this.#holes?.tell(page, this.#sink);
+    this.#holes?.tell(page, this.#hub.positionOf(this.#view).seq, this.#sink);
     const wanted = page.cut(this.#joins.find(({ at }) => at.seq >= this.seq)?.at);
     for (const batch of wanted.batches) if (!this.#isClosed) this.#deliver(batch);
     this.#place = wanted.upTo;

@@ -1,17 +1,34 @@
-import type { ReadPage } from '../engine/engine.js';
+import type { HoleReason, ReadPage } from '../engine/engine.js';
+import { isContradiction } from '../engine/resume.js';
 import type { CursorSink } from './cursor-sink.js';
 
-/** The topics of one cursor whose next event comes after a hole that has been told. */
-export class ToldHoles {
-  readonly #topics = new Set<string>();
+interface Told {
+  readonly reason: HoleReason;
+  /** The newest sequence there was. */
+  readonly head: number;
+}
 
-  /** Tells the holes of a page, each once: it shows on every page until its topic's next event. */
-  tell({ holes, entries }: ReadPage, sink: CursorSink): void {
-    for (const { reason, topics } of holes) {
-      const untold = topics.filter((topic) => !this.#topics.has(topic));
+/** The holes that one cursor has told, each up to its topic's next event. */
+export class ToldHoles {
+  readonly #topics = new Map<string, Told>();
+
+  /**
+   * Tells the holes of a page that was read when the log ended at `head`. A hole shows on every page until its topic's next event,
+   * and is told once: who was told of it asks elsewhere for what is missing. Only if events that were published after that are missing
+   * as well, it is told again.
+   */
+  tell({ holes, entries }: ReadPage, head: number, sink: CursorSink): void {
+    for (const hole of holes) {
+      const { reason, topics } = hole;
+      const untold = isContradiction(hole) ? topics : topics.filter((topic) => !this.#topics.has(topic));
       if (untold.length > 0) sink.reset(reason, untold);
-      for (const topic of untold) this.#topics.add(topic);
+      for (const topic of untold) this.#topics.set(topic, { reason, head });
     }
-    for (const { topic } of entries) this.#topics.delete(topic);
+    for (const { topic, prev } of entries) {
+      const told = this.#topics.get(topic);
+      if (told === undefined) continue;
+      if (prev > told.head) sink.reset(told.reason, [topic]);
+      this.#topics.delete(topic);
+    }
   }
 }

@@ -104,6 +104,7 @@ export class Database {
   async close(): Promise<void> {
     const opened = await this.#opened?.catch(() => undefined);
     opened?.pool.off?.('error', ignore);
+    opened?.pool.off?.('connect', listen);
     await opened?.close();
   }
 
@@ -127,8 +128,10 @@ export class Database {
 
   async #pool(): Promise<PostgresPool> {
     this.#opened ??= this.#open().then((opened) => {
-      // Without a listener, an idle client that loses its connection would end the process.
+      // Without a listener, a client that loses its connection while it is idle, or while it is being handed over, would end
+      // the process.
       opened.pool.on?.('error', ignore);
+      opened.pool.on?.('connect', listen);
       return opened;
     });
     return (await this.#opened).pool;
@@ -146,4 +149,8 @@ export class Database {
     };
     return this.use(options, query, ms);
   }
+}
+
+function listen(client: PostgresPoolClient): void {
+  client.on('error', ignore);
 }

@@ -4,7 +4,9 @@ import { SseError } from '../errors.js';
 export interface PostgresPool {
   connect(): Promise<PostgresPoolClient>;
   on?(event: 'error', listener: (error: Error) => void): unknown;
+  on?(event: 'connect', listener: (client: PostgresPoolClient) => void): unknown;
   off?(event: 'error', listener: (error: Error) => void): unknown;
+  off?(event: 'connect', listener: (client: PostgresPoolClient) => void): unknown;
 }
 
 /** What this engine uses of a client that a pool has lent. */
@@ -20,14 +22,17 @@ export interface TransactionClient {
   query(text: string, values?: unknown[]): PromiseLike<unknown>;
 }
 
+interface Endable {
+  end(): Promise<unknown>;
+  readonly connection?: { readonly stream?: { destroy?(): void } };
+}
+
 /** A connection of its own, which listens. */
-export interface ListenClient {
+export interface ListenClient extends Endable {
   connect(): Promise<unknown>;
   query(text: string): Promise<unknown>;
-  end(): Promise<unknown>;
   on(event: 'error' | 'end', listener: (error?: unknown) => void): unknown;
   on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): unknown;
-  readonly connection?: { readonly stream?: { destroy?(): void } };
 }
 
 export type ListenClientClass = new (config: object) => ListenClient;
@@ -35,7 +40,7 @@ export type ListenClientClass = new (config: object) => ListenClient;
 /** A pool that the engine has opened, and has to close. */
 interface OwnPool extends PostgresPool {
   end(): Promise<void>;
-  on(event: 'connect' | 'remove', listener: (client: ListenClient) => void): unknown;
+  on(event: 'connect' | 'remove', listener: (client: PostgresPoolClient & Endable) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
@@ -67,7 +72,7 @@ export interface OpenPool {
 export async function openPool(config: object): Promise<OpenPool> {
   const { Pool } = await loadDriver();
   const pool = new Pool(config);
-  const clients = new Set<ListenClient>();
+  const clients = new Set<Endable>();
   pool.on('error', ignore);
   pool.on('connect', (client) => void clients.add(client));
   pool.on('remove', (client) => void clients.delete(client));
@@ -100,7 +105,7 @@ export async function endClient(client: ListenClient): Promise<void> {
 }
 
 /** Closes the socket: `end` would wait for the other side, which may be gone. */
-export function destroy(client: ListenClient): void {
+export function destroy(client: Endable): void {
   const stream = client.connection?.stream;
   if (typeof stream?.destroy === 'function') stream.destroy();
   else client.end().catch(ignore);

@@ -18,6 +18,14 @@ function standStill(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until;);
 }
 
+/** A message of PostgreSQL's protocol: its type, its length, its body. */
+function message(type: string, body: string): Buffer {
+  const head = Buffer.alloc(5);
+  head.write(type);
+  head.writeInt32BE(4 + body.length, 1);
+  return Buffer.concat([head, Buffer.from(body, 'latin1')]);
+}
+
 const through = (proxy: TcpProxy): string => `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
 
 describe('a reply that is lost', () => {
@@ -108,6 +116,19 @@ describe('a server that cannot be reached', () => {
 
     expect((await appending).seq).toBe(1);
     expect((await reading).upTo.epoch).toBe((await appending).epoch);
+  });
+
+  it('may end a connection in the moment in which it is handed over', async () => {
+    let number = 0;
+    // What a server says that goes down: both messages in one piece, so that the driver reads them in one turn.
+    const handedOver = (): Buffer =>
+      Buffer.concat([message('R', '\0\0\0\0'), message('Z', 'I'), message('E', 'SFATAL\0C57P01\0Mgone\0\0')]);
+    await using proxy = await TcpProxy.start(lab.server.port);
+    proxy.answer(() => (number++ < 2 ? handedOver() : undefined));
+    const engine = lab.engine({ connectionString: through(proxy) });
+
+    expect((await append(engine, 'a')).seq).toBe(1);
+    expect(number).toBeGreaterThan(2);
   });
 
   it('for a reason that will not pass is told at once', async () => {

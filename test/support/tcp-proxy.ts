@@ -9,10 +9,13 @@ export class TcpProxy {
   #isBlackHole = false;
   #isRefusing = false;
   #isMute = false;
+  #answer: (() => Buffer | undefined) | undefined;
 
   private constructor(targetPort: number) {
     this.#server = createServer((near) => {
       if (this.#isRefusing) return void near.destroy();
+      const answer = this.#answer?.();
+      if (answer !== undefined) return void answerOnce(near, answer);
       const far = connect(targetPort, '127.0.0.1');
       const pair = [near, far] as const;
       this.#pairs.add(pair);
@@ -53,6 +56,11 @@ export class TcpProxy {
     }
   }
 
+  /** Answers in place of the server, once on each connection and before it ends it, when this has an answer. */
+  answer(answer: () => Buffer | undefined): void {
+    this.#answer = answer;
+  }
+
   /** From now on nothing passes, on open connections and new ones, and nobody is told. What came in between is gone. */
   swallow(isBlackHole: boolean): void {
     this.#isBlackHole = isBlackHole;
@@ -73,4 +81,9 @@ export class TcpProxy {
     this.#server.close();
     if (this.#server.listening) await once(this.#server, 'close');
   }
+}
+
+function answerOnce(socket: Socket, answer: Buffer): void {
+  socket.on('error', () => undefined);
+  socket.once('data', () => socket.end(answer));
 }
