@@ -7,7 +7,8 @@ const MAX_NOTIFICATION_BYTES = 7_999;
 
 /** The functions that write. `clock` is the time in ms in place of the server's, for tests, and NULL otherwise. */
 export function appendFunctions(s: string, channels: { readonly log: string; readonly outbox: string }): string {
-  return [advance(s), store(s), notify(s, channels.log), append(s), enqueue(s, channels.outbox), drain(s)].join('\n');
+  const ofLog = [advance(s), claim(s), store(s), notify(s, channels.log), append(s), appendOne(s, channels.log)];
+  return [...ofLog, enqueue(s, channels.outbox), drain(s)].join('\n');
 }
 
 /** Locks the lane and takes the next numbers. */
@@ -26,6 +27,32 @@ BEGIN
     RAISE EXCEPTION '${EMPTIED}' USING ERRCODE = '${LANE_IS_GONE}';
   END IF;
   RETURN advanced;
+END $$;`;
+}
+
+/**
+ * Takes the next numbers for a batch of a process, unless it was stored before: then what it got is the result, or NULL when a
+ * later one has been stored since.
+ */
+function claim(s: string): string {
+  return `
+CREATE FUNCTION ${s}.claim(
+  writer uuid, batch bigint, numbers int, wait_ms int, clock bigint, OUT lane ${s}.lane, OUT is_new boolean
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+BEGIN
+  PERFORM set_config('lock_timeout', wait_ms || 'ms', true);
+  lane := ${s}.advance(numbers, clock);
+  INSERT INTO ${s}.writer AS w VALUES (writer, batch, lane.epoch, lane.seq, lane.at)
+    ON CONFLICT ON CONSTRAINT writer_pkey DO UPDATE
+    SET batch = excluded.batch, epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
+    WHERE w.batch < excluded.batch;
+  is_new := FOUND;
+  IF NOT is_new THEN
+    UPDATE ${s}.lane AS l SET seq = l.seq - numbers;
+    lane := NULL;
+    SELECT w.epoch, w.seq, w.at INTO lane.epoch, lane.seq, lane.at FROM ${s}.writer w WHERE w.id = writer AND w.batch = batch;
+  END IF;
 END $$;`;
 }
 
@@ -121,33 +148,90 @@ BEGIN
 END $$;`;
 }
 
-/**
- * Stores a batch of a process, once: one that was stored before gives the same result again, and one that comes late, after
- * its successor, gives none.
- */
+/** Stores a batch of a process, once. `epoch` is NULL for one that comes after its successor. */
 function append(s: string): string {
   return `
 CREATE FUNCTION ${s}.append(
   writer uuid, batch bigint, names text[], ids text[], sizes int[], data bytea, texts boolean[],
-  events float8[], bytes float8[], ages float8[], is_notified boolean, wait_ms int, clock bigint
-) RETURNS TABLE (epoch text, seq bigint, at bigint) LANGUAGE plpgsql ${PLANNING} AS $$
+  events float8[], bytes float8[], ages float8[], is_notified boolean, wait_ms int, clock bigint,
+  OUT epoch text, OUT seq bigint, OUT at bigint
+) LANGUAGE plpgsql ${PLANNING} AS $$
+DECLARE
+  claimed record := ${s}.claim(writer, batch, cardinality(names), wait_ms, clock);
+BEGIN
+  IF claimed.is_new THEN
+    PERFORM ${s}.store(claimed.lane, names, ids, sizes, data, texts, events, bytes, ages, is_notified);
+  END IF;
+  epoch := (claimed.lane).epoch;
+  seq := (claimed.lane).seq;
+  at := (claimed.lane).at;
+END $$;`;
+}
+
+/**
+ * What `append` does, for one event: what somebody waits for is mostly alone, and statements for many take far longer to begin
+ * than to do one.
+ */
+function appendOne(s: string, channel: string): string {
+  return `
+CREATE FUNCTION ${s}.append_one(
+  writer uuid, batch bigint, name text, id text, size int, data bytea, is_text boolean,
+  events float8, bytes float8, age float8, is_notified boolean, wait_ms int, clock bigint,
+  OUT epoch text, OUT seq bigint, OUT at bigint
+) LANGUAGE plpgsql ${PLANNING} AS $$
 #variable_conflict use_variable
 DECLARE
-  lane ${s}.lane;
+  claimed record := ${s}.claim(writer, batch, 1, wait_ms, clock);
+  topic ${s}.topic;
+  is_known boolean;
+  prev bigint;
+  oldest record;
+  head text;
 BEGIN
-  PERFORM set_config('lock_timeout', wait_ms || 'ms', true);
-  lane := ${s}.advance(cardinality(names), clock);
-  INSERT INTO ${s}.writer AS w VALUES (writer, batch, lane.epoch, lane.seq, lane.at)
-    ON CONFLICT ON CONSTRAINT writer_pkey DO UPDATE
-    SET batch = excluded.batch, epoch = excluded.epoch, seq = excluded.seq, at = excluded.at
-    WHERE w.batch < excluded.batch;
-  IF NOT FOUND THEN
-    UPDATE ${s}.lane AS l SET seq = l.seq - cardinality(names);
-    RETURN QUERY SELECT w.epoch, w.seq, w.at FROM ${s}.writer w WHERE w.id = writer AND w.batch = append.batch;
+  epoch := (claimed.lane).epoch;
+  seq := (claimed.lane).seq;
+  at := (claimed.lane).at;
+  IF NOT claimed.is_new THEN
     RETURN;
   END IF;
-  PERFORM ${s}.store(lane, names, ids, sizes, data, texts, events, bytes, ages, is_notified);
-  RETURN QUERY SELECT lane.epoch, lane.seq, lane.at;
+
+  SELECT t.* INTO topic FROM ${s}.topic t WHERE t.name = name;
+  is_known := FOUND;
+  prev := coalesce(topic.head, 0);
+  IF is_known THEN
+    topic.first_at := CASE WHEN topic.kept = 0 THEN at ELSE topic.first_at END;
+    topic.kept := topic.kept + 1;
+    topic.kept_bytes := topic.kept_bytes + size;
+  ELSE
+    topic := ROW(seq, name, seq, at, 0, seq, at, 1, size, events, bytes, age, (claimed.lane).forgotten);
+  END IF;
+  INSERT INTO ${s}.entry VALUES (seq, topic.id, prev, at, size, id, data);
+  WHILE topic.kept > events OR topic.kept_bytes > bytes LOOP
+    SELECT e.seq, e.size INTO oldest FROM ${s}.entry e
+      WHERE e.topic = topic.id AND e.seq >= topic.first_kept ORDER BY e.seq LIMIT 1;
+    EXIT WHEN NOT FOUND;
+    topic.first_kept := oldest.seq + 1;
+    topic.kept := topic.kept - 1;
+    topic.kept_bytes := topic.kept_bytes - oldest.size;
+  END LOOP;
+  IF is_known THEN
+    UPDATE ${s}.topic t SET
+      head = seq, head_at = at, prior = prev, first_kept = topic.first_kept, first_at = topic.first_at,
+      kept = topic.kept, kept_bytes = topic.kept_bytes, max_events = events, max_bytes = bytes, max_age = age
+      WHERE t.id = topic.id;
+  ELSE
+    INSERT INTO ${s}.topic VALUES (topic.*);
+  END IF;
+  IF NOT is_notified THEN
+    RETURN;
+  END IF;
+
+  head := concat_ws(E'\\n', epoch, seq, prev, at, name, coalesce('=' || id, ''), '');
+  IF is_text AND octet_length(head) + size < ${MAX_NOTIFICATION_BYTES} THEN
+    PERFORM pg_notify(${channel}, 't' || head || convert_from(data, 'UTF8'));
+  ELSE
+    PERFORM ${s}.notify(epoch, seq - 1, ARRAY[is_text]);
+  END IF;
 END $$;`;
 }
 

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { SseError } from '../errors.js';
 import type { AppendRequest, Retention } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
-import { encodeBatch } from './batch.js';
+import { encodeBatch, encodeOne } from './batch.js';
 import type { Database, Trace } from './database.js';
+import type { Statements } from './statements.js';
 
 const MAX_BATCH = 500;
 const MAX_BATCH_BYTES = 1_048_576;
@@ -26,8 +27,7 @@ interface Sent {
 
 export interface AppenderOptions {
   readonly database: Database;
-  /** The name of the function in SQL. */
-  readonly statement: string;
+  readonly statements: Pick<Statements, 'append' | 'appendOne'>;
   readonly isNotified: boolean;
   readonly deadlineMs: number;
   readonly now: (() => number) | undefined;
@@ -100,21 +100,22 @@ export class Appender {
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
-    const { database, statement, isNotified, now } = this.#options;
+    const { database, statements, isNotified, now } = this.#options;
     const sent: Sent = { waiting: [...batch], trace: { isUncertain: false, isGivenUp: false } };
     this.#sent = sent;
-    const encoded = [
-      this.#writer,
-      ++this.#batchNumber,
-      ...encodeBatch(batch.map(({ request }) => request)),
-      isNotified,
-    ];
+    const requests = batch.map(({ request }) => request);
+    const [first] = requests as [AppendRequest];
+    const [statement, events] =
+      requests.length === 1 ? [statements.appendOne, encodeOne(first)] : [statements.append, encodeBatch(requests)];
+    const encoded = [this.#writer, ++this.#batchNumber, ...events, isNotified];
     // The lock is given up before the answer would come too late: then it is certain that nothing was stored.
     const values = (ms: number): unknown[] => [...encoded, Math.max(1, Math.floor(ms * LOCK_SHARE)), now?.() ?? null];
     try {
       const deadline = batch.at(-1)!.deadline;
       const rows = await database.run<StoredRow>(statement, values, { deadline, trace: sent.trace });
-      resolveAll(sent, rows[0]!);
+      const [stored] = rows as [StoredRow];
+      if (stored.epoch === null) throw new Error('a later one had been stored before it came');
+      resolveAll(sent, { ...stored, epoch: stored.epoch });
     } catch (error) {
       const { isUncertain } = sent.trace;
       const failed = SseError.is(error) && !isUncertain ? error : appendError(isUncertain, error);
@@ -160,13 +161,14 @@ function takeLate(waiting: Waiting[], now: number): Waiting[] {
 }
 
 interface StoredRow {
-  readonly epoch: string;
+  /** `null`: nothing was stored, as the next batch had been stored before. */
+  readonly epoch: string | null;
   readonly seq: unknown;
   readonly at: unknown;
 }
 
 /** Those of a batch that still wait are the last of it. */
-function resolveAll({ waiting }: Sent, { epoch, seq, at }: StoredRow): void {
+function resolveAll({ waiting }: Sent, { epoch, seq, at }: StoredRow & { readonly epoch: string }): void {
   let place = Number(seq) - waiting.length;
   for (const each of waiting) each.resolve({ epoch, seq: ++place, at: Number(at) });
 }

@@ -15,6 +15,13 @@ export function encodeBatch(requests: readonly AppendRequest[]): unknown[] {
   ];
 }
 
+/** What the function `append_one` takes of an event: name, id, size, data, text, events, bytes, age. */
+export function encodeOne({ topic, id, data, retention }: AppendRequest): unknown[] {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const { maxEvents, maxBytes, maxAgeMs } = retention;
+  return [topic, id ?? null, data.byteLength, bytes, isText(data), maxEvents, maxBytes, maxAgeMs];
+}
+
 /** Whether PostgreSQL can hold the bytes as text: no NUL, and what it takes for UTF-8. */
 export function isText(data: Uint8Array): boolean {
   return isUtf8(data) && !data.includes(0);

@@ -79,7 +79,7 @@ class SharedPostgresEngine implements PostgresEngine {
     this.#migration = new Migration(schema, isMigrating, deadlineMs);
     this.#database = new Database(connections.openPool, this.#migration, this.#closing.signal);
     const shared = { database: this.#database, sql: this.#sql, deadlineMs, now };
-    this.#appender = new Appender({ ...shared, statement: this.#sql.append, isNotified });
+    this.#appender = new Appender({ ...shared, statements: this.#sql, isNotified });
     this.#reader = new LogReader(this.#database, this.#sql, deadlineMs, now);
     this.#outbox = new Outbox({ ...shared, isNotified, outboxMs });
     this.#sweeper = new Sweeper({ ...shared, sweepMs });

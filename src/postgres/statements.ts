@@ -4,6 +4,7 @@ import { logChannel, outboxChannel } from './schema.js';
 export type Statements = Readonly<
   Record<
     | 'append'
+    | 'appendOne'
     | 'read'
     | 'heads'
     | 'list'
@@ -25,6 +26,7 @@ export function createStatements(schema: string): Statements {
   const params = (count: number): string => Array.from({ length: count }, (_, n) => `$${n + 1}`).join(', ');
   return {
     append: `SELECT epoch, seq, at FROM ${s}.append(${params(13)})`,
+    appendOne: `SELECT epoch, seq, at FROM ${s}.append_one(${params(13)})`,
     read: `SELECT kind, name, a, b, c, d, id, data FROM ${s}.read(${params(6)})`,
     heads: `SELECT l.epoch, l.seq, l.at, t.name, t.head, t.head_at
       FROM ${s}.current_lane() l LEFT JOIN ${s}.topic t ON t.name = ANY ($1::text[])`,

@@ -279,10 +279,12 @@ describe('a server that is killed twice under load', () => {
     const publishing = Promise.all(Array.from({ length: 8 }, (_, writer) => publish(writer)));
     for (let kills = 1; kills <= 2; kills++) {
       const before = acknowledged.size;
-      await until(() => acknowledged.size > before + 300, 'events to be published', 20_000);
+      await until(() => acknowledged.size > before + 300, `events to be published before kill ${kills}`, 20_000);
       await lab.server.kill('SIGKILL');
       await restart(lab.server);
-      await until(() => recorders.every(({ said }) => said.length >= 2 * kills), 'delivery to be restored', 20_000);
+      for (const [n, { said }] of recorders.entries()) {
+        await until(() => said.length >= 2 * kills, `node ${n} to be restored after kill ${kills}`, 20_000);
+      }
     }
     isOver = true;
     await publishing;
