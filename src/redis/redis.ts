@@ -11,7 +11,7 @@ import type {
   ReadRequest,
 } from '../engine/engine.js';
 import { contradiction } from '../engine/resume.js';
-import { createEpoch } from '../topic/position.js';
+import { createEpochs } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { APPEND } from './append-script.js';
 import { Calls, failure } from './calls.js';
@@ -59,6 +59,7 @@ class RedisEngine implements Engine {
   readonly #calls: Calls;
   readonly #outbox: Outbox;
   readonly #sweeper: Sweeper;
+  readonly #nextEpoch = createEpochs();
   #live: Live | undefined;
   #publishProblem: string | undefined;
   #closing: Promise<void> | undefined;
@@ -96,7 +97,7 @@ class RedisEngine implements Engine {
     const { maxEvents, maxBytes, maxAgeMs } = retention;
     const bounds = [maxEvents, maxBytes, maxAgeMs].map((bound) => String(Math.min(bound, UNBOUNDED)));
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    const event: Argument[] = [createEpoch(), topic, bytes, id === undefined ? '' : `=${id}`, ...bounds];
+    const event: Argument[] = [this.#nextEpoch(), topic, bytes, id === undefined ? '' : `=${id}`, ...bounds];
     const inlineBytes = String(this.#options.inlineBytes);
     return this.#outbox.append(async (node, n, floor, isFull) => {
       const { keys, channels } = this.#link.appendNames(topic);
@@ -221,7 +222,7 @@ class RedisEngine implements Engine {
 
   /** Runs a script that may have to open the lane. */
   #evaluate(call: Call, script: Script, keys: string[], args: string[]): Promise<unknown> {
-    return this.#link.run(call, script, [this.#link.key('lane'), ...keys], [createEpoch(), ...args]);
+    return this.#link.run(call, script, [this.#link.key('lane'), ...keys], [this.#nextEpoch(), ...args]);
   }
 
   #assertOpen(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { createEpoch, formatPosition, parsePosition } from './position.js';
+import { createEpoch, createEpochs, formatPosition, parsePosition } from './position.js';
 
 const epochs = fc.stringMatching(/^[0-9a-z]{6}$/);
 const numbers = fc.maxSafeNat();
@@ -91,5 +91,12 @@ describe('an epoch', () => {
     const drawn = Array.from({ length: 100 }, () => createEpoch());
     expect(drawn.map((epoch) => parsePosition(`${epoch}.1.1`)?.epoch)).toEqual(drawn);
     expect(new Set(drawn).size).toBe(100);
+  });
+
+  it('comes from a source that gives each once, and begins elsewhere each time', () => {
+    const [one, other] = [createEpochs(), createEpochs()];
+    const given = Array.from({ length: 1_000 }, () => [one(), other()]).flat();
+    expect(given.map((epoch) => parsePosition(`${epoch}.1.1`)?.epoch)).toEqual(given);
+    expect(new Set(given).size).toBe(2_000);
   });
 });

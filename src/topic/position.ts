@@ -10,6 +10,7 @@ export interface Position {
 
 const RADIX = 36;
 const EPOCH_LENGTH = 6;
+const EPOCHS = RADIX ** EPOCH_LENGTH;
 
 /** The length of 2^53 − 1 in base 36. */
 const MAX_DIGITS = 11;
@@ -41,7 +42,19 @@ export function parsePosition(text: unknown): Position | undefined {
  * @param random gives a number of at least 0 and below 1, evenly spread; the platform's `crypto` unless given
  */
 export function createEpoch(random: () => number = cryptoRandom): string {
-  const epoch = Math.floor(random() * RADIX ** EPOCH_LENGTH);
+  return formatEpoch(Math.floor(random() * EPOCHS));
+}
+
+/**
+ * Gives another epoch at each call, for calls that begin a lane only if there is none: the first is drawn, and the others
+ * follow it. Drawing each was a tenth of what an append costs the process.
+ */
+export function createEpochs(): () => string {
+  let next = Math.floor(cryptoRandom() * EPOCHS);
+  return () => formatEpoch((next = (next + 1) % EPOCHS));
+}
+
+function formatEpoch(epoch: number): string {
   return epoch.toString(RADIX).padStart(EPOCH_LENGTH, '0');
 }
 
