@@ -31,8 +31,8 @@ export async function openEngine(name, port) {
 }
 
 export const BARE = {
-  redis: { open: bareRedis, heads: redisHeads },
-  postgres: { open: barePostgres, heads: postgresHeads },
+  redis: { open: bareRedis, heads: redisHeads, subscriptions: redisSubscriptions },
+  postgres: { open: barePostgres, heads: postgresHeads, subscriptions: postgresConnections },
   nats: { open: bareNats },
 };
 
@@ -63,6 +63,11 @@ async function redisHeads(port, topics) {
   };
 }
 
+async function redisSubscriptions(port) {
+  const client = new Redis(port, '127.0.0.1');
+  return async () => (await client.pubsub('CHANNELS')).length;
+}
+
 async function barePostgres(port) {
   const client = new Client(urlOf(port));
   await client.connect();
@@ -84,6 +89,12 @@ async function postgresHeads(port, topics) {
     read: () => client.query('select name, seq, at from bare_head where name = any($1)', [topics]),
     close: () => client.end(),
   };
+}
+
+async function postgresConnections(port) {
+  const client = new Client(urlOf(port));
+  await client.connect();
+  return async () => (await client.query('select from pg_stat_activity')).rows.length;
 }
 
 async function bareNats(port) {

@@ -171,6 +171,35 @@ describe('a response writer', () => {
     expect(await http.body()).toBe(`${chunk('last')}0\r\n\r\n`);
   });
 
+  it.each([false, true])(
+    'writes nothing once somebody else has ended the response; with bytes that wait: %s',
+    async (waits) => {
+      await using http = await exchange(HTTP_1_1);
+      http.writer.writeFrame(frame(['1']));
+      if (waits) http.response.cork();
+      http.response.end('last');
+      http.writer.writeFrame(frame(['more']));
+      if (waits) http.response.uncork();
+      http.writer.writeFrame(frame(['more']));
+      http.writer.write('more');
+
+      expect(http.writer.isWritable).toBe(false);
+      expect(await http.body()).toBe(`${chunk('1')}${chunk('last')}0\r\n\r\n`);
+    },
+  );
+
+  it('knows of a response that had ended before it was opened', async () => {
+    await using http = await exchange(HTTP_1_1, (response) => {
+      response.writeHead(200);
+      response.end('all');
+      response.writeHead = () => response;
+    });
+    http.writer.writeFrame(frame(['more']));
+
+    expect(http.writer.isWritable).toBe(false);
+    expect(await http.body()).not.toContain('more');
+  });
+
   it('cuts the connection when it is destroyed', async () => {
     await using http = await exchange(HTTP_1_1);
     http.response.on('error', () => undefined);

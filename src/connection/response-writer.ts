@@ -30,7 +30,7 @@ export class ResponseWriter {
   #rest: Rest | undefined;
   /** The last piece of text, while something waits before it. */
   #last: string | undefined;
-  /** Whether nothing more is to be written. The response itself is asked once for each write: it is slow to answer. */
+  /** Whether nothing more is to be written. */
   #isOver = false;
   #waiting: (() => void) | undefined;
 
@@ -77,6 +77,7 @@ export class ResponseWriter {
     // With the first text, Node would keep the head in the thirty pieces that it was joined from: 1.2 KB.
     if (socket) (this.#raw as ServerResponse).flushHeaders();
     this.#socket = frameableSocket(this.#raw);
+    if (this.#socket !== undefined) this.#watchEnd();
     try {
       writeFirst();
     } finally {
@@ -133,7 +134,20 @@ export class ResponseWriter {
   }
 
   get #isEnded(): boolean {
-    return this.#isOver || (this.#isOver = this.#raw.writableEnded);
+    return this.#isOver || (this.#socket === undefined && (this.#isOver = this.#raw.writableEnded));
+  }
+
+  /**
+   * Learns of it when somebody else ends the response, before its last bytes are written. To ask it at each write costs more:
+   * Express gives each response a prototype, and with it a form of its own, which V8 knows nothing of.
+   */
+  #watchEnd(): void {
+    this.#isOver = this.#raw.writableEnded;
+    this.#raw.on('prefinish', this.#ended.bind(this));
+  }
+
+  #ended(): void {
+    this.#isOver = true;
   }
 
   #begin(target: Target, bytes: Buffer): void {
