@@ -49,6 +49,16 @@ test('the index links to every page', () => {
   expect(docs.filter((name) => name !== 'README.md' && !linked.includes(name))).toEqual([]);
 });
 
+test('the tests exist that are named beside the faults known elsewhere', () => {
+  const [, table = ''] = readFileSync('docs/engines/README.md', 'utf8').split('## Faults known elsewhere');
+  const named = [...table.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+  const suites = ['src/testing/contract', 'test/faults/support/nodes'].flatMap((folder) =>
+    readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8')),
+  );
+  expect(named.filter((name) => !suites.some((suite) => suite.includes(`'${name}'`)))).toEqual([]);
+  expect(named.length).toBe(4);
+});
+
 function samplesOf(page: string): Sample[] {
   return [...readFileSync(page, 'utf8').matchAll(/^```ts\n([^]*?)^```$/gm)].map(({ index, 1: text = '' }) => {
     const line = readFileSync(page, 'utf8').slice(0, index).split('\n').length;

@@ -1,0 +1,23 @@
+import { Controller, Module, Param } from '@nestjs/common';
+import { EventStreamService, SseModule, SseStream } from 'nestjs-event-stream';
+import { decorateMethod, injectInto, listen } from './support/nest.mjs';
+import { start } from './support/rpc.mjs';
+import { Session } from 'node:inspector/promises';
+import fs from 'node:fs';
+class EventsController { constructor(s) { this.streams = s; } events(t) { return this.streams.topic(`events/${t}`); } }
+Controller()(EventsController); injectInto(EventsController, EventStreamService);
+decorateMethod(EventsController, 'events', { parameters: [Param('topic')], method: SseStream('events/:topic') });
+class Root {} Module({ imports: [SseModule.forRoot({})], controllers: [EventsController] })(Root);
+const { app, port } = await listen(Root, { isFastify: process.argv[2] === 'fastify' });
+const streams = app.get(EventStreamService);
+const clients = start(new URL('./tmp-topics-clients.mjs', import.meta.url));
+await clients.call('open', port, 5000);
+const data = 'x'.repeat(100);
+const run = (ms) => new Promise((resolve) => { const end = performance.now() + ms; const t = setInterval(() => { for (let i = 0; i < 50; i++) void streams.publish(`events/${Math.random() * 5000 | 0}`, { data }); if (performance.now() > end) { clearInterval(t); resolve(); } }, 10); });
+await run(2000);
+const s = new Session(); s.connect(); await s.post('Profiler.enable'); await s.post('Profiler.setSamplingInterval', { interval: 200 });
+const c0 = process.cpuUsage(); await s.post('Profiler.start'); await run(8000);
+const { profile } = await s.post('Profiler.stop'); const c = process.cpuUsage(c0);
+console.log('cpu us per publish', ((c.user + c.system) / 40000).toFixed(1));
+fs.mkdirSync('/tmp/prof', { recursive: true }); fs.writeFileSync('/tmp/prof/t.cpuprofile', JSON.stringify(profile));
+clients.stop(); process.exit();
