@@ -49,7 +49,7 @@ export function encodeFailure(error: unknown, id: string | undefined): string {
 }
 
 /** Why a stream was not opened, though the request was in order. */
-export type RefusalReason = keyof ConnectionLimits | 'expired' | 'shutdown';
+export type RefusalReason = keyof ConnectionLimits | 'expired' | 'shutdown' | 'unavailable';
 
 /**
  * All of a stream that is not opened now. A status other than 200 would end an `EventSource` for good; this one comes
@@ -57,5 +57,6 @@ export type RefusalReason = keyof ConnectionLimits | 'expired' | 'shutdown';
  */
 export function encodeRefusal(reason: RefusalReason, retryMs: number): string {
   if (reason === 'expired' || reason === 'shutdown') return encodeEnd(reason, true, retryMs);
-  return `${encodeRetry(retryMs)}${encodeComment('too many streams are open')}`;
+  const why = reason === 'unavailable' ? 'not available at the moment' : 'too many streams are open';
+  return `${encodeRetry(retryMs)}${encodeComment(why)}`;
 }

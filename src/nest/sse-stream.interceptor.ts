@@ -16,7 +16,7 @@ import { clearPending, setPending } from './pending-streams.js';
 import type { PendingStream } from './pending-streams.js';
 import { SseRuntime } from './runtime.js';
 import type { SseStreamOptions } from './sse-options.js';
-import { identityOf, redeemTicket } from './stream.guard.js';
+import { identityOf, isUnavailable, redeemTicket } from './stream.guard.js';
 import { StreamRoute } from './stream-route.js';
 
 /** Where `@SseSignal()` of Nest 12 looks for something with a `signal`; Nest 11 has no such decorator. */
@@ -125,9 +125,10 @@ export class SseStreamInterceptor implements NestInterceptor {
     if (pending.result === undefined) return void this.#adapterHost.httpAdapter.reply(exchange.response, value);
     const source = toSource(pending.result.value);
     try {
-      if (await this.#admit(exchange, connection, source, options))
-        return this.#runtime.start(connection, exchange.raw, source);
+      const admitted = await this.#admit(exchange, connection, source, options);
+      if (admitted === 'stream') return this.#runtime.start(connection, exchange.raw, source);
       discard(source);
+      if (admitted !== 'over') await this.#refuse(exchange, connection, admitted, options);
     } catch (error) {
       discard(source);
       throw error;
@@ -144,22 +145,32 @@ export class SseStreamInterceptor implements NestInterceptor {
     if (isOpen) this.#runtime.refuse(connection, exchange.raw, reason);
   }
 
-  /** Checks what may be read and sends the head. `false`: there is no stream to open. */
+  /** Checks what may be read and sends the head. `over`: there is no stream to open. */
   async #admit(
     exchange: Exchange,
     connection: Connection,
     source: Source,
     options: SseStreamOptions,
-  ): Promise<boolean> {
+  ): Promise<PendingStream['answer']> {
     if (source.kind === 'topics') {
       await connection.admit(source.selection.selectors);
       await connection.select(source.selection.selectors);
     }
-    if (exchange.isGone || connection.state === 'closed') return false;
-    if (!exchange.isHead && identityOf(exchange.request)?.ticket !== undefined) {
-      await redeemTicket(exchange.request, this.#runtime);
+    if (exchange.isGone || connection.state === 'closed') return 'over';
+    if (!exchange.isHead && !(await this.#redeem(exchange))) return 'unavailable';
+    return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone ? 'stream' : 'over';
+  }
+
+  /** Uses the ticket up that has let someone in, if it was one. `false`: that could not be done now. */
+  async #redeem({ request }: Exchange): Promise<boolean> {
+    if (identityOf(request)?.ticket === undefined) return true;
+    try {
+      await redeemTicket(request, this.#runtime);
+      return true;
+    } catch (error) {
+      if (isUnavailable(error)) return false;
+      throw error;
     }
-    return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone;
   }
 }
 

@@ -1,7 +1,8 @@
-import { Inject, Injectable, UnauthorizedException } from '@nestjs/common';
+import { HttpException, Inject, Injectable, ServiceUnavailableException, UnauthorizedException } from '@nestjs/common';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { StreamRequest } from '../connection/sse-connection.js';
 import { SseError } from '../errors.js';
+import { isEngineTrouble } from '../hub/engine-health.js';
 import type { Principal } from '../topic/define.js';
 import { queryOf, readLastEventId } from './last-event-id.js';
 import { SseRuntime } from './runtime.js';
@@ -41,7 +42,7 @@ export class StreamGuard implements CanActivate {
       throw new SseError('invalid-options', 'StreamGuard needs the option `authenticate` of SseModule');
     }
     if (!(await identify(request, this.#runtime))) throw new UnauthorizedException();
-    if (!isOfStream(context)) await redeemTicket(request, this.#runtime);
+    if (!isOfStream(context)) await redeemTicket(request, this.#runtime).catch(answerUnavailable);
     return true;
   }
 }
@@ -70,11 +71,21 @@ export function identityOf(request: StreamRequest): Identity | undefined {
  * Uses up the ticket that has let someone in. On a stream's route only when the stream opens: who is told to come back
  * later, or refused by a rule, has not had what it was issued for.
  *
- * @throws UnauthorizedException as a rejection, when another request has used it meanwhile
+ * @throws UnauthorizedException as a rejection, when another request has used it meanwhile; or what the engine rejects with,
+ * and then it has not been used up
  */
 export async function redeemTicket(request: StreamRequest, { tickets }: SseRuntime): Promise<void> {
   const ticket = identityOf(request)?.ticket;
   if (ticket !== undefined && (await tickets.redeem(ticket)) === undefined) throw new UnauthorizedException();
+}
+
+/** Whether a ticket could not be used up because the log cannot be asked. */
+export function isUnavailable(error: unknown): boolean {
+  return !(error instanceof HttpException) && isEngineTrouble(error);
+}
+
+function answerUnavailable(error: unknown): never {
+  throw isUnavailable(error) ? new ServiceUnavailableException(undefined, { cause: error }) : error;
 }
 
 function isOfStream(context: ExecutionContext): boolean {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine, Retention } from '../engine/engine.js';
+import { SseError } from '../errors.js';
 import type { Hub } from '../hub/hub.js';
 import { OwnTopic } from '../hub/own-topic.js';
 import type { Principal } from '../topic/define.js';
@@ -14,6 +15,8 @@ type TicketMessage =
 const RETENTION: Retention = { maxEvents: 2 * MAX_TICKETS, maxBytes: 67_108_864, maxAgeMs: MAX_TICKET_TTL_MS };
 /** A ticket that was issued on another node may come here a little later than its bearer. */
 const ARRIVAL_MS = 1_000;
+/** How long its bearer waits for the log. */
+const CLAIM_MS = 5_000;
 
 /**
  * Lets every node know the tickets of all, by hash. Who uses one up is decided by the order of the log: of two nodes that
@@ -61,11 +64,13 @@ export class TicketLog implements TicketStore {
     await this.#topic.ready();
     const by = randomUUID();
     const heard = new Promise<void>((resolve) => this.#claims.set(by, resolve));
+    const settled = new AbortController();
     try {
       await this.#topic.send({ op: 'used', hash, by });
-      await heard;
+      await Promise.race([heard, tooLate(settled.signal)]);
       return this.#usedBy.get(hash) === by;
     } finally {
+      settled.abort();
       this.#claims.delete(by);
     }
   }
@@ -92,6 +97,11 @@ export class TicketLog implements TicketStore {
     if (this.#usedBy.size >= MAX_TICKETS && oldest !== undefined) this.#usedBy.delete(oldest);
     this.#usedBy.set(hash, by);
   }
+}
+
+async function tooLate(settled: AbortSignal): Promise<never> {
+  await delay(CLAIM_MS, undefined, { signal: settled });
+  throw new SseError('engine-uncertain', `The log has not delivered the use of a ticket within ${CLAIM_MS} ms`);
 }
 
 /** Times as JSON keeps them. */

@@ -31,7 +31,7 @@ export interface TicketStore {
   issued(hash: string, ticket: StoredTicket): void;
   /** Resolves when a ticket is known here, or will not be. */
   arrival(hash: string): Promise<void>;
-  /** Resolves to whether it was used here first. Rejects when the log cannot be asked. */
+  /** Resolves to whether it was used here first. Rejects when the log cannot be asked in time. */
   claim(hash: string): Promise<boolean>;
 }
 
@@ -86,14 +86,19 @@ export class Tickets {
     return this.#get(key);
   }
 
-  /** Uses a ticket up. `undefined`: there is none, or not any more. */
+  /** Uses a ticket up. `undefined`: there is none, or not any more. Rejects, and leaves it, when the log cannot be asked in time. */
   async redeem(code: string): Promise<Grant | undefined> {
     const key = hash(code);
     const found = this.#get(key);
     // At once, so that of two requests here only one goes on.
     this.delete(key);
     if (found === undefined || this.#shared === undefined) return found;
-    return (await this.#shared.claim(key)) ? found : undefined;
+    try {
+      return (await this.#shared.claim(key)) ? found : undefined;
+    } catch (error) {
+      this.add(key, found);
+      throw error;
+    }
   }
 
   has(key: string): boolean {
@@ -110,7 +115,7 @@ export class Tickets {
     this.#stored.delete(key);
   }
 
-  #get(key: string): Grant | undefined {
+  #get(key: string): StoredTicket | undefined {
     const stored = this.#stored.get(key);
     return stored !== undefined && stored.expiresAtMs > Date.now() ? stored : undefined;
   }

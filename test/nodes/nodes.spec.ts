@@ -143,6 +143,27 @@ describe('a ticket', () => {
       expect(statuses.sort()).toEqual([200, 401, 401]);
     }
   });
+
+  test('stays good while the log cannot be asked whether it was used, and its client is told to come back', async () => {
+    await using cluster = new Cluster();
+    const [one, other] = [await cluster.start(), await cluster.start()];
+    const code = one.streams.tickets.issue({ id: 'ann' });
+    await read(other, 'bob', 'a');
+    const [, engine] = cluster.engines as [ShakyEngine, ShakyEngine];
+    const append = engine.append.bind(engine);
+    engine.append = () => Promise.reject(new Error('the line is broken'));
+
+    const refused = await open(other, code);
+    expect(refused.status).toBe(200);
+    expect(await refused.rest()).toEqual([]);
+    expect(refused.text).toMatch(/^retry: \d+\n: not available at the moment\n+$/);
+    expect(other.streams.connections.refused).toEqual({ unavailable: 1 });
+    expect((await other.open(`/plain?ticket=${code}`)).status).toBe(503);
+
+    engine.append = append;
+    expect((await open(other, code)).status).toBe(200);
+    expect((await open(one, code)).status).toBe(401);
+  });
 });
 
 describe('connections.close', () => {

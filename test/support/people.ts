@@ -1,4 +1,4 @@
-import { Controller, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Query, UseGuards } from '@nestjs/common';
 import { NEVER } from 'rxjs';
 import { type Authenticate, EventStreamService, type Principal, SseStream, StreamGuard } from 'nestjs-event-stream';
 
@@ -16,7 +16,7 @@ export function as(credential: string, lastEventId?: string): { headers: Record<
   return { headers: { authorization: credential, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) } };
 }
 
-/** Streams for those only whom `StreamGuard` lets in: `/read?topic=a&topic=b` the topics it names, `/source` a source. */
+/** For those only whom `StreamGuard` lets in: `/read?topic=a&topic=b` streams the topics it names, `/source` a source. */
 @Controller()
 @UseGuards(StreamGuard)
 export class GuardedController {
@@ -31,6 +31,11 @@ export class GuardedController {
   read(@Query('topic') topic: string | string[]) {
     this.calls++;
     return this.streams.topics(...[topic].flat());
+  }
+
+  @Get('plain')
+  plain() {
+    return 'for members';
   }
 
   @SseStream('source')
