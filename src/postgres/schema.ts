@@ -2,7 +2,7 @@ import { appendFunctions } from './append-sql.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 import { readFunctions, sweepFunctions } from './read-sql.js';
 
-/** What the schema's `version()` returns. Raised with every change of a table or a function. */
+/** What the schema's `version()` returns. Raised with every release that changes a table or a function. */
 export const SCHEMA_VERSION = 1;
 
 /** Where entries are notified. */

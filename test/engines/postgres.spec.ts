@@ -33,7 +33,6 @@ function contract(name: string, more: (now: () => number) => PostgresEngineOptio
         const quoted = `"Contract ""${count}"""`;
         await pool.query(`SELECT ${quoted}.expire(1000, 1000, $1), ${quoted}.clear(1000, 15000, $1)`, [now()]);
       },
-      dispose: async () => void (await pool.query(`DROP SCHEMA IF EXISTS "Contract ""${count}""" CASCADE`)),
     };
   };
   engineContract(name, create, { lacks });

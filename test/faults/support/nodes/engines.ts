@@ -139,7 +139,8 @@ function copy(folder: string, from: string, to: string): void {
 }
 
 async function psql(port: number, ...args: string[]): Promise<string> {
-  const settings = ['-X', '-q', '-v', 'ON_ERROR_STOP=1'];
+  // Of two that wait for each other, the other gives way.
+  const settings = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', `SET deadlock_timeout = '1min'`];
   return (await run(programOfPostgres('psql'), [...loginOf(port), ...settings, ...args])).stdout;
 }
 
