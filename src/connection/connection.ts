@@ -1,6 +1,7 @@
 import type { ResetReason } from '../hub/cursor-sink.js';
 import type { OnSlow, Principal } from '../topic/define.js';
 import { parsePosition } from '../topic/position.js';
+import { frame } from '../wire/chunk.js';
 import { HEARTBEAT, encodeEvent, encodeStart } from '../wire/encode.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
 import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
@@ -21,6 +22,8 @@ import { Timekeeper } from './timekeeper.js';
 import type { TimedStream } from './timekeeper.js';
 import { NO_STEPS } from './transform.js';
 import type { Step } from './transform.js';
+
+const HEARTBEAT_FRAME = frame([HEARTBEAT]);
 
 /** One open response: its life from the request to the end of the socket. */
 export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream, WriterOwner {
@@ -226,7 +229,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   beat(): void {
     // A newer place to resume from does as well as a heartbeat.
-    if (this.isWritable && this.#feed?.advance() !== true) this.writer.write(HEARTBEAT);
+    if (this.isWritable && this.#feed?.advance() !== true) this.writer.writeFrame(HEARTBEAT_FRAME);
   }
 
   expire(reason: EndReason): void {
@@ -243,7 +246,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   #begin(source: Source): void {
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
-    this.writer.write(encodeStart(this.settings.retryMs) + this.#early);
+    this.writer.writeNow(encodeStart(this.settings.retryMs) + this.#early);
     this.#early = '';
     if (this.#earlyEnd !== undefined) {
       discard(source);

@@ -1,6 +1,7 @@
 import { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
+import { frame } from '../wire/chunk.js';
 import type { Frame } from '../wire/chunk.js';
 
 /** The response underneath any of Nest's adapters. */
@@ -85,13 +86,21 @@ export class ResponseWriter {
     }
   }
 
+  /**
+   * Writes text of which more may follow in this turn, and goes out with it. It takes the way through the response, which gathers;
+   * straight to the socket, each text would be a write of its own, and a source that never waits would not let anybody else
+   * have a turn.
+   */
   write(text: string): void {
     if (this.#isEnded) return;
     this.#handOverRest();
-    // Through the response, which gathers what a source writes in one turn; straight to the socket, each text would be a
-    // write of its own, and a source that never waits would not let anybody else have a turn.
     if (text.length > SLICE_BYTES) this.#begin(this.#raw, Buffer.from(text));
     else this.#handOver(this.#raw, text);
+  }
+
+  /** Writes text that stands for itself. */
+  writeNow(text: string): void {
+    this.writeFrame(frame([text]));
   }
 
   /** Writes bytes that other connections write too, without copying or framing them again. */

@@ -85,11 +85,11 @@ export class TopicFeed implements CursorSink {
   }
 
   position(id: string): void {
-    this.#writer.write(encodeCursor(id));
+    this.#writer.writeNow(encodeCursor(id));
   }
 
   reset(reason: ResetReason, topics: readonly string[]): void {
-    this.#writer.write(encodeEvent({ type: 'stream.reset', data: { reason, topics } }));
+    this.#writer.writeNow(encodeEvent({ type: 'stream.reset', data: { reason, topics } }));
     this.#owner.wasReset(reason, topics);
   }
 
@@ -111,7 +111,7 @@ export class TopicFeed implements CursorSink {
     try {
       const text = encodeTransformed(batch, this.#steps);
       if (text === '') return false;
-      this.#writer.write(text);
+      this.#writer.writeNow(text);
       return true;
     } catch (error) {
       this.#owner.fail(error);
