@@ -1,4 +1,4 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Cursor } from './cursor.js';
 import { FanOut } from './fan-out.js';
 import { View } from './view.js';
@@ -36,33 +36,6 @@ describe('the fan-out', () => {
     }
 
     expect(counts).toEqual([1_000, 2_000, 2_500, 2_500]);
-  });
-
-  it('does not let few wait for the end of the turn when there was no news for a while', async () => {
-    const now = jest.spyOn(performance, 'now').mockReturnValue(1_000);
-    const fanOut = new FanOut();
-    let pumped = 0;
-    const view = viewOf(1, () => pumped++);
-    const counts: number[] = [];
-    const wake = async (): Promise<void> => {
-      fanOut.wake(view);
-      fanOut.wake(view);
-      await Promise.resolve();
-      counts.push(pumped);
-    };
-    await wake();
-    // What comes later in the same turn waits for its end.
-    await wake();
-    await turn();
-    counts.push(pumped);
-    now.mockReturnValue(1_001);
-    await wake();
-    await turn();
-    now.mockReturnValue(1_004);
-    await wake();
-    now.mockRestore();
-
-    expect(counts).toEqual([1, 1, 2, 2, 4]);
   });
 
   it('serves again what is woken while it is being served', async () => {

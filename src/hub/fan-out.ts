@@ -9,32 +9,23 @@ const SLICE = 1_000;
  */
 const MAX_GATHERED = 128;
 
-/** After so long without news, so few readers do not wait for the end of the turn. */
-const IDLE_MS = 2;
-const FEW = 100;
-
 /**
  * Wakes the cursors of views that have news, once per turn of the event loop. Everything published in between goes out
- * in one write per connection; under load, events gather while the previous round is being written, and in an idle process
- * they go out to few readers as soon as the code that publishes them has come to its end.
+ * in one write per connection; under load, events gather while the previous round is being written, and an idle process
+ * pays nothing.
  */
 export class FanOut {
   #waiting = new Set<View>();
   #round: Iterator<Reader> | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #gathered = 0;
-  #lastTurnAtMs = 0;
   #nextTurn: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   wake(view: View): void {
     if (view.cursors.size === 0) return;
     this.#gathered++;
     this.#waiting.add(view);
-    if (this.#immediate !== undefined) return;
-    // What follows in this turn waits for its end, whether or not the first goes out before.
-    this.#immediate = setImmediate(this.#turn);
-    if (view.cursors.size > FEW) return;
-    if (performance.now() - this.#lastTurnAtMs > IDLE_MS) queueMicrotask(this.#serve);
+    this.#immediate ??= setImmediate(this.#turn);
   }
 
   /** Resolves after the next turn, when much waits for it. */
@@ -57,14 +48,6 @@ export class FanOut {
   readonly #turn = (): void => {
     this.#immediate = undefined;
     this.#gathered = 0;
-    this.#lastTurnAtMs = performance.now();
-    this.#serve();
-    if (this.#round !== undefined || this.#waiting.size > 0) this.#immediate ??= setImmediate(this.#turn);
-    this.#nextTurn?.resolve();
-    this.#nextTurn = undefined;
-  };
-
-  readonly #serve = (): void => {
     this.#round ??= this.#cursors();
     for (let served = 0; served < SLICE; served++) {
       const next = this.#round.next();
@@ -74,6 +57,9 @@ export class FanOut {
       }
       next.value.pump();
     }
+    if (this.#round !== undefined || this.#waiting.size > 0) this.#immediate ??= setImmediate(this.#turn);
+    this.#nextTurn?.resolve();
+    this.#nextTurn = undefined;
   };
 
   *#cursors(): Generator<Reader> {
