@@ -12,7 +12,7 @@ const MAX_GATHERED = 128;
 /**
  * Wakes the cursors of views that have news, once per turn of the event loop. Everything published in between goes out
  * in one write per connection; under load, events gather while the previous round is being written, and an idle process
- * pays nothing.
+ * pays nothing: to serve few readers in a microtask, before the turn ends, was measured to reach them no sooner.
  */
 export class FanOut {
   #waiting = new Set<View>();
