@@ -254,6 +254,7 @@ describe.each(adapters)('on $name', (adapter) => {
       return { status: stream.status, last: events.at(-1)?.data, error: stream.error };
     });
     await until(() => app.streams.connections.count > 30, 'the storm to begin');
+    const ofTheStorm = app.streams.connections.count - 10;
 
     const closedMs = await closeTimed(app);
     const settled = await Promise.allSettled(opening);
@@ -261,7 +262,7 @@ describe.each(adapters)('on $name', (adapter) => {
     expect(closedMs).toBeLessThan(2_500);
     expect(app.streams.connections.count).toBe(0);
     const answered = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    expect(answered.length).toBeGreaterThan(30);
+    expect(answered.length).toBeGreaterThanOrEqual(ofTheStorm);
     for (const one of answered) expect(one).toEqual({ status: 200, last: END, error: undefined });
   }, 15_000);
 
