@@ -164,6 +164,24 @@ describe('a ticket', () => {
     expect((await open(other, code)).status).toBe(200);
     expect((await open(one, code)).status).toBe(401);
   });
+
+  test('whose use was stored without its node hearing of it opens no stream, then or later', async () => {
+    await using cluster = new Cluster();
+    const [one, other] = [await cluster.start(), await cluster.start()];
+    const code = one.streams.tickets.issue({ id: 'ann' });
+    await read(other, 'bob', 'a');
+    const [, engine] = cluster.engines as [ShakyEngine, ShakyEngine];
+    engine.break();
+
+    expect(await (await open(other, code)).body()).toContain(': not available at the moment');
+    engine.restore();
+    expect((await open(one, code)).status).toBe(401);
+    let later = await open(other, code);
+    for (; later.status === 200; later = await open(other, code)) {
+      expect(await later.body()).toContain(': not available at the moment');
+    }
+    expect(later.status).toBe(401);
+  });
 });
 
 describe('connections.close', () => {
