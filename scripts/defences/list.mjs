@@ -590,6 +590,38 @@ const listening = [
 
 const network = [
   {
+    name: 'the checksum of a packed body is that of all its parts',
+    file: 'src/wire/gzip.ts',
+    find: 'this.#crc = (multiply(packing.shift, this.#crc) ^ packing.crc) >>> 0;',
+    replace: 'this.#crc = packing.crc;',
+    spec: 'test/e2e/gzip.spec.ts',
+    test: 'on Express a client that accepts gzip',
+  },
+  {
+    name: 'caches tell those who accept gzip from others',
+    file: 'src/wire/headers.ts',
+    find: "if (encoding !== undefined) headers.set('vary'",
+    replace: "if (encoding === 'gzip') headers.set('vary'",
+    spec: 'test/e2e/gzip.spec.ts',
+    test: 'on Express a client with "identity" gets text',
+  },
+  {
+    name: 'a packed frame refers to nothing but what the client was sent right before it',
+    file: 'src/wire/gzip.ts',
+    find: 'this.#before = packing.isDictionary ? plain : undefined;',
+    replace: 'if (packing.isDictionary) this.#before = plain;',
+    spec: 'src/wire/gzip.spec.ts',
+    test: 'may have the same frames in any order',
+  },
+  {
+    name: 'a frame is packed a few times at most',
+    file: 'src/wire/gzip.ts',
+    find: 'if (this.#count === MAX_PACKINGS) return this.#alone();',
+    replace: '',
+    spec: 'src/wire/gzip.spec.ts',
+    test: 'is packed a few times at most',
+  },
+  {
     name: 'a client is told nothing of an error',
     file: 'src/connection/end-reason.ts',
     find: "data: { message: 'The stream was ended by an error on the server', code },",

@@ -8,7 +8,7 @@ import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
 import type { CloseReason, EndReason } from './end-reason.js';
 import type { ConnectionHost, ConnectionRequest, ConnectionRoute, ConnectionSettings } from './connection-host.js';
 import { ResponseWriter } from './response-writer.js';
-import type { RawResponse, WriterOwner } from './response-writer.js';
+import type { StartedResponse, WriterOwner } from './response-writer.js';
 import type { Selection } from './selection.js';
 import { SourcePump } from './source-pump.js';
 import type { SourceTarget } from './source-pump.js';
@@ -102,10 +102,10 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.writer.lastWriteAtMs;
   }
 
-  /** Begins to stream into a response whose head has been sent or will be with the first byte. */
-  open(raw: RawResponse, source: Source): void {
+  /** Begins to stream. */
+  open(response: StartedResponse, source: Source): void {
     this.#state = 'open';
-    this.#writer = new ResponseWriter(raw, this);
+    this.#writer = new ResponseWriter(response, this);
     this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.settings, this.principal);
     this.#writer.open(() => this.#begin(source));
   }

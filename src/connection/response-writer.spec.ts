@@ -21,7 +21,7 @@ async function exchange(request: string, prepare: (response: ServerResponse) => 
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.flushHeaders();
   const onDrain = jest.fn();
-  const writer = new ResponseWriter(response, { drained: onDrain });
+  const writer = new ResponseWriter({ raw: response, isGzip: false }, { drained: onDrain });
   writer.open(() => undefined);
   return {
     client,

@@ -3,9 +3,17 @@ import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { frame } from '../wire/chunk.js';
 import type { Frame } from '../wire/chunk.js';
+import { GzipBody } from '../wire/gzip.js';
 
 /** The response underneath any of Nest's adapters. */
 export type RawResponse = ServerResponse | Http2ServerResponse;
+
+/** A response whose head has been sent, or will be with the first byte. */
+export interface StartedResponse {
+  readonly raw: RawResponse;
+  /** Whether its head says that the body is packed. */
+  readonly isGzip: boolean;
+}
 
 /** Whose response it is. */
 export interface WriterOwner {
@@ -29,15 +37,17 @@ export class ResponseWriter {
   #blockedSinceMs: number | undefined;
   /** What has been accepted, but not been handed over yet. */
   #rest: Rest | undefined;
-  /** The last piece of text, while something waits before it. */
-  #last: string | undefined;
+  /** The last piece, while something waits before it. */
+  #last: string | Buffer | undefined;
   /** Whether nothing more is to be written. */
   #isOver = false;
   #waiting: (() => void) | undefined;
+  readonly #gzip: GzipBody | undefined;
 
-  constructor(raw: RawResponse, owner: WriterOwner) {
+  constructor({ raw, isGzip }: StartedResponse, owner: WriterOwner) {
     this.#raw = raw;
     this.#owner = owner;
+    if (isGzip) this.#gzip = new GzipBody();
   }
 
   /** `false` while what was written waits for the client. */
@@ -80,6 +90,7 @@ export class ResponseWriter {
     this.#socket = frameableSocket(this.#raw);
     if (this.#socket !== undefined) this.#watchEnd();
     try {
+      if (this.#gzip !== undefined) this.#handOver(this.#raw, this.#gzip.header);
       writeFirst();
     } finally {
       socket?.uncork();
@@ -94,7 +105,8 @@ export class ResponseWriter {
   write(text: string): void {
     if (this.#isEnded) return;
     this.#handOverRest();
-    if (text.length > SLICE_BYTES) this.#begin(this.#raw, Buffer.from(text));
+    if (this.#gzip !== undefined) this.#handOverAll(this.#raw, this.#gzip.pack(frame([text])).plain);
+    else if (text.length > SLICE_BYTES) this.#begin(this.#raw, Buffer.from(text));
     else this.#handOver(this.#raw, text);
   }
 
@@ -107,18 +119,18 @@ export class ResponseWriter {
   writeFrame(shared: Frame): void {
     if (this.#isEnded) return;
     this.#handOverRest();
-    const target = this.#socket ?? this.#raw;
-    const bytes = this.#socket === undefined ? shared.plain : shared.chunked;
-    if (bytes.byteLength > SLICE_BYTES) this.#begin(target, bytes);
-    else this.#handOver(target, bytes);
+    const sent = this.#gzip?.pack(shared) ?? shared;
+    if (this.#socket === undefined) this.#handOverAll(this.#raw, sent.plain);
+    else this.#handOverAll(this.#socket, sent.chunked);
   }
 
   /** Ends the response with a last piece of text; what was written before still goes out. */
   end(text: string): void {
     if (this.#isEnded) return;
     this.#isOver = true;
-    if (this.#rest === undefined) (this.#raw as ServerResponse).end(text);
-    else this.#last = text;
+    const last = this.#gzip === undefined ? text : packedEnd(this.#gzip, text);
+    if (this.#rest === undefined) (this.#raw as ServerResponse).end(last);
+    else this.#last = last;
   }
 
   /** Drops what waits, and the connection with it. */
@@ -157,6 +169,11 @@ export class ResponseWriter {
 
   #ended(): void {
     this.#isOver = true;
+  }
+
+  #handOverAll(target: Target, bytes: Buffer): void {
+    if (bytes.byteLength > SLICE_BYTES) this.#begin(target, bytes);
+    else this.#handOver(target, bytes);
   }
 
   #begin(target: Target, bytes: Buffer): void {
@@ -219,6 +236,10 @@ function frameableSocket(raw: RawResponse): Socket | undefined {
   const { socket } = raw;
   const isDirect = raw.chunkedEncoding && socket !== null && raw.writableLength === socket.writableLength;
   return isDirect ? socket : undefined;
+}
+
+function packedEnd(body: GzipBody, text: string): Buffer {
+  return Buffer.concat([body.pack(frame([text])).plain, body.trailer]);
 }
 
 /** A compression middleware holds written bytes back until it is told to flush. */

@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection } from '../connection/connection.js';
-import type { RawResponse } from '../connection/response-writer.js';
+import type { RawResponse, StartedResponse } from '../connection/response-writer.js';
 import type { StreamRequest } from '../connection/sse-connection.js';
-import { streamHeaders } from '../wire/headers.js';
+import { acceptsGzip, streamHeaders } from '../wire/headers.js';
 import type { StreamHeaders } from '../wire/headers.js';
 import { rawOf } from './pending-streams.js';
+import type { SseStreamOptions } from './sse-options.js';
 
 /** After so long without a byte in either direction the kernel asks whether the client is still there. */
 const KEEP_ALIVE_MS = 30_000;
@@ -23,10 +24,11 @@ interface FastifyReply {
 }
 
 /** One request and its response, the same on every adapter. */
-export class Exchange {
+export class Exchange implements StartedResponse {
   readonly request: StreamRequest;
   readonly response: object;
   readonly raw: RawResponse;
+  isGzip = false;
   readonly #rawRequest: IncomingMessage;
   readonly #reply: FastifyReply | undefined;
 
@@ -71,10 +73,14 @@ export class Exchange {
   /**
    * Sends the head of an event stream, with what the framework has set so far. Resolves to `false` when the client left
    * meanwhile. Rejects while nothing has been sent, so that an exception filter can still answer.
+   *
+   * @param isCompressible whether the body is to be packed, if the client wants that
    */
-  async start(own: Readonly<Record<string, string | string[]>> | undefined): Promise<boolean> {
+  async start(own: SseStreamOptions['headers'], isCompressible = false): Promise<boolean> {
     const inherited = this.#reply?.getHeaders() ?? this.raw.getHeaders();
-    const headers = streamHeaders({ http2: this.#isHttp2, inherited, own });
+    this.isGzip = isCompressible && acceptsGzip(this.#rawRequest.headers['accept-encoding']);
+    const encoding = isCompressible ? (this.isGzip ? 'gzip' : 'identity') : undefined;
+    const headers = streamHeaders({ http2: this.#isHttp2, inherited, own, encoding });
     for (const [name, value] of Object.entries(headers)) {
       validateHeaderName(name);
       for (const one of [value].flat()) validateHeaderValue(name, String(one));

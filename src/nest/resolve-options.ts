@@ -37,6 +37,7 @@ export interface ResolvedSettings {
   readonly maxLifetimeMs: number | false;
   readonly stallTimeoutMs: number | false;
   readonly maxPendingBytes: number;
+  readonly compression: boolean;
 }
 
 export const DEFAULT_SETTINGS: ResolvedSettings = {
@@ -45,6 +46,7 @@ export const DEFAULT_SETTINGS: ResolvedSettings = {
   maxLifetimeMs: false,
   stallTimeoutMs: 120_000,
   maxPendingBytes: 1_048_576,
+  compression: false,
 };
 const DEFAULT_LIMITS = {
   topicsPerConnection: 1_000,
@@ -142,6 +144,7 @@ export function resolveSettings(base: ResolvedSettings, given: StreamSettings, w
   const { retryMs = base.retryMs, heartbeatMs = base.heartbeatMs } = given;
   const { stallTimeoutMs = base.stallTimeoutMs } = given;
   const { maxLifetimeMs = base.maxLifetimeMs, maxPendingBytes = base.maxPendingBytes } = given;
+  const { compression = base.compression } = given;
   check(
     retryMs === false || (Number.isSafeInteger(retryMs) && retryMs >= 0),
     'retryMs',
@@ -171,7 +174,8 @@ export function resolveSettings(base: ResolvedSettings, given: StreamSettings, w
     stallTimeoutMs,
     where,
   );
-  return { retryMs, heartbeatMs, maxLifetimeMs, stallTimeoutMs, maxPendingBytes };
+  check(typeof compression === 'boolean', 'compression', 'true or false', compression, where);
+  return { retryMs, heartbeatMs, maxLifetimeMs, stallTimeoutMs, maxPendingBytes, compression };
 }
 
 /** @throws SseError `invalid-options` when a name is not one of an option */

@@ -8,7 +8,7 @@ import type { ConnectionHost, ConnectionRequest } from '../connection/connection
 import { encodeRefusal } from '../connection/end-reason.js';
 import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
 import { ResponseWriter } from '../connection/response-writer.js';
-import type { RawResponse } from '../connection/response-writer.js';
+import type { StartedResponse } from '../connection/response-writer.js';
 import { concerns } from '../connection/revocations.js';
 import type { Source } from '../connection/source.js';
 import type { SseConnection } from '../connection/sse-connection.js';
@@ -118,9 +118,9 @@ export class SseRuntime
   }
 
   /** Answers a connection that is not to be opened now with when to come back. */
-  refuse(connection: Connection, raw: RawResponse, reason: RefusalReason): void {
+  refuse(connection: Connection, response: StartedResponse, reason: RefusalReason): void {
     this.refused[reason] = (this.refused[reason] ?? 0) + 1;
-    const writer = new ResponseWriter(raw, connection);
+    const writer = new ResponseWriter(response, connection);
     if (reason === 'shutdown') writer.closeSocketWhenSent();
     writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));
     this.#call('onRefused', connection, reason);
@@ -164,12 +164,12 @@ export class SseRuntime
   }
 
   /** Begins to stream. While the application shuts down, the client is told to come back instead. */
-  start(connection: Connection, raw: RawResponse, source: Source): void {
+  start(connection: Connection, response: StartedResponse, source: Source): void {
     this.#pending.delete(connection);
     this.open.add(connection);
     // It may have come to be since it was admitted.
     if (this.revocations.current.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
-    connection.open(raw, source);
+    connection.open(response, source);
     if (this.#isDraining) connection.closeSocketWhenSent();
     this.#call('onOpened', connection);
   }

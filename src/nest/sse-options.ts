@@ -63,6 +63,13 @@ export interface StreamSettings {
    * @default 1_048_576
    */
   readonly maxPendingBytes?: number | undefined;
+  /**
+   * Whether the streams of clients that accept gzip are compressed. What readers of a topic get is compressed once for all of
+   * them, and what is of one stream alone for itself. What is secret should not go out beside what others can make up: see SECURITY.md.
+   *
+   * @default false
+   */
+  readonly compression?: boolean | undefined;
 }
 
 /** What can be set for one stream route, or on a controller for all of its. */

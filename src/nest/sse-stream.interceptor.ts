@@ -15,7 +15,6 @@ import { readLastEventId } from './last-event-id.js';
 import { clearPending, setPending } from './pending-streams.js';
 import type { PendingStream } from './pending-streams.js';
 import { SseRuntime } from './runtime.js';
-import type { SseStreamOptions } from './sse-options.js';
 import { identityOf, isUnavailable, redeemTicket } from './stream.guard.js';
 import { StreamRoute } from './stream-route.js';
 
@@ -61,7 +60,7 @@ export class SseStreamInterceptor implements NestInterceptor {
         subscriber.complete();
       };
       let value: unknown;
-      const open = (): void => void this.#open(exchange, pending, route.options, value).then(opened, fail);
+      const open = (): void => void this.#open(exchange, pending, route, value).then(opened, fail);
       subscriber.add(
         next.handle().subscribe({ next: (given: unknown) => (value = given), error: fail, complete: open }),
       );
@@ -116,33 +115,28 @@ export class SseStreamInterceptor implements NestInterceptor {
     }
   }
 
-  async #open(exchange: Exchange, pending: PendingStream, options: SseStreamOptions, value: unknown): Promise<void> {
+  async #open(exchange: Exchange, pending: PendingStream, route: StreamRoute, value: unknown): Promise<void> {
     const { connection, answer } = pending;
     clearPending(exchange.raw);
     if (answer === 'over') return exchange.sendNoContent();
-    if (answer !== 'stream') return this.#refuse(exchange, connection, answer, options);
+    if (answer !== 'stream') return this.#refuse(exchange, connection, answer, route);
     // An interceptor inside this one has answered in the handler's place.
     if (pending.result === undefined) return void this.#adapterHost.httpAdapter.reply(exchange.response, value);
     const source = toSource(pending.result.value);
     try {
-      const admitted = await this.#admit(exchange, connection, source, options);
-      if (admitted === 'stream') return this.#runtime.start(connection, exchange.raw, source);
+      const admitted = await this.#admit(exchange, connection, source, route);
+      if (admitted === 'stream') return this.#runtime.start(connection, exchange, source);
       discard(source);
-      if (admitted !== 'over') await this.#refuse(exchange, connection, admitted, options);
+      if (admitted !== 'over') await this.#refuse(exchange, connection, admitted, route);
     } catch (error) {
       discard(source);
       throw error;
     }
   }
 
-  async #refuse(
-    exchange: Exchange,
-    connection: Connection,
-    reason: RefusalReason,
-    options: SseStreamOptions,
-  ): Promise<void> {
-    const isOpen = !exchange.isGone && (await exchange.start(options.headers)) && !exchange.isHead;
-    if (isOpen) this.#runtime.refuse(connection, exchange.raw, reason);
+  async #refuse(exchange: Exchange, connection: Connection, reason: RefusalReason, route: StreamRoute): Promise<void> {
+    const isOpen = !exchange.isGone && (await exchange.start(route.options.headers)) && !exchange.isHead;
+    if (isOpen) this.#runtime.refuse(connection, exchange, reason);
   }
 
   /** Checks what may be read and sends the head. `over`: there is no stream to open. */
@@ -150,7 +144,7 @@ export class SseStreamInterceptor implements NestInterceptor {
     exchange: Exchange,
     connection: Connection,
     source: Source,
-    options: SseStreamOptions,
+    route: StreamRoute,
   ): Promise<PendingStream['answer']> {
     if (source.kind === 'topics') {
       await connection.admit(source.selection.selectors);
@@ -158,7 +152,9 @@ export class SseStreamInterceptor implements NestInterceptor {
     }
     if (exchange.isGone || connection.state === 'closed') return 'over';
     if (!exchange.isHead && !(await this.#redeem(exchange))) return 'unavailable';
-    return (await exchange.start(options.headers)) && !exchange.isHead && !exchange.isGone ? 'stream' : 'over';
+    const { options, settings } = route;
+    const isOpen = await exchange.start(options.headers, settings.compression);
+    return isOpen && !exchange.isHead && !exchange.isGone ? 'stream' : 'over';
   }
 
   /** Uses the ticket up that has let someone in, if it was one. `false`: that could not be done now. */

@@ -1,8 +1,9 @@
 import type { Type } from '@nestjs/common';
-import type { AnsweringConnection, ConnectionRoute, ConnectionSettings } from '../connection/connection-host.js';
+import type { AnsweringConnection, ConnectionRoute } from '../connection/connection-host.js';
 import { Exchange } from './exchange.js';
 import type { FailureFilters } from './failure-filters.js';
 import { resolveSettings } from './resolve-options.js';
+import type { ResolvedSettings } from './resolve-options.js';
 import type { SseRuntime } from './runtime.js';
 import type { SseStreamOptions } from './sse-options.js';
 import { STREAM_METADATA } from './tokens.js';
@@ -10,7 +11,7 @@ import { STREAM_METADATA } from './tokens.js';
 /** What all streams of one route share. */
 export class StreamRoute implements ConnectionRoute {
   readonly options: SseStreamOptions;
-  readonly settings: ConnectionSettings;
+  readonly settings: ResolvedSettings;
   readonly #runtime: SseRuntime;
   readonly #filters: FailureFilters;
   readonly #controller: Type;

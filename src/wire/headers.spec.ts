@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { streamHeaders } from './headers.js';
+import { acceptsGzip, streamHeaders } from './headers.js';
 
 const defaults = {
   'Content-Type': 'text/event-stream; charset=utf-8',
@@ -74,5 +74,60 @@ describe('streamHeaders', () => {
     const headers = streamHeaders({ http2: false, inherited: JSON.parse('{"__proto__":"x"}') });
     expect(Object.getPrototypeOf(headers)).toBe(Object.getPrototypeOf({}));
     expect(Object.keys(headers)).toContain('__proto__');
+  });
+});
+
+describe('streamHeaders of a stream that may be packed', () => {
+  it('says that the body is packed, whatever the route says of it', () => {
+    const headers = streamHeaders({ http2: false, own: { 'content-encoding': 'br' }, encoding: 'gzip' });
+    expect(headers).toEqual({ ...defaults, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' });
+  });
+
+  it('tells caches that it could have been otherwise, also where it is not packed', () => {
+    expect(streamHeaders({ http2: true, encoding: 'identity' })).toEqual({ ...defaults, Vary: 'Accept-Encoding' });
+  });
+
+  it.each([
+    ['Origin', 'Origin, Accept-Encoding'],
+    [['Origin', 'Cookie'], 'Origin, Cookie, Accept-Encoding'],
+    ['Origin, accept-encoding', 'Origin, accept-encoding'],
+    ['Origin,Accept-Encoding,Cookie', 'Origin,Accept-Encoding,Cookie'],
+    ['*', '*'],
+    ['X-Accept-Encoding', 'X-Accept-Encoding, Accept-Encoding'],
+  ])('adds to the Vary of the framework: %j', (vary, expected) => {
+    const headers = streamHeaders({ http2: false, inherited: { vary }, encoding: 'gzip' });
+    expect(headers).toEqual({ ...defaults, 'Content-Encoding': 'gzip', Vary: expected });
+  });
+});
+
+describe('acceptsGzip', () => {
+  it.each([
+    'gzip',
+    'GZIP',
+    'x-gzip',
+    'gzip, deflate, br, zstd',
+    'br;q=1.0, gzip;q=0.8, *;q=0.1',
+    'deflate , gzip ; q=0.5',
+    '*',
+    'gzip;q=0.5, identity;q=0.5',
+    'identity;q=0, gzip;q=0.001',
+  ])('holds for %j', (header) => {
+    expect(acceptsGzip(header)).toBe(true);
+  });
+
+  it.each([
+    undefined,
+    '',
+    'identity',
+    'br, deflate',
+    'gzip;q=0',
+    'gzip;q=0.0, *',
+    '*;q=0',
+    'gzip;q=0.5, identity',
+    'gzip;q=high',
+    'gzipped',
+    ';;,,=',
+  ])('does not for %j', (header) => {
+    expect(acceptsGzip(header)).toBe(false);
   });
 });

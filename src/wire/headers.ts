@@ -8,6 +8,8 @@ export interface StreamHeadersOptions {
   readonly inherited?: Readonly<Record<string, number | string | string[] | undefined>> | undefined;
   /** What the route asks for. It wins over all but `Content-Type` and the framing of the body. */
   readonly own?: Readonly<Record<string, string | string[]>> | undefined;
+  /** How the body is packed: `identity` as it could have been otherwise, `undefined` as it never is here. */
+  readonly encoding?: 'gzip' | 'identity' | undefined;
 }
 
 const CONTENT_TYPE = 'text/event-stream; charset=utf-8';
@@ -54,7 +56,7 @@ const NEVER_INHERITED: ReadonlySet<string> = new Set([
  * @see WHATWG HTML 9.2.3, "Processing model", for the content type, and 9.2.7, "Authoring notes", for the caching
  */
 export function streamHeaders(options: StreamHeadersOptions): StreamHeaders {
-  const { http2, inherited = {}, own = {} } = options;
+  const { http2, inherited = {}, own = {}, encoding } = options;
   const headers = new Map<string, readonly [name: string, value: number | string | string[]]>();
   const add = (from: StreamHeadersOptions['inherited'], isLeftOut: (key: string) => boolean): void => {
     for (const [name, value] of Object.entries(from ?? {})) {
@@ -66,5 +68,30 @@ export function streamHeaders(options: StreamHeadersOptions): StreamHeaders {
   add(inherited, (key) => NEVER_INHERITED.has(key));
   add({ 'Content-Type': CONTENT_TYPE, ...DEFAULTS }, () => false);
   add(own, (key) => NEVER_GIVEN.has(key) || (http2 && CONNECTION_SPECIFIC.has(key)));
+  if (encoding === 'gzip') headers.set('content-encoding', ['Content-Encoding', encoding]);
+  if (encoding !== undefined) headers.set('vary', ['Vary', withAcceptEncoding(headers.get('vary')?.[1])]);
   return Object.fromEntries(headers.values());
+}
+
+/**
+ * Whether a client takes gzip at least as gladly as what is not packed. Who says nothing of gzip, does not.
+ *
+ * @see RFC 9110, section 12.5.3
+ */
+export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  const weights = new Map<string, number>();
+  for (const coding of acceptEncoding?.toLowerCase().split(',') ?? []) {
+    const [name = '', ...parameters] = coding.split(';').map((part) => part.trim());
+    const weight = parameters.find((parameter) => parameter.startsWith('q='));
+    weights.set(name, weight === undefined ? 1 : Number(weight.slice(2)));
+  }
+  const gzip = weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0;
+  return gzip > 0 && gzip >= (weights.get('identity') ?? 0);
+}
+
+/** Caches must tell clients apart by it (RFC 9110, section 12.5.5); `*` says that already. */
+function withAcceptEncoding(vary: number | string | string[] | undefined): string {
+  const names = vary === undefined ? [] : [vary].flat().map(String);
+  const isSaid = names.some((each) => /(^|,)\s*(\*|accept-encoding)\s*(,|$)/i.test(each));
+  return (isSaid ? names : [...names, 'Accept-Encoding']).join(', ');
 }

@@ -58,6 +58,11 @@ class StreamsController {
     return this.#open(topic, connection);
   }
 
+  @SseStream('packed/:topic', { compression: true })
+  packed(@Param('topic') topic: string, @Connection() connection: SseConnection) {
+    return this.#open(topic, connection);
+  }
+
   @SseStream('patient/:topic', { retryMs: 700 })
   patient(@Param('topic') topic: string, @Connection() connection: SseConnection) {
     return this.#open(topic, connection);
@@ -177,6 +182,27 @@ describe.each([
     expect(log.filter((line) => line === 'open')).toHaveLength(4);
     const lastIds = arrivalsAt(topic).map(({ lastEventId }) => lastEventId);
     expect(lastIds).toEqual([undefined, ...[0, 6, 12].map((n) => published[n]!.split('|')[1])]);
+  });
+
+  it('gets packed events as they come, and comes back after the last of them', async () => {
+    const page = await visit(origin);
+    await watch(page, '/packed/prices');
+    const published: string[] = [];
+    for (const data of ['short', 'price '.repeat(200), 'short again', 'price '.repeat(400)]) {
+      await until(() => arrivalsAt('prices').length === 1 + Math.floor(published.length / 2));
+      await logged(page, 1);
+      published.push(`message|${(await streams.publish('prices', { data })).id}|${data}`);
+      await page.waitForFunction((id) => watchedLog().at(-1)?.includes(id), published.at(-1)!.split('|')[1]!);
+      if (published.length === 2) arrivalsAt('prices')[0]!.connection.close({ reconnect: true });
+    }
+
+    expect((await logOf(page)).filter((line) => line.startsWith('message'))).toEqual(published);
+    expect(arrivalsAt('prices').map(({ lastEventId }) => lastEventId)).toEqual([
+      undefined,
+      published[1]!.split('|')[1],
+    ]);
+    const accepted = arrivalsAt('prices')[0]!.connection.request.headers['accept-encoding'];
+    expect(accepted).toContain('gzip');
   });
 
   it('resumes before it has received any event from where it stood', async () => {

@@ -162,6 +162,7 @@ const wrong: readonly [option: string, options: object][] = [
   ['heartbeatMs', { heartbeatMs: 0 }],
   ['maxLifetimeMs', { maxLifetimeMs: -1 }],
   ['maxPendingBytes', { maxPendingBytes: 10 }],
+  ['compression', { compression: 'gzip' }],
   ['limits.topicsPerConnection', { limits: { topicsPerConnection: 0 } }],
   ['drain.windowMs', { drain: { windowMs: '1s' } }],
   ['drain.deadlineMs', { drain: { deadlineMs: NaN } }],

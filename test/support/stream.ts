@@ -1,4 +1,6 @@
 import { connect, constants } from 'node:http2';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { type EventSourceMessage, createParser } from 'eventsource-parser';
 
 /** An event as a client's listener gets it, and what it remembers of it. */
@@ -122,9 +124,8 @@ export async function openHttp2(url: string, init: RequestInit): Promise<Stream>
   const session = connect(origin);
   const given = Object.fromEntries(new Headers(init.headers));
   const request = session.request({ ...given, ':method': init.method ?? 'GET', ':path': pathname + search });
-  // A reset is seen by who reads the body.
+  // A reset, and a body that it cuts, are seen by who reads the body.
   session.on('error', () => undefined);
-  request.setEncoding('utf8');
   request.end(init.body ?? undefined);
   const received = await new Promise<Record<string, unknown>>((resolve, reject) => {
     request.once('response', resolve);
@@ -135,15 +136,12 @@ export async function openHttp2(url: string, init: RequestInit): Promise<Stream>
     if (!name.startsWith(':')) for (const one of [value].flat()) headers.append(name, String(one));
   }
   request.once('close', () => session.close());
-  return new Stream(
-    Number(received[':status']),
-    headers,
-    request[Symbol.asyncIterator]() as AsyncIterator<string>,
-    () => {
-      request.close(constants.NGHTTP2_CANCEL);
-      session.destroy();
-    },
-  );
+  const body: Readable = headers.get('content-encoding') === 'gzip' ? request.pipe(createGunzip()) : request;
+  body.setEncoding('utf8').on('error', () => undefined);
+  return new Stream(Number(received[':status']), headers, body[Symbol.asyncIterator]() as AsyncIterator<string>, () => {
+    request.close(constants.NGHTTP2_CANCEL);
+    session.destroy();
+  });
 }
 
 function toReceived({ data, event, id }: EventSourceMessage): ReceivedEvent {
