@@ -124,6 +124,9 @@ export class Exchange implements StartedResponse {
     // Only what is not to be sent: once a header has been removed, Node keeps all of them in a larger form.
     for (const name of this.raw.getHeaderNames()) if (!(name in headers)) this.raw.removeHeader(name);
     (this.raw as { writeHead(status: number, headers: StreamHeaders): unknown }).writeHead(200, headers);
+    // Express's way to a further handler, of which there is none any more: 0.8 KB of its router's closures go with it.
+    const request: { next?: unknown } = this.#rawRequest as object;
+    if (request.next !== undefined) request.next = undefined;
     return true;
   }
 
