@@ -74,6 +74,65 @@ describe('the fan-out', () => {
     expect(fanOut.pressure()).toBeUndefined();
   });
 
+  describe('right behind a round', () => {
+    /** One cursor that takes so many ms, and has been served once. */
+    async function afterRoundOf(ms: number) {
+      const state = { now: 0, served: 0 };
+      const fanOut = new FanOut(() => state.now);
+      const view = viewOf(1, () => {
+        state.served++;
+        state.now += ms;
+      });
+      const wake = async (times: number): Promise<void> => {
+        for (let n = 0; n < times; n++) fanOut.wake(view);
+        await turn();
+      };
+      await wake(1);
+      return { state, wake };
+    }
+
+    it('a lone event waits for a quarter of the time that it took', async () => {
+      const { state, wake } = await afterRoundOf(4);
+      await wake(1);
+      state.now += 0.9;
+      await turn();
+      expect(state.served).toBe(1);
+
+      state.now += 0.2;
+      await turn();
+      expect(state.served).toBe(2);
+    });
+
+    it('a lone event waits for 2 ms at most', async () => {
+      const { state, wake } = await afterRoundOf(1_000);
+      await wake(1);
+      expect(state.served).toBe(1);
+
+      state.now += 2;
+      await turn();
+      expect(state.served).toBe(2);
+    });
+
+    it('nobody waits any more once there are 16', async () => {
+      const { state, wake } = await afterRoundOf(4);
+      for (let n = 1; n < 16; n++) await wake(1);
+      expect(state.served).toBe(1);
+
+      await wake(1);
+      expect(state.served).toBe(2);
+    });
+
+    it('two that came together do not wait, nor does one that comes later', async () => {
+      const { state, wake } = await afterRoundOf(4);
+      await wake(2);
+      expect(state.served).toBe(2);
+
+      state.now += 1;
+      await wake(1);
+      expect(state.served).toBe(3);
+    });
+  });
+
   it('wakes nobody once it is closed, and holds no publisher', async () => {
     let pumped = 0;
     const fanOut = new FanOut();

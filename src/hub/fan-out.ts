@@ -10,20 +10,45 @@ const SLICE = 1_000;
 const MAX_GATHERED = 128;
 
 /**
+ * When a round has ended, a lone event waits for company, for at most this part of the time that the round took. A publisher
+ * that awaits each event and then a turn would otherwise have a round for each: to 500 connections 117,000 deliveries a
+ * second, and so fifteen times as many. Where nothing comes for so long, nothing waits.
+ */
+const REST = 1 / 4;
+/** The bound of a rest, in which the process is awake: 16 events need less to be published. */
+const MAX_REST_MS = 2;
+/** With so many together, no more is waited for: one write for twice as many costs little less for each. */
+const ENOUGH = 16;
+
+/**
  * Wakes the cursors of views that have news, once per turn of the event loop. Everything published in between goes out
  * in one write per connection; under load, events gather while the previous round is being written, and an idle process
  * pays nothing: to serve few readers in a microtask, before the turn ends, was measured to reach them no sooner.
  */
 export class FanOut {
+  readonly #now: () => number;
   #waiting = new Set<View>();
   #round: Iterator<Reader> | undefined;
   #immediate: NodeJS.Immediate | undefined;
+  /** Since the last turn. */
   #gathered = 0;
+  /** Since the last round began. */
+  #arrived = 0;
+  #isResting = false;
+  /** What the present round has taken so far. */
+  #roundMs = 0;
+  #restsUntil = 0;
   #nextTurn: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+
+  /** @param now the clock, in ms; for tests */
+  constructor(now = () => performance.now()) {
+    this.#now = now;
+  }
 
   wake(view: View): void {
     if (view.cursors.size === 0) return;
     this.#gathered++;
+    this.#arrived++;
     this.#waiting.add(view);
     this.#immediate ??= setImmediate(this.#turn);
   }
@@ -47,6 +72,9 @@ export class FanOut {
 
   readonly #turn = (): void => {
     this.#immediate = undefined;
+    const startedAt = this.#now();
+    if (this.#mayRest() && startedAt < this.#restsUntil) return this.#rest();
+    this.#isResting = false;
     this.#gathered = 0;
     this.#round ??= this.#cursors();
     for (let served = 0; served < SLICE; served++) {
@@ -57,14 +85,34 @@ export class FanOut {
       }
       next.value.pump();
     }
+    this.#count(startedAt);
     if (this.#round !== undefined || this.#waiting.size > 0) this.#immediate ??= setImmediate(this.#turn);
     this.#nextTurn?.resolve();
     this.#nextTurn = undefined;
   };
 
+  #count(startedAt: number): void {
+    const now = this.#now();
+    this.#roundMs += now - startedAt;
+    if (this.#round !== undefined) return;
+    this.#restsUntil = now + Math.min(this.#roundMs * REST, MAX_REST_MS);
+    this.#roundMs = 0;
+  }
+
+  #mayRest(): boolean {
+    return this.#round === undefined && this.#arrived < (this.#isResting ? ENOUGH : 2);
+  }
+
+  /** Others have their turns meanwhile. A timer would wait for a whole millisecond at least. */
+  #rest(): void {
+    this.#isResting = true;
+    this.#immediate = setImmediate(this.#turn);
+  }
+
   *#cursors(): Generator<Reader> {
     const views = this.#waiting;
     this.#waiting = new Set();
+    this.#arrived = 0;
     for (const view of views) {
       let slowest = Infinity;
       for (const cursor of view.cursors) {
