@@ -7,9 +7,13 @@ import type { StreamRequest } from '../connection/sse-connection.js';
 import { acceptsGzip, streamHeaders } from '../wire/headers.js';
 import type { StreamHeaders } from '../wire/headers.js';
 import { rawOf } from './pending-streams.js';
+import type { ResolvedSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
 
-/** After so long without a byte in either direction the kernel asks whether the client is still there. */
+/**
+ * After so long without a byte in either direction the kernel asks whether the client is still there. Where heartbeats come
+ * sooner it never would: that is not worth four system calls for each client that connects.
+ */
 const KEEP_ALIVE_MS = 30_000;
 
 /** What is used of a Fastify reply. */
@@ -74,23 +78,22 @@ export class Exchange implements StartedResponse {
    * Sends the head of an event stream, with what the framework has set so far. Resolves to `false` when the client left
    * meanwhile. Rejects while nothing has been sent, so that an exception filter can still answer.
    *
-   * @param isCompressible whether the body is to be packed, if the client wants that
+   * @param settings those of the stream; `undefined` when it ends at once
    */
-  async start(own: SseStreamOptions['headers'], isCompressible = false): Promise<boolean> {
+  async start(own: SseStreamOptions['headers'], settings?: ResolvedSettings): Promise<boolean> {
     const inherited = this.#reply?.getHeaders() ?? this.raw.getHeaders();
+    const isCompressible = settings?.compression === true;
     this.isGzip = isCompressible && acceptsGzip(this.#rawRequest.headers['accept-encoding']);
     const encoding = isCompressible ? (this.isGzip ? 'gzip' : 'identity') : undefined;
     const headers = streamHeaders({ http2: this.#isHttp2, inherited, own, encoding });
-    for (const [name, value] of Object.entries(headers)) {
-      validateHeaderName(name);
-      for (const one of [value].flat()) validateHeaderValue(name, String(one));
-    }
+    for (const [name, value] of Object.entries(headers)) checkHeader(name, value);
     const isOpen =
       this.#reply === undefined ? this.#startPlain(headers) : await this.#startFastify(this.#reply, inherited, headers);
     // On HTTP/2 it would be the settings of the whole session.
     if (isOpen && !this.#isHttp2) {
       this.#socket?.setTimeout(0);
-      this.#socket?.setKeepAlive(true, KEEP_ALIVE_MS);
+      if (settings !== undefined && (settings.heartbeatMs || Infinity) > KEEP_ALIVE_MS)
+        this.#socket?.setKeepAlive(true, KEEP_ALIVE_MS);
     }
     if (isOpen && this.isHead) this.raw.end();
     return isOpen;
@@ -170,6 +173,12 @@ function ignore(): void {
   // See `onOver`.
 }
 
+function checkHeader(name: string, value: number | string | string[]): void {
+  validateHeaderName(name);
+  if (Array.isArray(value)) for (const one of value) validateHeaderValue(name, one);
+  else validateHeaderValue(name, String(value));
+}
+
 // Keyed by the socket: one listener for all that are pipelined on it, because Node warns of more than ten.
 const pipelined = new WeakMap<Socket, Set<() => void>>();
 
@@ -193,7 +202,7 @@ function onSocketClosed(socket: Socket, raw: RawResponse, callback: () => void):
 class Handover {
   readonly #raw: RawResponse;
   readonly #takeOver: () => void;
-  #before: ReadonlySet<Listener> = new Set();
+  #before: readonly Listener[] = [];
 
   constructor(raw: RawResponse, takeOver: () => void) {
     this.#raw = raw;
@@ -202,17 +211,22 @@ class Handover {
 
   /** Fastify watches this body and then the response, to be ready for trouble with the pipe between them. */
   on(event: string): this {
-    if (event === 'error') this.#before = new Set(listenersOf(this.#raw).map(([, each]) => each));
+    if (event === 'error') this.#before = this.#raw.eventNames().flatMap((name) => this.#listenersOf(name));
     return this;
   }
 
   pipe<T>(destination: T): T {
     // There is no pipe, and whoever watches it would be kept, with this body, for as long as the stream is open.
-    for (const [name, each] of listenersOf(this.#raw)) {
-      if (!this.#before.has(each)) this.#raw.removeListener(name, each);
+    for (const name of this.#raw.eventNames()) {
+      for (const each of this.#listenersOf(name))
+        if (!this.#before.includes(each)) this.#raw.removeListener(name, each);
     }
     this.#takeOver();
     return destination;
+  }
+
+  #listenersOf(name: string | symbol): Listener[] {
+    return this.#raw.listeners(name) as Listener[];
   }
 
   resume(): void {
@@ -225,7 +239,3 @@ class Handover {
 }
 
 type Listener = (...given: unknown[]) => void;
-
-function listenersOf(raw: RawResponse): (readonly [name: string | symbol, listener: Listener])[] {
-  return raw.eventNames().flatMap((name) => raw.listeners(name).map((each) => [name, each as Listener] as const));
-}

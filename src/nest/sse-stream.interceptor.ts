@@ -153,7 +153,7 @@ export class SseStreamInterceptor implements NestInterceptor {
     if (exchange.isGone || connection.state === 'closed') return 'over';
     if (!exchange.isHead && !(await this.#redeem(exchange))) return 'unavailable';
     const { options, settings } = route;
-    const isOpen = await exchange.start(options.headers, settings.compression);
+    const isOpen = await exchange.start(options.headers, settings);
     return isOpen && !exchange.isHead && !exchange.isGone ? 'stream' : 'over';
   }
 

@@ -1,4 +1,5 @@
-import { describe, expect, test } from '@jest/globals';
+import { Socket } from 'node:net';
+import { describe, expect, jest, test } from '@jest/globals';
 import { Observable, Subject, concat, map, of } from 'rxjs';
 import { memoryEngine } from 'nestjs-event-stream';
 import { adapters, startApp, transports } from '../support/app.js';
@@ -33,6 +34,21 @@ function heldEngine() {
 }
 
 describe.each(adapters)('on $name', (adapter) => {
+  test.each([
+    [15_000, []],
+    [30_000, []],
+    [30_001, [[true, 30_000]]],
+    [false, [[true, 30_000]]],
+  ] as const)('with heartbeatMs %p the kernel is asked to look after the client: %j', async (heartbeatMs, expected) => {
+    await using app = await startApp(adapter, { controllers: [TopicController], options: { heartbeatMs } });
+    const setKeepAlive = jest.spyOn(Socket.prototype, 'setKeepAlive');
+    await using client = await openRaw(app.port, 'GET /topic HTTP/1.1', 'Host: x');
+    await client.receive('id: ');
+
+    expect(setKeepAlive.mock.calls).toEqual(expected);
+    setKeepAlive.mockRestore();
+  });
+
   test('a client that leaves between subscribing and the first write leaves nothing behind', async () => {
     const engine = heldEngine();
     await using app = await startApp(adapter, { controllers: [TopicController], options: { engine } });
