@@ -159,8 +159,11 @@ async function publish(
       else for (let n = 0; n < burst; n++) await publishOne(random);
       for (const topic of ENDING) {
         if (log.length < (count * 2) / 3 || !running.delete(topic)) continue;
-        ends.set(topic, log.push(undefined) - 1);
+        const n = log.push(undefined) - 1;
+        ends.set(topic, n);
         streams.topic(topic).complete();
+        // The end is an entry like an event: it makes the log let go of the topic's oldest one.
+        Atomics.store(published, 0, n);
       }
       const ahead = log.length * msPerEvent - (performance.now() - startedAt);
       await delay(Math.max(0, ahead * random.next() * 2));
