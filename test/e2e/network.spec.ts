@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Observable, Subject, concat, map, of } from 'rxjs';
 import { memoryEngine } from 'nestjs-event-stream';
 import { adapters, startApp, transports } from '../support/app.js';
@@ -33,6 +33,10 @@ function heldEngine() {
   });
 }
 
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
 describe.each(adapters)('on $name', (adapter) => {
   test.each([
     [15_000, []],
@@ -46,7 +50,6 @@ describe.each(adapters)('on $name', (adapter) => {
     await client.receive('id: ');
 
     expect(setKeepAlive.mock.calls).toEqual(expected);
-    setKeepAlive.mockRestore();
   });
 
   test('a client that leaves between subscribing and the first write leaves nothing behind', async () => {
