@@ -762,6 +762,14 @@ const network = [
     test: 'tells a hole once up to the next event of its topic',
   },
   {
+    name: 'an event that overtook another one on its way through NATS is held until that has come',
+    file: 'src/nats/feed.ts',
+    find: 'if (this.#stream.isReplicated) return time;',
+    replace: 'if (seq > 0) return time;',
+    spec: 'test/engines/nats-faults.spec.ts',
+    test: 'republishes an event after one that it stored later',
+  },
+  {
     name: 'a PostgreSQL connection that ends while it is handed over does not end the process',
     file: 'src/postgres/database.ts',
     find: "opened.pool.on?.('connect', listen);",

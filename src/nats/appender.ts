@@ -10,7 +10,7 @@ import type { NatsSettings } from './options.js';
 import { isNobodyThere } from './stream.js';
 import type { Stream } from './stream.js';
 import type { Subjects } from './subjects.js';
-import type { Times } from './times.js';
+import type { Messages } from './messages.js';
 
 /** One append on its way. */
 interface Pending {
@@ -42,7 +42,7 @@ const NOTHING = new Uint8Array();
 export class Appender {
   readonly #link: Link;
   readonly #stream: Stream;
-  readonly #times: Times;
+  readonly #messages: Messages;
   readonly #signal: AbortSignal;
   readonly #pinMs: number;
   /** Tells this process's messages from those of others. */
@@ -60,10 +60,10 @@ export class Appender {
   #count = 0;
   #pinnedAt = -Infinity;
 
-  constructor(link: Link, stream: Stream, times: Times, settings: NatsSettings, signal: AbortSignal) {
+  constructor(link: Link, stream: Stream, messages: Messages, settings: NatsSettings, signal: AbortSignal) {
     this.#link = link;
     this.#stream = stream;
-    this.#times = times;
+    this.#messages = messages;
     this.#signal = signal;
     this.#pinMs = Math.min(settings.maxAgeMs / 4, MAX_PIN_MS);
   }
@@ -117,8 +117,8 @@ export class Appender {
     }
     this.#giveUpBefore(pending.n);
     this.#timing++;
-    this.#times
-      .at(subjects, seq, pending.deadline)
+    this.#messages
+      .timeOf(subjects, seq, pending.deadline)
       .then(
         (at) => pending.resolve({ epoch: subjects.epoch, seq, at }),
         (cause: unknown) => {

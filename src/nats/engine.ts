@@ -9,7 +9,7 @@ import { resolveOptions } from './options.js';
 import type { NatsEngineOptions, NatsSettings } from './options.js';
 import { Reader } from './reader.js';
 import { Stream, UnavailableError } from './stream.js';
-import { Times } from './times.js';
+import { Messages } from './messages.js';
 
 const RETRY_MS = 20;
 /** How long `close` waits for what is being appended. */
@@ -39,7 +39,7 @@ class NatsEngine implements Engine {
   readonly #reader: Reader;
   readonly #appender: Appender;
   readonly #feed: Feed;
-  readonly #times: Times;
+  readonly #messages: Messages;
   #closed: Promise<void> | undefined;
 
   constructor(settings: NatsSettings) {
@@ -52,10 +52,10 @@ class NatsEngine implements Engine {
       up: () => void this.#feed.restore(),
     });
     this.#stream = new Stream(this.#link, settings, signal);
-    this.#times = new Times(this.#stream);
+    this.#messages = new Messages(this.#stream);
     this.#reader = new Reader(this.#stream);
-    this.#appender = new Appender(this.#link, this.#stream, this.#times, settings, signal);
-    this.#feed = new Feed(this.#link, this.#stream, this.#times, settings, signal);
+    this.#appender = new Appender(this.#link, this.#stream, this.#messages, settings, signal);
+    this.#feed = new Feed(this.#link, this.#stream, this.#messages, settings, signal);
   }
 
   async start(sink: EngineSink): Promise<void> {
@@ -111,7 +111,7 @@ class NatsEngine implements Engine {
   #onDown(error: unknown): void {
     // A server that comes back may have lost the end of the log, and use its numbers again.
     this.#reader.forget();
-    this.#times.forget();
+    this.#messages.forget();
     this.#feed.interrupt(error);
   }
 

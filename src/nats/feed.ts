@@ -3,13 +3,14 @@ import type { EngineSink, LogEntry } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import type { NatsMessage, NatsSubscription } from './driver.js';
 import { decodeEnvelope } from './envelope.js';
+import { LaneOrder } from './lane-order.js';
 import { pause } from './link.js';
 import type { Link } from './link.js';
 import type { NatsSettings } from './options.js';
 import { millisecondsOf } from './stream.js';
 import type { Stream } from './stream.js';
 import { Subjects, epochOfLive, liveSubject, nameOf, tokenOf } from './subjects.js';
-import type { Times } from './times.js';
+import type { Messages } from './messages.js';
 
 /** What was delivered and waits for those before it. */
 interface Item {
@@ -21,6 +22,14 @@ interface Item {
   isReady: boolean;
 }
 
+/** What is delivered of a topic. */
+interface Subscribed {
+  /** `undefined` while there is no connection. */
+  subscription: NatsSubscription | undefined;
+  /** Everything that is stored beyond this sequence is delivered, while the connection lasts. */
+  after: number;
+}
+
 /** As many wait for their time to be known. When more come, the hub is told only that they exist. */
 const MAX_QUEUE = 4_096;
 const RETRY_MS = 100;
@@ -29,10 +38,11 @@ const RETRY_MS = 100;
 export class Feed {
   readonly #link: Link;
   readonly #stream: Stream;
-  readonly #times: Times;
+  readonly #messages: Messages;
   readonly #settings: NatsSettings;
   readonly #signal: AbortSignal;
-  readonly #subscriptions = new Map<string, NatsSubscription | undefined>();
+  readonly #order: LaneOrder;
+  readonly #subscribed = new Map<string, Subscribed>();
   #advisory: NatsSubscription | undefined;
   #sink: EngineSink | undefined;
   #queue: Item[] = [];
@@ -40,12 +50,13 @@ export class Feed {
   /** Counts the interruptions, so that a restoration knows when it has been overtaken. */
   #round = 0;
 
-  constructor(link: Link, stream: Stream, times: Times, settings: NatsSettings, signal: AbortSignal) {
+  constructor(link: Link, stream: Stream, messages: Messages, settings: NatsSettings, signal: AbortSignal) {
     this.#link = link;
     this.#stream = stream;
-    this.#times = times;
+    this.#messages = messages;
     this.#settings = settings;
     this.#signal = signal;
+    this.#order = new LaneOrder(messages, (subject, seq) => this.#isComing(subject, seq));
   }
 
   start(sink: EngineSink): void {
@@ -54,28 +65,35 @@ export class Feed {
 
   async subscribe(topics: readonly string[], deadline: number): Promise<Position> {
     for (const topic of topics) {
-      if (!this.#subscriptions.has(topic)) this.#subscriptions.set(topic, undefined);
-      this.#attach(topic);
+      const known = this.#subscribed.get(topic);
+      const subscribed = known ?? { subscription: undefined, after: Infinity };
+      if (known === undefined) this.#subscribed.set(topic, subscribed);
+      this.#attach(topic, subscribed);
     }
     this.#attachAdvisory();
     await this.#link.flush(deadline);
     // The stream's leader answers, over the way that the subscriptions took: it knows of them by now.
     const { head } = await this.#stream.state(deadline);
-    const refused = topics.find((topic) => this.#subscriptions.get(topic)?.isClosed());
-    if (refused !== undefined) throw new Error(`The server refused the subscription to ${this.#subjectOf(refused)}`);
+    for (const topic of topics) {
+      const subscribed = this.#subscribed.get(topic);
+      if (subscribed?.subscription?.isClosed() === true)
+        throw new Error(`The server refused the subscription to ${this.#subjectOf(topic)}`);
+      if (subscribed?.after === Infinity) subscribed.after = head.seq;
+    }
     return head;
   }
 
   unsubscribe(topics: readonly string[]): void {
     for (const topic of topics) {
-      this.#subscriptions.get(topic)?.unsubscribe();
-      this.#subscriptions.delete(topic);
+      this.#subscribed.get(topic)?.subscription?.unsubscribe();
+      this.#subscribed.delete(topic);
     }
   }
 
   interrupt(error: unknown): void {
     this.#round++;
     this.#queue = [];
+    this.#order.forget();
     if (this.#isInterrupted) return;
     this.#isInterrupted = true;
     this.#sink?.interrupted(error);
@@ -83,15 +101,16 @@ export class Feed {
 
   /** The client has subscribed again on the connection that it made anew; on one of ours that replaces it, we do. */
   async restore(): Promise<void> {
-    for (const topic of this.#subscriptions.keys()) this.#attach(topic);
+    for (const [topic, subscribed] of this.#subscribed) this.#attach(topic, subscribed);
     this.#attachAdvisory();
     if (!this.#isInterrupted) return;
     for (const round = this.#round; round === this.#round && !this.#signal.aborted;) {
       try {
         const deadline = performance.now() + this.#settings.timeoutMs;
         await this.#link.flush(deadline);
-        await this.#stream.state(deadline);
+        const { head } = await this.#stream.state(deadline);
         if (round !== this.#round || this.#signal.aborted) return;
+        for (const subscribed of this.#subscribed.values()) subscribed.after = head.seq;
         this.#isInterrupted = false;
         return this.#sink?.resumed();
       } catch {
@@ -102,22 +121,21 @@ export class Feed {
   }
 
   close(): void {
-    this.unsubscribe([...this.#subscriptions.keys()]);
+    this.unsubscribe([...this.#subscribed.keys()]);
     this.#advisory?.unsubscribe();
+    this.#order.forget();
     this.#queue = [];
     this.#sink = undefined;
   }
 
-  #attach(topic: string): void {
-    const known = this.#subscriptions.get(topic);
-    if (known !== undefined && !known.isClosed()) return;
-    const subscription = this.#link.subscribe(this.#subjectOf(topic), (message) => this.#onMessage(message));
-    this.#subscriptions.set(topic, subscription);
+  #attach(topic: string, subscribed: Subscribed): void {
+    if (subscribed.subscription?.isClosed() === false) return;
+    subscribed.subscription = this.#link.subscribe(this.#subjectOf(topic), (message) => this.#onMessage(message));
   }
 
   /** What a leader had stored but not republished when it ended is known to its successor as if it had been. */
   #attachAdvisory(): void {
-    if (this.#subscriptions.size === 0 || this.#advisory?.isClosed() === false) return;
+    if (this.#subscribed.size === 0 || this.#advisory?.isClosed() === false) return;
     const subject = `$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${this.#settings.stream}`;
     this.#advisory = this.#link.subscribe(subject, () => {
       this.interrupt(new Error('The JetStream stream has a new leader'));
@@ -136,24 +154,39 @@ export class Feed {
     const epoch = epochOfLive(this.#settings.prefix, subject);
     const item: Item = { epoch, topic: nameOf(subject), seq, entry: undefined, isReady: false };
     this.#insert(item);
+    this.#order.arrived(epoch, seq);
     if (this.#queue.length > MAX_QUEUE) return this.#settle(item);
     const prev = Number(headers.get('Nats-Last-Sequence'));
     const { topic } = item;
     const entryAt = (at: number): LogEntry => ({ topic, seq, prev, at, data: envelope.data, id: envelope.id });
     const time = headers.get('Nats-Time-Stamp');
     if (time !== '') return this.#settle(item, entryAt(millisecondsOf(time)));
-    const deadline = performance.now() + this.#settings.timeoutMs;
-    this.#times.at(new Subjects(this.#settings.prefix, epoch), seq, deadline).then(
+    this.#ask(item).then(
       (at) => this.#settle(item, entryAt(at)),
       // Its time is not known, but the hub can read it.
       () => this.#settle(item),
     );
   }
 
-  /**
-   * In lane order. nats-server 2.9.10 republishes two events of concurrent publishers in the wrong order now and then, about one in
-   * 14,000; the second one is here before the time of the first is known.
-   */
+  /** Resolves to the time at which an event was stored, once those before it have come that will. */
+  async #ask({ epoch, seq }: Item): Promise<number> {
+    const deadline = performance.now() + this.#settings.timeoutMs;
+    const subjects = new Subjects(this.#settings.prefix, epoch);
+    const time = this.#messages.timeOf(subjects, seq, deadline);
+    // What is replicated is stored, and republished, one after the other.
+    if (this.#stream.isReplicated) return time;
+    const [at] = await Promise.all([time, this.#order.complete(subjects, seq, deadline)]);
+    return at;
+  }
+
+  #isComing(subject: string, seq: number): boolean {
+    const named = this.#subscribed.get(nameOf(subject));
+    const every = this.#subscribed.get(EVERY_TOPIC);
+    const isTopic = subject.split('.').at(-2) === 't';
+    return isTopic && (seq > (named?.after ?? Infinity) || seq > (every?.after ?? Infinity));
+  }
+
+  /** In lane order: what was overtaken on its way is here before those after it are passed on. */
   #insert(item: Item): void {
     let place = this.#queue.length;
     for (let before = this.#queue[place - 1]; before !== undefined; before = this.#queue[--place - 1]) {

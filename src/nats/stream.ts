@@ -83,6 +83,10 @@ export class Stream {
     this.#signal = signal;
   }
 
+  get isReplicated(): boolean {
+    return this.#isReplicated;
+  }
+
   /** Describes the log, and makes it when there is none. Waits until the server can tell. */
   async state(deadline: number): Promise<StreamState> {
     return this.#stateOf(await this.#info('', deadline));

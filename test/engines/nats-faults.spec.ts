@@ -1,6 +1,9 @@
 import { cpSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
+import { EVERY_TOPIC } from '../../src/engine/engine.js';
+import { tokenOf } from '../../src/nats/subjects.js';
+import { NatsProxy } from '../support/nats-proxy.js';
 import { Follower, OpenNats, codeOf, eventually, textsOf } from '../support/nats.js';
 import { ServerProcess } from '../support/server-process.js';
 import { NATS, countsOf, storeOf } from '../support/servers/nats.js';
@@ -247,6 +250,65 @@ describe('the NATS engine when things break', () => {
     await until(() => follower.texts.includes('live'), 'what comes after');
     expect(follower.told).toEqual(['interrupted', 'resumed']);
     await follower.settled();
+  });
+
+  describe('when the server republishes an event after one that it stored later', () => {
+    /** Two events, the first of which is on its way when all that the engine asks about the second has been answered. */
+    async function overtake(through: NatsProxy, topics: string[]) {
+      const nats = new OpenNats(through.port);
+      const follower = await Follower.start(nats, topics);
+      through.hold((subject) => subject.includes('.l.') && subject.endsWith(tokenOf('one')));
+      await using publisher = new OpenNats(server.port);
+      const positions = [await publisher.append('one'), await publisher.append('two')];
+      const hasPassed = (topic: string): boolean => through.passed.some((subject) => subject.endsWith(tokenOf(topic)));
+      await until(() => hasPassed('two'), 'the second to be delivered');
+      // The first answer comes behind the event, and the second behind those to what the engine has asked then.
+      for (let n = 0; n < 2; n++) await nats.engine.health();
+      return { nats, follower, positions: positions.map(({ seq }) => seq) };
+    }
+
+    let waiting: (() => void)[];
+
+    // The wait of a quarter of a second ends only when the test says so.
+    beforeEach(() => {
+      waiting = [];
+      const wait = globalThis.setTimeout;
+      jest.spyOn(globalThis, 'setTimeout').mockImplementation(((end: () => void, ms: number) => {
+        if (ms === 250) waiting.push(end);
+        return wait(ms === 250 ? () => undefined : end, ms);
+      }) as typeof setTimeout);
+    });
+    afterEach(() => void jest.restoreAllMocks());
+
+    test.each([
+      ['named topics', ['one', 'two']],
+      ['all topics', [EVERY_TOPIC]],
+    ])('both come in order: %s', async (_, topics) => {
+      await using through = await NatsProxy.start(server.port);
+      const { nats, follower, positions } = await overtake(through, topics);
+      await using _nats = nats;
+      expect([...follower.entries.keys()]).toEqual([]);
+      through.release();
+      await until(() => follower.entries.size === 2, 'both');
+      expect([...follower.entries.keys()]).toEqual(positions);
+    });
+
+    test('an event whose predecessor was lost comes by itself after a quarter of a second', async () => {
+      await using through = await NatsProxy.start(server.port);
+      const { nats, follower, positions } = await overtake(through, ['one', 'two']);
+      await using _nats = nats;
+      await until(() => waiting.length > 0, 'the wait for the first');
+      for (const end of waiting) end();
+      await until(() => follower.entries.size === 1, 'the second');
+      expect([...follower.entries.keys()]).toEqual([positions[1]]);
+    });
+
+    test('nobody waits for an event of a topic that is not subscribed to', async () => {
+      await using through = await NatsProxy.start(server.port);
+      const { nats, follower, positions } = await overtake(through, ['two']);
+      await using _nats = nats;
+      expect([...follower.entries.keys()]).toEqual([positions[1]]);
+    });
   });
 
   test('one connection is left after many were cut', async () => {
