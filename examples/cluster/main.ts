@@ -9,4 +9,4 @@ app.useStaticAssets(fileURLToPath(new URL('./public/', import.meta.url)));
 app.set('trust proxy', 'loopback');
 // On SIGTERM each stream gets a last `retry:` and ends, and its client comes back to another node.
 app.enableShutdownHooks();
-await app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1');
+await app.listen(Number(process.env.PORT || 3000), '127.0.0.1');

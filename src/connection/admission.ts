@@ -33,7 +33,7 @@ export class Admission {
   enter(one: Counted): keyof ConnectionLimits | undefined {
     const { connections, connectionsPerPrincipal, connectionsPerAddress } = this.#limits;
     if (this.#inside.size >= connections) return 'connections';
-    const { principal, address } = keysOf(one);
+    const { principal, address } = this.#keysOf(one);
     if (countOf(this.#byPrincipal, principal) >= connectionsPerPrincipal) return 'connectionsPerPrincipal';
     if (countOf(this.#byAddress, address) >= connectionsPerAddress) return 'connectionsPerAddress';
     this.#inside.add(one);
@@ -45,14 +45,16 @@ export class Admission {
   /** Counts one out; harmless for one that was not counted in. */
   leave(one: Counted): void {
     if (!this.#inside.delete(one)) return;
-    const { principal, address } = keysOf(one);
+    const { principal, address } = this.#keysOf(one);
     add(this.#byPrincipal, principal, -1);
     add(this.#byAddress, address, -1);
   }
-}
 
-function keysOf({ principal, address }: Counted): { principal: string | undefined; address: string | undefined } {
-  return { principal: principal?.id, address: address === undefined ? undefined : addressKey(address) };
+  /** An address is asked for only where addresses are counted: to know it has a price. */
+  #keysOf(one: Counted): { principal: string | undefined; address: string | undefined } {
+    const address = this.#limits.connectionsPerAddress === Infinity ? undefined : one.address;
+    return { principal: one.principal?.id, address: address === undefined ? undefined : addressKey(address) };
+  }
 }
 
 function countOf(counts: ReadonlyMap<string, number>, key: string | undefined): number {

@@ -29,6 +29,8 @@ export interface ConnectionRoute {
   onFailed(connection: AnsweringConnection, error: unknown): void;
   /** Drops a request that has no response yet. */
   cutRequest(connection: AnsweringConnection): void;
+  /** Where the client is, as the adapter says; `undefined` when it does not know, or the client has left. */
+  addressOf(connection: AnsweringConnection): string | undefined;
 }
 
 /** The request that a connection answers, and how. */
@@ -39,8 +41,6 @@ export interface ConnectionRequest {
   readonly route: ConnectionRoute;
   readonly lastEventId: string | undefined;
   readonly principal: Principal | null;
-  /** Where the client is, as the adapter says; `undefined` when it does not know. */
-  readonly address: string | undefined;
   /** The names and patterns that it may read at most; `undefined`: no such bound. */
   readonly grantedTopics: readonly string[] | undefined;
 }

@@ -29,9 +29,9 @@ const HEARTBEAT_FRAME = frame([HEARTBEAT]);
 export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream, WriterOwner {
   readonly id: string;
   readonly request: StreamRequest;
+  readonly settings: ConnectionSettings;
   readonly lastEventId: string | undefined;
   readonly principal: Principal | null;
-  readonly address: string | undefined;
   readonly grantedTopics: readonly string[] | undefined;
   /** The framework's own. */
   readonly response: object;
@@ -50,6 +50,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   #feed: TopicFeed | undefined;
   #pump: SourcePump | undefined;
   #abort: AbortController | undefined;
+  #address: string | undefined;
   #timekeeper: Timekeeper | undefined;
 
   constructor(host: ConnectionHost, id: string, of: ConnectionRequest) {
@@ -59,25 +60,26 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.request = of.request;
     this.lastEventId = of.lastEventId;
     this.principal = of.principal;
-    this.address = of.address;
     this.grantedTopics = of.grantedTopics;
     this.response = of.response;
     this.#route = of.route;
-  }
-
-  get settings(): ConnectionSettings {
-    return this.#route.settings;
+    this.settings = of.route.settings;
   }
 
   get state(): 'pending' | 'open' | 'ending' | 'closed' {
     return this.#state;
   }
 
+  /** Asked for when it is wanted, or somebody will hear of the end: it takes a system call, and keeps 100 bytes. */
+  get address(): string | undefined {
+    return (this.#address ??= this.#route.addressOf(this));
+  }
+
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
+      void this.address;
       this.#abort = new AbortController();
-      const isOver = this.#state === 'ending' || this.#state === 'closed' || this.#earlyEnd !== undefined;
-      if (isOver) this.#abort.abort();
+      if (['ending', 'closed'].includes(this.#state) || this.#earlyEnd !== undefined) this.#abort.abort();
     }
     return this.#abort.signal;
   }
@@ -106,7 +108,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   open(response: StartedResponse, source: Source): void {
     this.#state = 'open';
     this.#writer = new ResponseWriter(response, this);
-    this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.settings, this.principal);
+    this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.principal);
     this.#writer.open(() => this.#begin(source));
   }
 

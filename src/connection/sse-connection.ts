@@ -16,7 +16,10 @@ export interface SseConnection {
   readonly id: string;
   /** Who listens; `null` when nobody was authenticated. */
   readonly principal: Principal | null;
-  /** Where the client is: the request's `ip`, which the adapter's proxy settings decide. */
+  /**
+   * Where the client is: the request's `ip`, which the adapter's proxy settings decide. It is asked for when it is first read, and
+   * when there is a hook `onClosed` or the `signal` is used; when none of these was before the client left, it is `undefined`.
+   */
   readonly address: string | undefined;
   readonly request: StreamRequest;
   /** What the client has read up to, as it says itself: the header `Last-Event-ID`, else the query parameter `lastEventId`. */

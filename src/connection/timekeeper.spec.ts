@@ -6,6 +6,7 @@ const never: TimedSettings = { heartbeatMs: false, stallTimeoutMs: false, maxLif
 
 /** Notes what is done to it, and when. */
 class Stream implements TimedStream {
+  settings = never;
   lastWriteAtMs = performance.now();
   blockedSinceMs: number | undefined;
   readonly done: string[] = [];
@@ -45,8 +46,10 @@ describe('a timekeeper', () => {
     jest.useRealTimers();
   });
 
-  const keep = (settings: Partial<TimedSettings>, expiresAt?: Date | number): Timekeeper =>
-    new Timekeeper(wheel, stream, { ...never, ...settings }, { id: 'ann', expiresAt });
+  const keep = (settings: Partial<TimedSettings>, expiresAt?: Date | number): Timekeeper => {
+    stream.settings = { ...never, ...settings };
+    return new Timekeeper(wheel, stream, { id: 'ann', expiresAt });
+  };
 
   it('without anything to watch takes no timer', () => {
     keep({});
@@ -140,13 +143,14 @@ describe('a timekeeper', () => {
     const expire = (): void => void lived.push(performance.now() - startedAt);
     for (let n = 0; n < 1_000; n++) {
       const one: TimedStream = {
+        settings: { ...never, maxLifetimeMs: 100_000 },
         lastWriteAtMs: 0,
         blockedSinceMs: undefined,
         beat: () => undefined,
         destroy: () => undefined,
         expire,
       };
-      new Timekeeper(wheel, one, { ...never, maxLifetimeMs: 100_000 }, null);
+      new Timekeeper(wheel, one, null);
     }
     jest.advanceTimersByTime(100_100);
 

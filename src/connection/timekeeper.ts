@@ -7,6 +7,7 @@ const URGENT_END_MS = 5_000;
 
 /** What a timekeeper does to its stream. */
 export interface TimedStream {
+  readonly settings: TimedSettings;
   /** When something was written last, on the clock of `performance.now()`. */
   readonly lastWriteAtMs: number;
   /** Since when what was written waits for the client, on the clock of `performance.now()`; `undefined`: it does not. */
@@ -30,31 +31,24 @@ export class Timekeeper implements WheelTask {
   slot: number | undefined;
   readonly #wheel: Wheel;
   readonly #stream: TimedStream;
-  readonly #heartbeatMs: number;
-  readonly #stallTimeoutMs: number;
-  readonly #expiresAt: number;
-  readonly #expiryReason: EndReason;
-  /** From its end on: how long the client may take nothing of what is left. */
-  #endDeadlineMs: number | undefined;
-  #endedAt = Infinity;
+  /** `undefined`: it may last for ever. */
+  readonly #expiry: Expiry | undefined;
+  /** From its end on. */
+  #end: End | undefined;
 
-  constructor(wheel: Wheel, stream: TimedStream, settings: TimedSettings, principal: Principal | null) {
+  constructor(wheel: Wheel, stream: TimedStream, principal: Principal | null) {
     this.#wheel = wheel;
     this.#stream = stream;
-    this.#heartbeatMs = settings.heartbeatMs === false ? Infinity : settings.heartbeatMs;
-    this.#stallTimeoutMs = settings.stallTimeoutMs === false ? Infinity : settings.stallTimeoutMs;
-    const { at, reason } = expiryOf(settings.maxLifetimeMs, principal);
-    this.#expiresAt = at;
-    this.#expiryReason = reason;
+    this.#expiry = expiryOf(stream.settings.maxLifetimeMs, principal);
     this.#scheduleNext();
   }
 
   /** The stream has ended: from now on only its deadline counts, a short one for a client that is not to be waited for. */
   ended(isUrgent: boolean): void {
-    this.#endedAt = performance.now();
-    this.#endDeadlineMs = isUrgent ? URGENT_END_MS : this.#stallTimeoutMs;
+    const deadlineMs = isUrgent ? URGENT_END_MS : this.#stallTimeoutMs;
+    this.#end = { at: performance.now(), deadlineMs };
     this.#wheel.cancel(this);
-    if (this.#endDeadlineMs !== Infinity) this.#wheel.schedule(this, this.#endDeadlineMs);
+    if (deadlineMs !== Infinity) this.#wheel.schedule(this, deadlineMs);
   }
 
   stop(): void {
@@ -62,17 +56,25 @@ export class Timekeeper implements WheelTask {
   }
 
   onTime(nowMs: number): void {
-    if (this.#endDeadlineMs !== undefined) return this.#endWithin(this.#endDeadlineMs, nowMs);
-    if (nowMs >= this.#expiresAt) return this.#stream.expire(this.#expiryReason);
+    if (this.#end !== undefined) return this.#endWithin(this.#end, nowMs);
+    if (this.#expiry !== undefined && nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
     const { blockedSinceMs } = this.#stream;
     const blockedMs = blockedSinceMs === undefined ? 0 : nowMs - blockedSinceMs;
     if (blockedMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
     if (blockedSinceMs === undefined && nowMs - this.#stream.lastWriteAtMs >= this.#heartbeatMs) this.#stream.beat();
-    if (this.#endDeadlineMs === undefined) this.#scheduleNext();
+    if (this.#end === undefined) this.#scheduleNext();
   }
 
-  #endWithin(deadlineMs: number, nowMs: number): void {
-    const since = Math.max(this.#endedAt, this.#stream.blockedSinceMs ?? 0);
+  get #heartbeatMs(): number {
+    return this.#stream.settings.heartbeatMs || Infinity;
+  }
+
+  get #stallTimeoutMs(): number {
+    return this.#stream.settings.stallTimeoutMs || Infinity;
+  }
+
+  #endWithin({ at, deadlineMs }: End, nowMs: number): void {
+    const since = Math.max(at, this.#stream.blockedSinceMs ?? 0);
     const leftMs = since + deadlineMs - nowMs;
     if (leftMs > 0) this.#wheel.schedule(this, leftMs);
     else this.#stream.destroy();
@@ -85,16 +87,29 @@ export class Timekeeper implements WheelTask {
     const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
     // Whoever is blocked from now on is found at most one interval late.
     const stalledAt = (this.#stream.blockedSinceMs ?? now) + this.#stallTimeoutMs;
-    const at = Math.min(beatAt, stalledAt, this.#expiresAt);
+    const at = Math.min(beatAt, stalledAt, this.#expiry?.at ?? Infinity);
     if (at !== Infinity) this.#wheel.schedule(this, at - now);
   }
 }
 
-function expiryOf(maxLifetimeMs: number | false, principal: Principal | null): { at: number; reason: EndReason } {
+/** When a stream's time is over, on the clock of `performance.now()`, and what its client is told then. */
+interface Expiry {
+  readonly at: number;
+  readonly reason: EndReason;
+}
+
+/** When a stream has ended, and how long its client may take nothing of what is left. */
+interface End {
+  readonly at: number;
+  readonly deadlineMs: number;
+}
+
+function expiryOf(maxLifetimeMs: number | false, principal: Principal | null): Expiry | undefined {
   const now = performance.now();
   // Jittered, so that clients that came together do not come back together.
   const lifetime = maxLifetimeMs === false ? Infinity : maxLifetimeMs * (0.8 + 0.2 * Math.random());
   const expiresAt = principal?.expiresAt;
   const left = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();
-  return left < lifetime ? { at: now + left, reason: 'expired' } : { at: now + lifetime, reason: 'lifetime' };
+  if (left < lifetime) return { at: now + left, reason: 'expired' };
+  return lifetime === Infinity ? undefined : { at: now + lifetime, reason: 'lifetime' };
 }

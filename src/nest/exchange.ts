@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection } from '../connection/connection.js';
@@ -150,20 +150,17 @@ export class Exchange implements StartedResponse {
       if (inherited[name] !== value) reply.header(name, value);
     }
     reply.code(200);
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const onOver = (): void => resolve(false);
+    const head = await new Promise<OutgoingHttpHeaders | undefined>((resolve) => {
+      const onOver = (): void => resolve(undefined);
       this.raw.once('close', onOver);
-      // Fastify ends a HEAD by itself.
-      this.raw.once('finish', onOver);
-      const takeOver = (): void => {
+      const takeOver = (head: OutgoingHttpHeaders): void => {
         this.raw.removeListener('close', onOver);
-        this.raw.removeListener('finish', onOver);
-        resolve(true);
+        resolve(head);
       };
       reply.send(new Handover(this.raw, takeOver));
     });
-    if (!isOpen) return false;
-    this.raw.writeHead(200);
+    if (head === undefined) return false;
+    (this.raw as ServerResponse).writeHead(200, head);
     reply.hijack();
     return true;
   }
@@ -201,32 +198,36 @@ function onSocketClosed(socket: Socket, raw: RawResponse, callback: () => void):
  */
 class Handover {
   readonly #raw: RawResponse;
-  readonly #takeOver: () => void;
-  #before: readonly Listener[] = [];
+  readonly #takeOver: (head: OutgoingHttpHeaders) => void;
+  readonly #head: OutgoingHttpHeaders = {};
+  #isShielded = false;
 
-  constructor(raw: RawResponse, takeOver: () => void) {
+  constructor(raw: RawResponse, takeOver: (head: OutgoingHttpHeaders) => void) {
     this.#raw = raw;
     this.#takeOver = takeOver;
   }
 
-  /** Fastify watches this body and then the response, to be ready for trouble with the pipe between them. */
-  on(event: string): this {
-    if (event === 'error') this.#before = this.#raw.eventNames().flatMap((name) => this.#listenersOf(name));
+  /**
+   * Fastify watches this body and then the response, to be ready for trouble with the pipe between them, and gives the response its
+   * headers one by one. There is no pipe, and each listener and header that the response ever had makes what it keeps
+   * larger: so until {@link pipe}, which comes in the same turn, it takes none.
+   */
+  on(): this {
+    if (this.#isShielded) return this;
+    this.#isShielded = true;
+    const raw = this.#raw as Shieldable;
+    raw.on = () => raw;
+    raw.setHeader = (name, value) => void (this.#head[name] = value);
     return this;
   }
 
   pipe<T>(destination: T): T {
-    // There is no pipe, and whoever watches it would be kept, with this body, for as long as the stream is open.
-    for (const name of this.#raw.eventNames()) {
-      for (const each of this.#listenersOf(name))
-        if (!this.#before.includes(each)) this.#raw.removeListener(name, each);
-    }
-    this.#takeOver();
+    const raw = this.#raw as Partial<Shieldable>;
+    // Backwards: so V8 goes back to the form that the response had.
+    delete raw.setHeader;
+    delete raw.on;
+    this.#takeOver(this.#head);
     return destination;
-  }
-
-  #listenersOf(name: string | symbol): Listener[] {
-    return this.#raw.listeners(name) as Listener[];
   }
 
   resume(): void {
@@ -238,4 +239,7 @@ class Handover {
   }
 }
 
-type Listener = (...given: unknown[]) => void;
+interface Shieldable {
+  on(event: string, listener: unknown): unknown;
+  setHeader(name: string, value: number | string | string[]): unknown;
+}

@@ -169,6 +169,8 @@ export class SseRuntime
     this.open.add(connection);
     // It may have come to be since it was admitted.
     if (this.revocations.current.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
+    // When the hook is called, it cannot be asked for any more.
+    if (this.options.hooks.onClosed !== undefined) void connection.address;
     connection.open(response, source);
     if (this.#isDraining) connection.closeSocketWhenSent();
     this.#call('onOpened', connection);

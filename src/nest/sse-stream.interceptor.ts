@@ -85,14 +85,13 @@ export class SseStreamInterceptor implements NestInterceptor {
   }
 
   #prepare(exchange: Exchange, route: StreamRoute): PendingStream {
-    const { request, response, address } = exchange;
+    const { request, response } = exchange;
     const lastEventId = readLastEventId(request);
     const identity = identityOf(request);
     const connection = this.#runtime.prepare({
       request,
       response,
       route,
-      address,
       lastEventId,
       principal: identity?.principal ?? null,
       grantedTopics: identity?.topics,

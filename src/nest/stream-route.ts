@@ -34,6 +34,10 @@ export class StreamRoute implements ConnectionRoute {
   cutRequest({ request, response }: AnsweringConnection): void {
     new Exchange(request, response).destroy();
   }
+
+  addressOf({ request, response }: AnsweringConnection): string | undefined {
+    return new Exchange(request, response).address;
+  }
 }
 
 function optionsOf(controller: Type, handler: object): SseStreamOptions {

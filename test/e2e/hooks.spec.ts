@@ -56,6 +56,26 @@ describe.each(adapters)('on $name', (adapter) => {
     ]);
   });
 
+  test('whoever hears of the end of a stream is told where its client was', async () => {
+    const addresses: (string | undefined)[] = [];
+    const note = ({ address }: SseConnection): void => void addresses.push(address);
+    const abortable = streamOf(({ connection }) => {
+      connection.signal.addEventListener('abort', () => note(connection));
+      return NEVER;
+    });
+    await using hooked = await startApp(adapter, {
+      controllers: [TopicController],
+      options: { hooks: { onClosed: note } },
+    });
+    await using signalled = await startApp(adapter, { controllers: [abortable] });
+
+    (await hooked.open('/topic')).leave();
+    (await signalled.open('/stream')).leave();
+    await until(() => addresses.length === 2, 'both to hear of it');
+
+    expect(addresses).toEqual([expect.stringMatching(/127\.0\.0\.1$/), expect.stringMatching(/127\.0\.0\.1$/)]);
+  });
+
   test.each(reasons)('onClosed is called once with the reason %s', async (reason) => {
     const { calls, hooks } = recording();
     await using app = await startApp(adapter, { controllers: [TopicController], options: { hooks } });
