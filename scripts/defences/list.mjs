@@ -590,10 +590,34 @@ const listening = [
 
 const network = [
   {
+    name: 'whoever hears of the end of a stream by a hook can tell where its client was',
+    file: 'src/nest/runtime.ts',
+    find: 'if (this.#hasHooks) void connection.address;',
+    replace: '',
+    spec: 'test/e2e/hooks.spec.ts',
+    test: 'on Express whoever hears of the end',
+  },
+  {
+    name: 'a handler that has the connection can tell where its client was',
+    file: 'src/nest/parameters.decorator.ts',
+    find: 'void pending.connection.address;',
+    replace: '',
+    spec: 'test/e2e/hooks.spec.ts',
+    test: 'on Express whoever hears of the end',
+  },
+  {
+    name: 'what a hook of Fastify has put in the place of methods of the response stays there',
+    file: 'src/nest/exchange.ts',
+    find: "const on = Object.hasOwn(raw, 'on') ? raw.on : undefined;",
+    replace: 'const on = undefined;',
+    spec: 'test/e2e/fastify.spec.ts',
+    test: 'on Fastify what a hook has put',
+  },
+  {
     name: 'the checksum of a packed body is that of all its parts',
-    file: 'src/wire/gzip.ts',
-    find: 'this.#crc = (multiply(packing.shift, this.#crc) ^ packing.crc) >>> 0;',
-    replace: 'this.#crc = packing.crc;',
+    file: 'src/wire/crc.ts',
+    find: 'return (multiply(shift, whole) ^ crc) >>> 0;',
+    replace: 'return crc;',
     spec: 'test/e2e/gzip.spec.ts',
     test: 'on Express a client that accepts gzip',
   },

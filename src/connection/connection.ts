@@ -70,14 +70,13 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.#state;
   }
 
-  /** Asked for when it is wanted, or somebody will hear of the end: it takes a system call, and keeps 100 bytes. */
+  /** Asked for when it is wanted: that takes a system call, and keeps 100 bytes. */
   get address(): string | undefined {
     return (this.#address ??= this.#route.addressOf(this));
   }
 
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
-      void this.address;
       this.#abort = new AbortController();
       if (['ending', 'closed'].includes(this.#state) || this.#earlyEnd !== undefined) this.#abort.abort();
     }

@@ -17,8 +17,8 @@ export interface SseConnection {
   /** Who listens; `null` when nobody was authenticated. */
   readonly principal: Principal | null;
   /**
-   * Where the client is: the request's `ip`, which the adapter's proxy settings decide. It is asked for when it is first read, and
-   * when there is a hook `onClosed` or the `signal` is used; when none of these was before the client left, it is `undefined`.
+   * Where the client is: the request's `ip`, which the adapter's proxy settings decide. It is asked for when a handler is given the
+   * connection, when the application has hooks, or else when it is first read: then `undefined` if the client has left.
    */
   readonly address: string | undefined;
   readonly request: StreamRequest;

@@ -200,7 +200,7 @@ class Handover {
   readonly #raw: RawResponse;
   readonly #takeOver: (head: OutgoingHttpHeaders) => void;
   readonly #head: OutgoingHttpHeaders = {};
-  #isShielded = false;
+  #unshield: (() => void) | undefined;
 
   constructor(raw: RawResponse, takeOver: (head: OutgoingHttpHeaders) => void) {
     this.#raw = raw;
@@ -210,28 +210,36 @@ class Handover {
   /**
    * Fastify watches this body and then the response, to be ready for trouble with the pipe between them, and gives the response its
    * headers one by one. There is no pipe, and each listener and header that the response ever had makes what it keeps
-   * larger: so until {@link pipe}, which comes in the same turn, it takes none.
+   * larger: so until {@link pipe} or {@link resume}, which comes in the same turn, it takes none.
    */
   on(): this {
-    if (this.#isShielded) return this;
-    this.#isShielded = true;
-    const raw = this.#raw as Shieldable;
-    raw.on = () => raw;
-    raw.setHeader = (name, value) => void (this.#head[name] = value);
+    this.#unshield ??= this.#shield(this.#raw);
     return this;
   }
 
   pipe<T>(destination: T): T {
-    const raw = this.#raw as Partial<Shieldable>;
-    // Backwards: so V8 goes back to the form that the response had.
-    delete raw.setHeader;
-    delete raw.on;
+    this.#unshield?.();
     this.#takeOver(this.#head);
     return destination;
   }
 
+  #shield(raw: Partial<Shieldable>): () => void {
+    // A middleware may have put methods of its own there.
+    const on = Object.hasOwn(raw, 'on') ? raw.on : undefined;
+    const takesHeaders = !Object.hasOwn(raw, 'setHeader');
+    raw.on = () => raw;
+    if (takesHeaders) raw.setHeader = (name, value) => void (this.#head[name] = value);
+    return () => {
+      // The last one first: so V8 goes back to the form that the response had.
+      if (takesHeaders) delete raw.setHeader;
+      if (on === undefined) delete raw.on;
+      else raw.on = on;
+    };
+  }
+
+  /** Instead of {@link pipe}, when a hook has made it an answer without a body. */
   resume(): void {
-    // There is nothing to be read: so for a HEAD.
+    this.#unshield?.();
   }
 
   destroy(): void {

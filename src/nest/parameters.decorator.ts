@@ -17,8 +17,11 @@ export const LastEventId = createParamDecorator((_data: unknown, context: Execut
 /** The connection that a stream route is about to open: see `SseConnection`. */
 export const Connection = createParamDecorator((_data: unknown, context: ExecutionContext) => {
   const pending = getPending(context.switchToHttp().getResponse());
-  if (pending !== undefined) return pending.connection;
-  throw new SseError('not-a-stream', '@Connection() needs a route that is decorated with @SseStream()');
+  if (pending === undefined)
+    throw new SseError('not-a-stream', '@Connection() needs a route that is decorated with @SseStream()');
+  // Whoever has it may want to know of one that is over, which has none any more.
+  void pending.connection.address;
+  return pending.connection;
 });
 
 /** Injects the topics of a definition that was given to `forRoot({ topics })` or `forFeature()`, as a `TopicFamily`. */

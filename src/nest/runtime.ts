@@ -69,12 +69,14 @@ export class SseRuntime
   /** Names this process among those that share its log. */
   readonly id = randomBytes(6).toString('base64url');
   #connectionCount = 0;
+  readonly #hasHooks: boolean;
   #isDraining = false;
   readonly #silentSockets: SilentSockets;
 
   constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions, @Inject(SilentSockets) silentSockets: SilentSockets) {
     this.options = options;
     this.#silentSockets = silentSockets;
+    this.#hasHooks = Object.keys(options.hooks).length > 0;
     this.registry = new TopicRegistry(options.topics);
     this.admission = new Admission(options.limits);
     this.hub = new Hub(options.engine, {
@@ -169,8 +171,8 @@ export class SseRuntime
     this.open.add(connection);
     // It may have come to be since it was admitted.
     if (this.revocations.current.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
-    // When the hook is called, it cannot be asked for any more.
-    if (this.options.hooks.onClosed !== undefined) void connection.address;
+    // Of one that is over it cannot be asked for any more.
+    if (this.#hasHooks) void connection.address;
     connection.open(response, source);
     if (this.#isDraining) connection.closeSocketWhenSent();
     this.#call('onOpened', connection);

@@ -1,6 +1,7 @@
-import { constants, crc32, deflateRawSync } from 'node:zlib';
+import { constants, deflateRawSync } from 'node:zlib';
 import { frame } from './chunk.js';
 import type { Frame } from './chunk.js';
+import { PartChecksum, appendPart } from './crc.js';
 
 /** What is shorter is stored as it is, when nothing goes before it that it could be like: packing would save a fifth at most. */
 const MIN_LONE_BYTES = 256;
@@ -48,8 +49,7 @@ export class GzipBody {
     let packing = packings.get(plain);
     if (packing === undefined) packings.set(plain, (packing = new Packings(plain.plain)));
     const packed = packing.behind(this.#before);
-    // A checksum is linear: that of the whole comes from those of its parts, and no byte is looked at again.
-    this.#crc = (multiply(packing.shift, this.#crc) ^ packing.crc) >>> 0;
+    this.#crc = appendPart(this.#crc, packing.checksum);
     this.#length = (this.#length + packing.length) >>> 0;
     this.#before = packing.isDictionary ? plain : undefined;
     return packed;
@@ -59,9 +59,7 @@ export class GzipBody {
 /** The packed forms of one frame: whole blocks that refer to the frame before at most (RFC 1951). */
 class Packings {
   readonly length: number;
-  readonly crc: number;
-  /** What moves a checksum past as many bytes. */
-  readonly shift: number;
+  readonly checksum: PartChecksum;
   readonly #bytes: Buffer;
   #lone: Frame | undefined;
   #behind: WeakMap<Frame, Frame> | undefined;
@@ -70,8 +68,7 @@ class Packings {
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
     this.length = bytes.byteLength;
-    this.crc = crc32(bytes);
-    this.shift = shiftOf(bytes.byteLength);
+    this.checksum = new PartChecksum(bytes);
   }
 
   /** Whether what follows may refer to this. */
@@ -110,31 +107,4 @@ function store(bytes: Buffer): Buffer {
   stored.writeUInt16LE(~bytes.byteLength & 0xffff, 3);
   stored.set(bytes, 5);
   return stored;
-}
-
-/** The polynomial of CRC-32. The highest bit stands for the lowest power of x in it, as in those below. */
-const POLYNOMIAL = 0xedb88320;
-const ONE = 0x80000000;
-const X_TO_THE_8TH = 0x00800000;
-
-/** The power of x that a checksum is multiplied by for so many bytes that come after it. */
-function shiftOf(bytes: number): number {
-  let shift = ONE;
-  let power = X_TO_THE_8TH;
-  for (let left = bytes; left > 0; left >>>= 1) {
-    if ((left & 1) === 1) shift = multiply(power, shift);
-    power = multiply(power, power);
-  }
-  return shift;
-}
-
-/** Multiplies two polynomials over GF(2), modulo that of CRC-32. */
-function multiply(a: number, b: number): number {
-  let product = 0;
-  let factor = b;
-  for (let bits = a | 0; bits !== 0; bits <<= 1) {
-    if (bits < 0) product ^= factor;
-    factor = (factor & 1) === 1 ? (factor >>> 1) ^ POLYNOMIAL : factor >>> 1;
-  }
-  return product >>> 0;
 }

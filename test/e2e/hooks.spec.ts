@@ -56,7 +56,7 @@ describe.each(adapters)('on $name', (adapter) => {
     ]);
   });
 
-  test('whoever hears of the end of a stream is told where its client was', async () => {
+  test('whoever hears of the end of a stream can tell where its client was', async () => {
     const addresses: (string | undefined)[] = [];
     const note = ({ address }: SseConnection): void => void addresses.push(address);
     const abortable = streamOf(({ connection }) => {
