@@ -6,7 +6,7 @@ import type { Subjects } from './subjects.js';
  * events a second by up to 5 others, at 6,000 by up to 11, at 9,000 nine in ten by up to 28 and one by 93.
  */
 const DEPTH = 16;
-/** A power of two, and more than `DEPTH`. */
+/** Sequences of what has come, or will not: more than `DEPTH`. */
 const REMEMBERED = 64;
 /** What has not come by now was lost on its way: 30 ms is the longest that was seen. The hub notices. */
 const WAIT_MS = 250;

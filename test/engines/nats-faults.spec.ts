@@ -307,7 +307,9 @@ describe('the NATS engine when things break', () => {
       await using through = await NatsProxy.start(server.port);
       const { nats, follower, positions } = await overtake(through, ['two']);
       await using _nats = nats;
+      await until(() => follower.entries.size === 1, 'the second');
       expect([...follower.entries.keys()]).toEqual([positions[1]]);
+      expect(waiting).toEqual([]);
     });
   });
 

@@ -44,11 +44,6 @@ export class NatsProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** How many messages are held. */
-  get held(): number {
-    return this.#held.length;
-  }
-
   /** From now on messages of some subjects do not pass. */
   hold(isHeld: (subject: string) => boolean): void {
     this.#isHeld = isHeld;
