@@ -9,10 +9,24 @@ import { resumeStorm } from './resume-storm.mjs';
 import { saturation } from './saturation.mjs';
 import { secure } from './secure.mjs';
 import { slowReaders, slowReadersFast } from './slow-readers.mjs';
+import { sources } from './sources.mjs';
 import { topics } from './topics.mjs';
 
 /** In the order in which they run. */
 export const SCENARIOS = [
-  ...[fanOut, burst, saturation, offered, topics, idle, connects, slowReaders, slowReadersFast, resumeStorm, latency],
+  ...[
+    fanOut,
+    burst,
+    saturation,
+    offered,
+    sources,
+    topics,
+    idle,
+    connects,
+    slowReaders,
+    slowReadersFast,
+    resumeStorm,
+    latency,
+  ],
   ...[growthConnections, growthTopics, growthPatterns, growthHistory, secure],
 ];

@@ -1,12 +1,15 @@
 // This module, in a plain Nest application: `node ours.mjs express|fastify [options as JSON]`.
 import { Controller, Get, Module, Param } from '@nestjs/common';
 import { EventStreamService, SseModule, SseStream } from 'nestjs-event-stream';
+import { Subject } from 'rxjs';
 import { decorateMethod, injectInto, listen } from '../support/nest.mjs';
 import { drive } from './driver.mjs';
 import { parseOptions } from './options.mjs';
 
 const [adapter, json] = process.argv.slice(2);
 const options = parseOptions(json);
+/** Of those topics that are streamed as a source. */
+const subjects = new Map();
 
 class EventsController {
   constructor(streams) {
@@ -22,6 +25,13 @@ class EventsController {
     return this.streams.topics(`*/${topic}`);
   }
 
+  /** The events of one topic, by an Observable: each connection encodes its own. */
+  source(topic) {
+    const subject = subjects.get(Number(topic)) ?? new Subject();
+    subjects.set(Number(topic), subject);
+    return subject.asObservable();
+  }
+
   plain() {
     return 'ok';
   }
@@ -30,6 +40,7 @@ Controller()(EventsController);
 injectInto(EventsController, EventStreamService);
 decorateMethod(EventsController, 'events', { parameters: [Param('topic')], method: SseStream('events/:topic') });
 decorateMethod(EventsController, 'pattern', { parameters: [Param('topic')], method: SseStream('pattern/:topic') });
+decorateMethod(EventsController, 'source', { parameters: [Param('topic')], method: SseStream('source/:topic') });
 decorateMethod(EventsController, 'plain', { method: Get('plain') });
 
 class Root {}
@@ -39,5 +50,8 @@ const { app } = await listen(Root, { isFastify: adapter === 'fastify', adapterOp
 const streams = app.get(EventStreamService);
 drive({
   server: app.getHttpServer(),
-  publish: (topic, data) => streams.publish(`events/${topic}`, { data }),
+  publish: (topic, data, n) => {
+    const subject = subjects.get(topic);
+    return subject === undefined ? streams.publish(`events/${topic}`, { data }) : subject.next({ id: String(n), data });
+  },
 });

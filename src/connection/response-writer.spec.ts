@@ -1,8 +1,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import fc from 'fast-check';
 import { once } from 'node:events';
 import { type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setImmediate as turn } from 'node:timers/promises';
 import { frame } from '../wire/chunk.js';
 import { until } from '../../test/support/until.js';
 import { ResponseWriter } from './response-writer.js';
@@ -55,22 +57,133 @@ function unchunk(body: string): string {
   }
 }
 
+/** A body that has no chunks. */
+function asIs(body: string): string {
+  return body;
+}
+
+/** Puts a `write` in between, as a compression middleware does. */
+function addMiddleware(response: ServerResponse): void {
+  const write = response.write.bind(response);
+  response.write = ((...given: Parameters<typeof write>) => write(...given)) as typeof response.write;
+}
+
+const tick = () => new Promise<void>((resolve) => process.nextTick(resolve));
+
+const LARGE = 'data: ü and more\n'.repeat(12_000);
+
+/** What is written in each way that there is. */
+const TEXTS: Readonly<Record<string, string>> = {
+  text: 'data: a\n\n',
+  wide: 'data: 日本\n\n',
+  'large text': `1${LARGE}`,
+  lone: ':\n',
+  frame: 'data: ü\n\n',
+  'large frame': `2${LARGE}`,
+};
+
+const [shared, largeShared] = [frame([TEXTS.frame!]), frame([TEXTS['large frame']!])];
+
+const KINDS: Readonly<Record<string, (writer: ResponseWriter) => void>> = {
+  text: (writer) => writer.write(TEXTS.text!),
+  wide: (writer) => writer.write(TEXTS.wide!),
+  'large text': (writer) => writer.write(TEXTS['large text']!),
+  lone: (writer) => writer.writeNow(TEXTS.lone!),
+  frame: (writer) => writer.writeFrame(shared),
+  'large frame': (writer) => writer.writeFrame(largeShared),
+};
+
+/** All ways to put three of them, or fewer, behind each other. */
+function ordersOf(kinds: readonly string[]): string[] {
+  const pairs = kinds.flatMap((one) => kinds.map((other) => `${one}, ${other}`));
+  return [...pairs, ...pairs.flatMap((pair) => kinds.map((kind) => `${pair}, ${kind}`))];
+}
+
 const chunk = (body: string) => `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n`;
 
 describe('a response writer', () => {
-  it('writes a shared frame straight to the socket, between texts, all in order', async () => {
+  it('writes a shared frame straight to the socket, without a copy', async () => {
     await using http = await exchange(HTTP_1_1);
     const shared = frame(['data: ü\n\n']);
     http.writer.write(':\n');
     http.writer.writeFrame(shared);
-    http.writer.write('data: 2\n\n');
     http.writer.writeFrame(shared);
     http.writer.end('bye');
 
     expect(http.socketWrite.mock.calls.filter(([data]) => data === (shared.chunked as unknown))).toHaveLength(2);
     expect(await http.body()).toBe(
-      chunk(':\n') + chunk('data: ü\n\n') + chunk('data: 2\n\n') + chunk('data: ü\n\n') + chunk('bye') + '0\r\n\r\n',
+      chunk(':\n') + chunk('data: ü\n\n') + chunk('data: ü\n\n') + chunk('bye') + '0\r\n\r\n',
     );
+  });
+
+  // Node 24 began to keep back what is written to a response, so that frames for its socket overtook it. Whatever a later
+  // Node does with what it is given: the bytes are these.
+  it.each(ordersOf(Object.keys(KINDS)))(
+    'sends %s of one turn in their order, each a chunk of its own',
+    async (order) => {
+      await using http = await exchange(HTTP_1_1);
+      const kinds = order.split(', ');
+      for (const kind of kinds) KINDS[kind]!(http.writer);
+      http.writer.end('end');
+
+      const expected = kinds.map((kind) => chunk(TEXTS[kind]!)).join('') + chunk('end') + '0\r\n\r\n';
+      expect((await http.body()) === expected).toBe(true);
+    },
+  );
+
+  it.each([
+    ['HTTP/1.1', HTTP_1_1, unchunk, undefined],
+    ['HTTP/1.0', HTTP_1_0, asIs, undefined],
+    ['HTTP/1.1 through a middleware', HTTP_1_1, unchunk, addMiddleware],
+  ])('over %s keeps any order of turns, microtasks and kinds', async (_, request, read, prepare) => {
+    const pause = fc.constantFrom(undefined, () => Promise.resolve(), tick, turn);
+    const step = fc.tuple(fc.constantFrom(...Object.keys(KINDS)), pause);
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+        await using http = await exchange(request, prepare);
+        const body = http.body();
+        for (const [kind, wait] of steps) {
+          KINDS[kind]!(http.writer);
+          await wait?.();
+        }
+        http.writer.end('end');
+
+        expect(read(await body) === `${steps.map(([kind]) => TEXTS[kind]).join('')}end`).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('makes one write of the texts and frames of one turn', async () => {
+    await using http = await exchange(HTTP_1_1);
+    const writes = jest.spyOn(http.response.socket as Socket & { _writev: () => void }, '_writev');
+    http.writer.write('1');
+    await Promise.resolve();
+    http.writer.writeFrame(frame(['2']));
+    http.writer.write('3');
+    expect(http.response.socket?.writableLength).toBeGreaterThan(0);
+    await turn();
+
+    expect(http.response.socket?.writableLength).toBe(0);
+    expect(writes).toHaveBeenCalledTimes(1);
+  });
+
+  it('lets others have a turn after each 16 KiB of a source that never waits, however fast they are taken', async () => {
+    await using http = await exchange(HTTP_1_1);
+    http.client.resume();
+    let turns = 0;
+    let immediate = setImmediate(function count() {
+      turns++;
+      immediate = setImmediate(count);
+    });
+
+    for (let n = 0; n < 160; n++) {
+      await http.writer.whenWritable();
+      http.writer.write('x'.repeat(1_016));
+    }
+    clearImmediate(immediate);
+
+    expect(turns).toBeGreaterThanOrEqual(9);
   });
 
   it('writes without chunks for HTTP/1.0', async () => {
@@ -99,7 +212,8 @@ describe('a response writer', () => {
 
     expect(seen).toEqual(['x\n', 'y\n']);
     expect(flush).toHaveBeenCalledTimes(2);
-    expect(await http.body()).toBe(chunk('x\n') + chunk('y\n') + '0\r\n\r\n');
+    // How many chunks it makes of them is the response's affair.
+    expect(unchunk(await http.body())).toBe('x\ny\n');
   });
 
   it('tells the bytes that wait, and again when they have left', async () => {
@@ -140,7 +254,7 @@ describe('a response writer', () => {
 
   it.each([
     ['HTTP/1.1', HTTP_1_1, unchunk],
-    ['HTTP/1.0', HTTP_1_0, (body: string) => body],
+    ['HTTP/1.0', HTTP_1_0, asIs],
   ])('over %s keeps the order when something follows what is being handed over', async (_, request, read) => {
     await using http = await exchange(request);
     const large = 'ü'.repeat(3_000_000);
@@ -176,10 +290,11 @@ describe('a response writer', () => {
     async (waits) => {
       await using http = await exchange(HTTP_1_1);
       http.writer.writeFrame(frame(['1']));
-      if (waits) http.response.cork();
+      // Of the socket: an end that finds the response itself corked comes before its last bytes on Node 22.23.
+      if (waits) http.response.socket?.cork();
       http.response.end('last');
       http.writer.writeFrame(frame(['more']));
-      if (waits) http.response.uncork();
+      if (waits) http.response.socket?.uncork();
       http.writer.writeFrame(frame(['more']));
       http.writer.write('more');
 
@@ -187,6 +302,28 @@ describe('a response writer', () => {
       expect(await http.body()).toBe(`${chunk('1')}${chunk('last')}0\r\n\r\n`);
     },
   );
+
+  it('sends what was written in the turn in which somebody else ends the response, before that end', async () => {
+    await using http = await exchange(HTTP_1_1);
+    http.writer.write('1');
+    http.writer.writeFrame(frame(['2']));
+    http.writer.write('3');
+    http.response.end('last');
+    http.writer.write('more');
+
+    expect(await http.body()).toBe(`${chunk('1')}${chunk('2')}${chunk('3')}${chunk('last')}0\r\n\r\n`);
+  });
+
+  it('leaves the next response on its connection alone', async () => {
+    await using http = await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const { socket } = http.response;
+    http.writer.write('1');
+    http.writer.end('last');
+    socket?.cork();
+    await turn();
+
+    expect(socket?.writableCorked).toBe(1);
+  });
 
   it('knows of a response that had ended before it was opened', async () => {
     await using http = await exchange(HTTP_1_1, (response) => {

@@ -27,20 +27,36 @@ export interface WriterOwner {
  */
 const SLICE_BYTES = 65_536;
 
-/** Writes to one response whose head has been sent, and tells when it can take more. */
+/**
+ * With so much waiting in the process, no more is asked for. Not the socket's own mark, which is four times as high from
+ * Node 22 on, for each client that does not read.
+ */
+const MAX_WAITING_BYTES = 16_384;
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Writes to one response whose head has been sent, and tells when it can take more.
+ *
+ * All bytes of a stream take one way, since only then their order is nobody else's affair: to the socket, framed as chunks, or
+ * through the response where they must. Node 24 keeps back what is written to a response, and frames that go to its socket
+ * meanwhile would overtake it.
+ */
 export class ResponseWriter {
   readonly #raw: RawResponse;
   readonly #owner: WriterOwner;
-  /** Where bytes with chunk framing go, once the head is sent and if they may. */
+  /** Where bytes with chunk framing go, once the head is sent; `undefined` where they have to go through the response. */
   #socket: Socket | undefined;
   #lastWriteAtMs = performance.now();
   #blockedSinceMs: number | undefined;
-  /** What has been accepted, but not been handed over yet. */
-  #rest: Rest | undefined;
+  /** What has been accepted of something large, but not been handed over yet. */
+  #rest: Buffer | undefined;
   /** The last piece, while something waits before it. */
   #last: string | Buffer | undefined;
   /** Whether nothing more is to be written. */
   #isOver = false;
+  /** Whether the socket keeps what it is given until all that this turn brings is there. */
+  #isGathering = false;
   #waiting: (() => void) | undefined;
   readonly #gzip: GzipBody | undefined;
 
@@ -67,7 +83,7 @@ export class ResponseWriter {
 
   /** Bytes that were written and have not left the process. */
   get pendingBytes(): number {
-    return this.#raw.writableLength + (this.#rest?.bytes.byteLength ?? 0);
+    return this.#raw.writableLength + (this.#rest?.byteLength ?? 0);
   }
 
   /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
@@ -90,7 +106,7 @@ export class ResponseWriter {
     this.#socket = frameableSocket(this.#raw);
     if (this.#socket !== undefined) this.#watchEnd();
     try {
-      if (this.#gzip !== undefined) this.#handOver(this.#raw, this.#gzip.header);
+      if (this.#gzip !== undefined) this.#hand(this.#gzip.header);
       writeFirst();
     } finally {
       socket?.uncork();
@@ -98,16 +114,13 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes text of which more may follow in this turn, and goes out with it. It takes the way through the response, which gathers;
-   * straight to the socket, each text would be a write of its own, and a source that never waits would not let anybody else
-   * have a turn.
+   * Writes text of which more may follow in this turn, and goes out with it: a source that never waits would otherwise make a
+   * write of each.
    */
   write(text: string): void {
     if (this.#isEnded) return;
-    this.#handOverRest();
-    if (this.#gzip !== undefined) this.#handOverAll(this.#raw, this.#gzip.pack(frame([text])).plain);
-    else if (text.length > SLICE_BYTES) this.#begin(this.#raw, Buffer.from(text));
-    else this.#handOver(this.#raw, text);
+    this.#gather();
+    this.writeFrame(frame([text]));
   }
 
   /** Writes text that stands for itself. */
@@ -118,19 +131,16 @@ export class ResponseWriter {
   /** Writes bytes that other connections write too, without copying or framing them again. */
   writeFrame(shared: Frame): void {
     if (this.#isEnded) return;
-    this.#handOverRest();
-    const sent = this.#gzip?.pack(shared) ?? shared;
-    if (this.#socket === undefined) this.#handOverAll(this.#raw, sent.plain);
-    else this.#handOverAll(this.#socket, sent.chunked);
+    if (this.#rest !== undefined) this.#handOverRest();
+    this.#hand(this.#gzip?.pack(shared) ?? shared);
   }
 
   /** Ends the response with a last piece of text; what was written before still goes out. */
   end(text: string): void {
     if (this.#isEnded) return;
     this.#isOver = true;
-    const last = this.#gzip === undefined ? text : packedEnd(this.#gzip, text);
-    if (this.#rest === undefined) (this.#raw as ServerResponse).end(last);
-    else this.#last = last;
+    this.#last = this.#gzip === undefined ? text : packedEnd(this.#gzip, text);
+    if (this.#rest === undefined) this.#endResponse();
   }
 
   /** Drops what waits, and the connection with it. */
@@ -169,61 +179,87 @@ export class ResponseWriter {
 
   #ended(): void {
     this.#isOver = true;
+    this.#isGathering = false;
   }
 
-  #handOverAll(target: Target, bytes: Buffer): void {
-    if (bytes.byteLength > SLICE_BYTES) this.#begin(target, bytes);
-    else this.#handOver(target, bytes);
+  /** A response gathers by itself. */
+  #gather(): void {
+    if (this.#isGathering || this.#socket === undefined) return;
+    this.#isGathering = true;
+    this.#socket.cork();
+    process.nextTick(ResponseWriter.#endGathering, this);
   }
 
-  #begin(target: Target, bytes: Buffer): void {
-    this.#rest = { target, bytes };
+  static #endGathering(this: void, writer: ResponseWriter): void {
+    // Whoever has ended the response has let go of its socket, which may be the next one's by now.
+    if (!writer.#isGathering) return;
+    writer.#isGathering = false;
+    writer.#socket?.uncork();
+  }
+
+  #endResponse(): void {
+    // It takes with it what was gathered.
+    this.#isGathering = false;
+    (this.#raw as ServerResponse).end(this.#last);
+  }
+
+  #hand(sent: Frame): void {
+    const bytes = this.#socket === undefined ? sent.plain : sent.chunked;
+    if (bytes.byteLength <= SLICE_BYTES) return this.#handOver(bytes);
+    this.#rest = bytes;
     this.#handOverSlices();
   }
 
   #handOverSlices(): void {
     while (this.#rest !== undefined && this.#blockedSinceMs === undefined) {
-      const { target, bytes } = this.#rest;
-      const isLast = bytes.byteLength <= SLICE_BYTES;
-      this.#rest = isLast ? undefined : { target, bytes: bytes.subarray(SLICE_BYTES) };
-      this.#handOver(target, isLast ? bytes : bytes.subarray(0, SLICE_BYTES));
+      const bytes = this.#rest;
+      this.#rest = bytes.byteLength > SLICE_BYTES ? bytes.subarray(SLICE_BYTES) : undefined;
+      this.#handOver(bytes.subarray(0, SLICE_BYTES));
     }
-    if (this.#rest === undefined && this.#last !== undefined) (this.#raw as ServerResponse).end(this.#last);
+    if (this.#rest === undefined && this.#last !== undefined) this.#endResponse();
   }
 
   /** Something else follows, and must not get in between. */
   #handOverRest(): void {
     const rest = this.#rest;
     this.#rest = undefined;
-    if (rest !== undefined) this.#handOver(rest.target, rest.bytes);
+    if (rest !== undefined) this.#handOver(rest);
   }
 
-  #handOver(target: Target, bytes: string | Buffer): void {
+  #handOver(bytes: Buffer): void {
     this.#lastWriteAtMs = performance.now();
-    const hasRoom = (target as Socket).write(bytes);
-    if (target === this.#raw) flushCompression(this.#raw);
-    if (!hasRoom) this.#block(target);
+    const socket = this.#socket;
+    if (socket === undefined) return this.#respond(bytes);
+    socket.write(bytes);
+    if (socket.writableLength < MAX_WAITING_BYTES || this.#blockedSinceMs !== undefined) return;
+    this.#blockedSinceMs = this.#lastWriteAtMs;
+    // Called back behind all that waits; `drain` comes only where the socket's own mark was reached.
+    socket.write(NOTHING, () => this.#left());
   }
 
-  #block(target: Target): void {
-    if (this.#blockedSinceMs !== undefined) return;
-    this.#blockedSinceMs = performance.now();
+  #respond(bytes: Buffer): void {
+    const hasRoom = (this.#raw as ServerResponse).write(bytes);
+    flushCompression(this.#raw);
+    if (hasRoom || this.#blockedSinceMs !== undefined) return;
+    this.#blockedSinceMs = this.#lastWriteAtMs;
     // After a disconnect `drain` never comes; the owner hears of that by `close`.
-    target.once('drain', () => {
+    this.#raw.once('drain', () => this.#left());
+  }
+
+  /**
+   * What waited has left. What follows is for the next turn: the kernel may take all that a source gives without waiting, and nobody
+   * else would ever have one.
+   */
+  #left(): void {
+    setImmediate(() => {
       this.#blockedSinceMs = undefined;
+      if (this.#raw.destroyed) return;
       this.#handOverSlices();
       if (this.#blockedSinceMs !== undefined) return;
       this.release();
       this.#owner.drained();
     });
   }
-}
-
-type Target = RawResponse | Socket;
-
-interface Rest {
-  readonly target: Target;
-  readonly bytes: Buffer;
 }
 
 /**

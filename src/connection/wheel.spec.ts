@@ -137,6 +137,21 @@ describe('a wheel', () => {
     expect(putOff.woken[0]! - start).toBeGreaterThanOrEqual(5_100);
   });
 
+  it('sets its timer to no time that has passed, of which Node 24 and later warn', () => {
+    const setTimer = jest.spyOn(globalThis, 'setTimeout');
+    const start = performance.now();
+    const busy = jest.spyOn(performance, 'now');
+    wheel.schedule(new Task(() => busy.mockReturnValue(start + 60.5)), 20);
+    wheel.schedule(new Task(), 45);
+    jest.advanceTimersByTime(26);
+    wheel.schedule(new Task(), -100);
+
+    expect(setTimer.mock.calls.length).toBeGreaterThanOrEqual(2);
+    for (const [, delayMs] of setTimer.mock.calls) expect(delayMs).toBeGreaterThanOrEqual(0);
+    busy.mockRestore();
+    setTimer.mockRestore();
+  });
+
   it('waits longer than a timer of Node can, without waking in between', () => {
     const setTimer = jest.spyOn(globalThis, 'setTimeout');
     const task = new Task();

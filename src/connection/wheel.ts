@@ -48,7 +48,9 @@ export class Wheel {
   #arm(slot: number): void {
     clearTimeout(this.#timer);
     this.#armed = slot;
-    this.#timer = setTimeout(this.#turn, Math.min(slot * SLOT_MS - performance.now(), MAX_TIMER_MS)).unref();
+    // While the tasks of one slot were woken, the time of the next may have passed: of that Node 24 warns.
+    const leftMs = Math.max(0, slot * SLOT_MS - performance.now());
+    this.#timer = setTimeout(this.#turn, Math.min(leftMs, MAX_TIMER_MS)).unref();
   }
 
   readonly #turn = (): void => {

@@ -99,10 +99,10 @@ describe('readStream', () => {
 
   it('tells what has come when something does not come in time', async () => {
     answer = stream('event: tick\ndata: 1\nid: 7\n\n');
-    await using reading = await readStream(url, '/x', { timeoutMs: 50 });
+    await using reading = await readStream(url, '/x', { timeoutMs: 500 });
 
     await expect(reading.take(2)).rejects.toThrow(
-      `readStream: waited 50 ms for 2 events of GET ${url}/x; received 1 events, 0 of them asked for:\ntick "1" (id "7")`,
+      `readStream: waited 500 ms for 2 events of GET ${url}/x; received 1 events, 0 of them asked for:\ntick "1" (id "7")`,
     );
     expect((await reading.next())?.data).toBe('1');
   });

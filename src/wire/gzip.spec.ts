@@ -16,7 +16,7 @@ const textOf = (length: number, word = 'data: {"price":1}\n'): string =>
 /** The whole body of a client that is sent these frames. */
 function bodyOf(frames: readonly Frame[]): Buffer {
   const body = new GzipBody();
-  return Buffer.concat([body.header, ...frames.map((each) => body.pack(each).plain), body.trailer]);
+  return Buffer.concat([body.header.plain, ...frames.map((each) => body.pack(each).plain), body.trailer]);
 }
 
 const plain = (frames: readonly Frame[]): Buffer => Buffer.concat(frames.map((each) => each.plain));
@@ -52,7 +52,7 @@ describe('a gzip body', () => {
     const body = new GzipBody();
     const unpacked: Buffer[] = [];
     const gunzip = createGunzip().on('data', (chunk: Buffer) => unpacked.push(chunk));
-    gunzip.write(body.header);
+    gunzip.write(body.header.plain);
     for (const text of [':\n', textOf(1_000), textOf(100), ':\n']) {
       const before = Buffer.concat(unpacked).toString();
       await new Promise((resolve) => gunzip.write(body.pack(frame([text])).plain, resolve));

@@ -13,7 +13,7 @@ const MAX_DICTIONARY_BYTES = 4_096;
 const MAX_PACKINGS = 4;
 
 /** Deflate, no name, no time, unknown system (RFC 1952, section 2.3). */
-const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+const HEADER = frame([Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff)]);
 /** An empty block with the mark of the last one (RFC 1951, section 3.2.3). */
 const LAST_BLOCK = [0x03, 0x00] as const;
 
@@ -31,7 +31,7 @@ export class GzipBody {
   #length = 0;
 
   /** The first bytes of the body. */
-  get header(): Buffer {
+  get header(): Frame {
     return HEADER;
   }
 

@@ -246,6 +246,15 @@ function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
 }
 
 describe('any stream, cut anywhere', () => {
+  // The TextDecoder of Node 24 and 26 takes both away when the first is cut, unless it is told to leave all of them.
+  it.each([[[1]], [[1, 5]], [[2, 1]], [[3]], [[4]], [[20]]])('loses one BOM of two, cut into %j bytes', (sizes) => {
+    const kept = parse(...cut(Buffer.from('\ufeff\ufeffdata: a\n\n'), sizes));
+    const lost = parse(...cut(Buffer.from('\ufeff:a\n\n'), sizes));
+
+    expect(kept).toEqual([]);
+    expect(lost).toEqual([['comment', 'a']]);
+  });
+
   it('is read as the standard says', () => {
     fc.assert(
       fc.property(soup, cuts, (stream, sizes) => {
@@ -267,19 +276,21 @@ describe('any stream, cut anywhere', () => {
 
   // Where eventsource-parser 3.1 leaves the standard, only the reference above is compared with: it forgets an id that
   // has no data, so ids are left out here; and a CR at the end of a chunk ends its line only when a later chunk has a
-  // line end too, so a comment line follows. It leaves the BOM to the TextDecoder.
+  // line end too, so a comment line follows. It leaves the BOM to whoever decodes, which here is done by hand: the TextDecoder of Node 24
+  // and 26 takes a second BOM away as well when the first is cut.
   it('is read as eventsource-parser does', () => {
     fc.assert(
       fc.property(soup, cuts, (stream, sizes) => {
         const followed = Buffer.concat([stream, Buffer.from(':\n')]);
         const theirs: unknown[] = [];
-        const decoder = new TextDecoder();
+        const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
         const parser = createParser({
           onEvent: ({ event: type = 'message', data }) => theirs.push({ type, data }),
           onRetry: (retryMs) => theirs.push(retryMs),
           onComment: (text) => theirs.push(text),
         });
-        cut(followed, sizes).forEach((chunk) => parser.feed(decoder.decode(chunk, { stream: true })));
+        const withoutBom = followed.subarray(followed.toString().startsWith('\ufeff') ? 3 : 0);
+        cut(withoutBom, sizes).forEach((chunk) => parser.feed(decoder.decode(chunk, { stream: true })));
 
         const ours = parse(...cut(followed, sizes)).filter(([kind]) => kind !== 'cursor');
 
