@@ -33,22 +33,30 @@ export async function command(name, [program, ...args], options) {
   return check(`${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`, ok, output);
 }
 
-/** Counts every test of a Jest run, every suite that did not load, and a process that was kept alive by a leak. */
-export async function jest(args, { cwd = '.', esm = true, live = false } = {}) {
+/** What the tests themselves do that Node warns of: ES modules in Jest, `node:sqlite` on Node 22, the `EventSource` of undici. */
+const EXPECTED_WARNINGS = ['ExperimentalWarning', 'UNDICI-ES'].map((name) => `--disable-warning=${name}`);
+
+/**
+ * Counts every test of a Jest run, every suite that did not load, a process that was kept alive by a leak, and the lack of warnings.
+ * `node` is the one to run it with.
+ */
+export async function jest(args, { cwd = '.', esm = true, live = false, node = process.execPath, env } = {}) {
   const report = join(process.cwd(), '.cache/jest.json');
   mkdirSync('.cache', { recursive: true });
   rmSync(report, { force: true });
-  const flags = esm ? ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'] : [];
+  const flags = [...(esm ? ['--experimental-vm-modules'] : []), ...EXPECTED_WARNINGS];
   const { ok, output } = await run(
-    process.execPath,
+    node,
     [...flags, 'node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${report}`, ...args],
-    { cwd, live, timeoutMs: 10 * minutes, stopAt: /Jest did not exit/ },
+    { cwd, live, env, timeoutMs: 10 * minutes, stopAt: /Jest did not exit/ },
   );
   const result = readReport(report);
   count.passed += result.numPassedTests;
   count.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
   const leaked = /Jest did not exit|failed to exit gracefully/.test(output);
   if (leaked) check('every handle is closed when the tests end', false);
+  const warnings = output.match(/^\(node:\d+\).*Warning.*(\n.+)?/gm) ?? [];
+  check('Node warns of nothing', warnings.length === 0, warnings.join('\n'));
   if (!ok && !leaked && result.success !== false) check('Jest exits with 0', false);
   if (!ok && !live) console.log(output);
   console.log(`${ok && !leaked ? '✓' : '✗'} ${result.numPassedTests} of ${result.numTotalTests} tests passed`);
@@ -60,10 +68,10 @@ export function finish() {
   process.exitCode = count.failed > 0 ? 1 : 0;
 }
 
-function run(program, args, { cwd = '.', timeoutMs = 5 * minutes, live = false, stopAt } = {}) {
+function run(program, args, { cwd = '.', timeoutMs = 5 * minutes, live = false, env = process.env, stopAt } = {}) {
   return new Promise((resolve) => {
     // A group of its own, so that whatever the program started is stopped with it.
-    const child = spawn(program, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     running = child;
     let output = '';
     const timer = setTimeout(() => {

@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import jestConfig from '../jest.config.mjs';
 import { check, command, finish, jest, section } from '../scripts/checks.mjs';
-import { runConsumer } from './consumers/run.mjs';
+import { LINES, nodeOf } from '../scripts/nodes.mjs';
+import { checkConsumer, consumers, installConsumer } from './consumers/run.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -14,15 +15,18 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const elsewhere = [...folders('/usr/lib/postgresql'), '/usr/sbin', '/usr/local/sbin'];
 process.env.PATH = [process.env.PATH, ...elsewhere].join(delimiter);
 
+const PROVIDE = 'node scripts/provide.mjs';
+
 /** What some tests need of the machine, and read from `env`: without it they are left out, and in CI that fails. */
 const machine = [
   { env: 'CHROMIUM', find: () => find('chromium', 'chromium-browser', 'google-chrome'), tests: 'test/browser/' },
   { env: 'REDIS_SERVER', find: () => find('redis-server'), tests: 'test/engines/redis' },
   { env: 'POSTGRES', find: () => find('postgres'), tests: 'test/engines/postgres', debian: 'postgresql' },
   { env: 'NATS_SERVER', find: () => find('nats-server'), tests: 'test/engines/nats' },
-  { env: 'SQLITE', find: findSqlite, tests: 'test/engines/sqlite', get: 'node scripts/sqlite-drivers.mjs' },
+  { env: 'SQLITE', find: findSqlite, tests: 'test/engines/sqlite', get: PROVIDE },
 ];
 let missing = [];
+const missingNodes = [];
 
 const steps = {
   async lint() {
@@ -41,21 +45,22 @@ const steps = {
     await command('are the types wrong?', [bin('attw'), '--profile', 'node16', '--format', 'ascii', tarball]);
   },
   async consumers(...only) {
-    const tarball = await pack();
-    const names = readdirSync('test/consumers').filter((name) =>
-      existsSync(`test/consumers/${name}/package-lock.json`),
-    );
-    for (const name of only.length > 0 ? only : names) await runConsumer(name, tarball);
+    for (const name of only.length > 0 ? only : consumers()) await checkInstalled(name);
   },
   async jest(...args) {
     await whenProvided();
-    const ignored = [...jestConfig.testPathIgnorePatterns, ...missing.map(({ tests }) => `/${tests}`)];
-    // Most specs wait for a clock or a socket: Jest's own choice, one worker less than there are cores, takes twice as long.
-    const chosen = args.length > 0 ? args : ['--maxWorkers=100%'];
-    await jest([...chosen, '--testPathIgnorePatterns', ...ignored], { live: true });
+    await runJest(args, { live: true });
+  },
+  async nodes(...only) {
+    await whenProvided();
+    for (const line of only.length > 0 ? only : LINES) await runOnNode(line);
   },
 };
 
+/** Specs of what a Node may do otherwise: sockets, timers, streams, drivers. */
+const OF_NODE = ['src', 'test/e2e', 'test/hostile', 'test/faults', 'test/engines'];
+
+const installed = new Map();
 let packing;
 const [only, ...args] = process.argv.slice(2);
 if (only !== undefined && !(only in steps))
@@ -66,20 +71,48 @@ for (const [name, step] of Object.entries(steps)) {
   await step(...args);
 }
 
-if (missing.length > 0) {
+if (missing.length + missingNodes.length > 0) {
   section('left out, because this machine lacks something');
   for (const {
     env,
     tests,
     debian = env.toLowerCase().replace('_', '-'),
     get = `apt-get install -y ${debian}`,
-  } of missing) {
-    const text = `${tests}*: ${get}`;
-    if (process.env.CI) check(text, false);
-    else console.log(text);
-  }
+  } of missing)
+    leaveOut(`${tests}*: ${get}`);
+  for (const line of missingNodes) leaveOut(`all on Node ${line}: ${PROVIDE}`);
 }
 finish();
+
+function leaveOut(text) {
+  if (process.env.CI) check(text, false);
+  else console.log(text);
+}
+
+/** The specs that this machine can run, those of `args` or all. */
+function runJest(args, options) {
+  const ignored = [...jestConfig.testPathIgnorePatterns, ...missing.map(({ tests }) => `/${tests}`)];
+  // Most specs wait for a clock or a socket: Jest's own choice, one worker less than there are cores, takes twice as long.
+  const chosen = args.length > 0 ? args : ['--maxWorkers=100%'];
+  return jest([...chosen, '--testPathIgnorePatterns', ...ignored], options);
+}
+
+/** What a Node may do otherwise, and the consumers, on the newest Node of a line. */
+async function runOnNode(line) {
+  const node = nodeOf(line);
+  if (node === undefined) return void missingNodes.push(line);
+  if (node.version === process.version) return console.log(`Node ${node.version} is the one at hand`);
+  console.log(`Node ${node.version}`);
+  const options = { node: node.program, env: { ...process.env, PATH: node.folder + delimiter + process.env.PATH } };
+  await runJest(['--maxWorkers=100%', ...OF_NODE], { ...options, live: true });
+  for (const name of consumers()) await checkInstalled(name, options);
+}
+
+/** The checks of a consumer, which is installed once. */
+async function checkInstalled(name, options) {
+  if (!installed.has(name)) installed.set(name, await installConsumer(name, await pack()));
+  if (installed.get(name)) await checkConsumer(name, options);
+}
 
 /** Builds the package and packs it as npm would publish it, once; the answer is the path of the tarball. */
 function pack() {
@@ -118,10 +151,9 @@ async function whenProvided() {
   missing = machine.filter(({ env }) => !process.env[env]);
 }
 
-/** Where Node itself has no SQLite, what counts is another Node that has, and a driver for this one. */
+/** Where Node itself has no SQLite, it takes a driver that was compiled for it. */
 function findSqlite() {
   if (process.getBuiltinModule('node:sqlite')) return 'node:sqlite';
-  const isModern = Number(process.versions.napi) >= 10;
-  const driver = isModern ? 'better-sqlite3-13' : `better-sqlite3-12-${process.versions.modules}`;
-  return existsSync('.cache/node22') && existsSync(join('.cache', driver)) ? driver : undefined;
+  const driver = `better-sqlite3-12-${process.versions.modules}`;
+  return existsSync(join('.cache', driver)) ? driver : undefined;
 }

@@ -778,6 +778,37 @@ const network = [
     test: 'writes nothing once somebody else has ended the response',
   },
   {
+    name: 'what waits of a response that somebody else has ended is not sent within the next one',
+    changes: [
+      {
+        file: 'src/connection/response-writer.ts',
+        find: `    this.#rest = undefined;
+    this.#last = undefined;
+`,
+        replace: '',
+      },
+      { file: 'src/connection/response-writer.ts', find: 'if (this.#raw.destroyed) return;', replace: '' },
+    ],
+    spec: 'src/connection/response-writer.spec.ts',
+    test: 'hands over nothing of what waited to the next response',
+  },
+  {
+    name: 'a source that never waits lets others have their turn',
+    file: 'src/connection/response-writer.ts',
+    find: 'setImmediate(() => {',
+    replace: 'process.nextTick(() => {',
+    spec: 'src/connection/response-writer.spec.ts',
+    test: 'lets others have a turn',
+  },
+  {
+    name: 'a client that does not read has the same bytes waiting for it on every Node',
+    file: 'src/connection/response-writer.ts',
+    find: 'const MAX_WAITING_BYTES = 16_384;',
+    replace: 'const MAX_WAITING_BYTES = 65_536;',
+    spec: 'src/connection/response-writer.spec.ts',
+    test: 'asks for no more with 16 KiB waiting',
+  },
+  {
     name: 'a hole that has grown since it was told is told again',
     file: 'src/hub/told-holes.ts',
     find: 'if (prev > told.head) sink.reset(told.reason, [topic]);',

@@ -234,6 +234,18 @@ describe('a response writer', () => {
     expect(http.onDrain).toHaveBeenCalledTimes(1);
   });
 
+  it('asks for no more with 16 KiB waiting, whatever the socket would take', async () => {
+    await using http = await exchange(HTTP_1_1);
+    http.client.pause();
+    while (http.writer.isWritable) {
+      http.writer.writeFrame(frame(['x'.repeat(1_000)]));
+      await turn();
+    }
+
+    expect(http.writer.pendingBytes).toBeGreaterThanOrEqual(16_384);
+    expect(http.writer.pendingBytes).toBeLessThan(16_384 + 2_000);
+  });
+
   it('a client that takes a part of something large has not stopped reading', async () => {
     await using http = await exchange(HTTP_1_1);
     http.client.pause();
@@ -323,6 +335,35 @@ describe('a response writer', () => {
     await turn();
 
     expect(socket?.writableCorked).toBe(1);
+  });
+
+  it.each([0, 3_000_000])('ends the response once, also when its last %i bytes wait', async (bytes) => {
+    await using http = await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const end = jest.spyOn(http.response, 'end');
+    http.client.pause();
+    http.writer.writeFrame(frame(['x'.repeat(8_000_000)]));
+    http.writer.writeFrame(frame(['y'.repeat(bytes)]));
+    http.writer.end('last');
+    http.client.resume();
+    await once(http.response, 'finish');
+    await turn();
+    await turn();
+
+    expect(end.mock.calls).toEqual([['last']]);
+  });
+
+  it('hands over nothing of what waited to the next response, when somebody else has ended its own', async () => {
+    await using http = await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    http.client.pause();
+    http.writer.writeFrame(frame(['x'.repeat(32_000_000)]));
+    http.response.end();
+    http.client.resume();
+    await once(http.response, 'finish');
+    const written = http.socketWrite.mock.calls.length;
+    await turn();
+    await turn();
+
+    expect(http.socketWrite.mock.calls.length).toBe(written);
   });
 
   it('knows of a response that had ended before it was opened', async () => {

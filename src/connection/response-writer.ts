@@ -139,8 +139,9 @@ export class ResponseWriter {
   end(text: string): void {
     if (this.#isEnded) return;
     this.#isOver = true;
-    this.#last = this.#gzip === undefined ? text : packedEnd(this.#gzip, text);
-    if (this.#rest === undefined) this.#endResponse();
+    const last = this.#gzip === undefined ? text : packedEnd(this.#gzip, text);
+    if (this.#rest === undefined) this.#endResponse(last);
+    else this.#last = last;
   }
 
   /** Drops what waits, and the connection with it. */
@@ -177,9 +178,12 @@ export class ResponseWriter {
     this.#raw.on('prefinish', this.#ended.bind(this));
   }
 
+  /** From here on the socket may be the next response's. */
   #ended(): void {
     this.#isOver = true;
     this.#isGathering = false;
+    this.#rest = undefined;
+    this.#last = undefined;
   }
 
   /** A response gathers by itself. */
@@ -191,16 +195,15 @@ export class ResponseWriter {
   }
 
   static #endGathering(this: void, writer: ResponseWriter): void {
-    // Whoever has ended the response has let go of its socket, which may be the next one's by now.
     if (!writer.#isGathering) return;
     writer.#isGathering = false;
     writer.#socket?.uncork();
   }
 
-  #endResponse(): void {
-    // It takes with it what was gathered.
-    this.#isGathering = false;
-    (this.#raw as ServerResponse).end(this.#last);
+  /** It takes with it what was gathered. */
+  #endResponse(last: string | Buffer): void {
+    this.#ended();
+    (this.#raw as ServerResponse).end(last);
   }
 
   #hand(sent: Frame): void {
@@ -216,7 +219,7 @@ export class ResponseWriter {
       this.#rest = bytes.byteLength > SLICE_BYTES ? bytes.subarray(SLICE_BYTES) : undefined;
       this.#handOver(bytes.subarray(0, SLICE_BYTES));
     }
-    if (this.#rest === undefined && this.#last !== undefined) this.#endResponse();
+    if (this.#rest === undefined && this.#last !== undefined) this.#endResponse(this.#last);
   }
 
   /** Something else follows, and must not get in between. */

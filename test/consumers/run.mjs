@@ -1,23 +1,42 @@
 // Installs the packed package into a project of its own, as a user would, and runs that project's checks there.
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { command, jest } from '../../scripts/checks.mjs';
 
 /** Specs that a consumer with Jest runs beside its own: every HTTP case, against the package as published. */
 const borrowed = ['test/e2e', 'test/support'];
 
-export async function runConsumer(name, tarball) {
-  const source = join('test/consumers', name);
-  const home = join('.cache/consumers', name);
-  const jestConfig = ['jest.config.mjs', 'jest.config.cjs'].find((file) => existsSync(join(source, file)));
+/** The names of the projects. */
+export function consumers() {
+  return readdirSync('test/consumers').filter((name) => existsSync(`test/consumers/${name}/package-lock.json`));
+}
 
+/** Installs the tarball into a project, with what the project needs. Answers whether it could be. */
+export async function installConsumer(name, tarball) {
+  const home = homeOf(name);
   mkdirSync(home, { recursive: true });
-  cpSync(source, home, { recursive: true });
-  if (!(await install(name, home, tarball))) return;
-  if (jestConfig) borrowSpecs(home);
-  await command(`${name}: npm run check`, ['npm', 'run', '--silent', 'check'], { cwd: home });
-  if (jestConfig) await jest(['--maxWorkers=100%'], { cwd: home, esm: jestConfig.endsWith('.mjs') });
+  cpSync(join('test/consumers', name), home, { recursive: true });
+  if (!(await install(name, home, tarball))) return false;
+  if (jestConfigOf(name)) borrowSpecs(home);
+  return true;
+}
+
+/** Runs the checks of a project that has been installed. */
+export async function checkConsumer(name, { node, env } = {}) {
+  const cwd = homeOf(name);
+  const jestConfig = jestConfigOf(name);
+  await command(`${name}: npm run check`, ['npm', 'run', '--silent', 'check'], { cwd, env });
+  if (jestConfig) await jest(['--maxWorkers=100%'], { cwd, node, env, esm: jestConfig.endsWith('.mjs') });
+}
+
+function homeOf(name) {
+  return join('.cache/consumers', name);
+}
+
+function jestConfigOf(name) {
+  const files = ['jest.config.mjs', 'jest.config.cjs'];
+  return files.find((file) => existsSync(join('test/consumers', name, file)));
 }
 
 /** `npm ci` only when the lock has changed since the last time; the tarball every time. */

@@ -9,16 +9,13 @@ import type { Engine } from '../../src/engine/engine.js';
 import type { SqliteDriver } from '../../src/sqlite/index.js';
 import type { Position } from '../../src/topic/position.js';
 
-/** Where `scripts/sqlite-drivers.mjs` puts what the project itself does not install. */
+/** Where `scripts/provide.mjs` puts what the project itself does not install. */
 const CACHE = resolve('.cache');
 
 export interface NamedDriver {
   readonly name: 'node:sqlite' | 'better-sqlite3';
   readonly driver: SqliteDriver;
 }
-
-/** A Node that has `node:sqlite`, for where the running one has not. */
-export const NODE_22 = join(CACHE, 'node22', 'bin', 'node');
 
 const BETTER_SQLITE3_12 = join(CACHE, `better-sqlite3-12-${process.versions.modules}/node_modules/better-sqlite3`);
 /** What version 13 needs: without it, opening a file ends the process. */

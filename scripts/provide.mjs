@@ -1,11 +1,13 @@
-// Provides what test/engines/sqlite*.spec.ts run on, below .cache and from the npm registry only. What is there is left as it is.
-// - node22: a Node that has node:sqlite, where the running one has not
+// Provides what tests run on and `npm ci` does not bring, below .cache and from the npm registry only. What is there is left as it is.
+// - node20, node22, node24, node26: the newest Node of each line
 // - better-sqlite3-13, which brings its binaries for Node 22.14 and later
-// - better-sqlite3-12-*, compiled for the running Node where that is older; takes python3, make, g++ and one or two minutes
+// - better-sqlite3-12-*, compiled for Node 20, and for the one at hand where that is older than 22.14; takes python3, make, g++ and one
+//   or two minutes
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LINES, nodeOf } from './nodes.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const cache = resolve('.cache');
@@ -13,9 +15,12 @@ const cache = resolve('.cache');
 const nodePackage = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
 
 mkdirSync(cache, { recursive: true });
-if (!process.getBuiltinModule('node:sqlite')) provide('node22', (folder) => unpack(`${nodePackage}@22`, folder));
+for (const line of LINES) provide(`node${line}`, (folder) => unpackNode(line, folder));
 provide('better-sqlite3-13', (folder) => install('better-sqlite3@13', folder));
-if (Number(process.versions.napi) < 10) provide(`better-sqlite3-12-${process.versions.modules}`, compileBetterSqlite3);
+for (const node of [process.execPath, nodeOf(20).program].map(describe)) {
+  if (Number(node.napi) >= 10) continue;
+  provide(`better-sqlite3-12-${node.modules}`, (folder) => compileBetterSqlite3(folder, node));
+}
 
 /** Makes a folder of the cache, whole or not at all. */
 function provide(name, make) {
@@ -36,10 +41,10 @@ function install(spec, folder, scripts = {}) {
   npm(folder, 'install', '--ignore-scripts', '--no-save', spec);
 }
 
-function compileBetterSqlite3(folder) {
+function compileBetterSqlite3(folder, node) {
   const compile = 'node-gyp rebuild --release --directory node_modules/better-sqlite3';
   install('better-sqlite3@12', folder, { compile });
-  npm(folder, 'run', 'compile', '--', `--nodedir=${headers(folder)}`);
+  npm(folder, 'run', 'compile', '--', `--target=${node.version}`, `--nodedir=${headers(folder, node)}`);
   rmSync(join(folder, 'headers'), { recursive: true, force: true });
   // All that was compiled on the way is ten times as large as the result.
   const built = join(folder, 'node_modules/better-sqlite3/build/Release');
@@ -48,11 +53,11 @@ function compileBetterSqlite3(folder) {
   }
 }
 
-/** Where the C++ headers of the running Node are: beside it, or in the package of the same version. */
-function headers(folder) {
-  const prefix = resolve(process.execPath, '../..');
-  if (versionOf(prefix) === process.versions.node) return prefix;
-  unpack(`${nodePackage}@${process.versions.node}`, join(folder, 'headers'));
+/** Where the C++ headers of a Node are: beside it, or in the package of the same version. */
+function headers(folder, { program, version }) {
+  const prefix = resolve(program, '../..');
+  if (versionOf(prefix) === version) return prefix;
+  unpackNode(version, join(folder, 'headers'));
   return join(folder, 'headers');
 }
 
@@ -63,10 +68,16 @@ function versionOf(prefix) {
   return ['MAJOR', 'MINOR', 'PATCH'].map((part) => text.match(`NODE_${part}_VERSION (\\d+)`)?.[1]).join('.');
 }
 
-/** A package's files, without those that it depends on. */
-function unpack(spec, folder) {
+function describe(program) {
+  const { stdout } = spawnSync(program, ['--print', 'JSON.stringify(process.versions)'], { encoding: 'utf8' });
+  const { node: version, modules, napi } = JSON.parse(stdout);
+  return { program, version, modules, napi };
+}
+
+/** The files of a Node: the newest that a version such as `24` stands for. */
+function unpackNode(version, folder) {
   mkdirSync(folder, { recursive: true });
-  npm(folder, 'pack', spec);
+  npm(folder, 'pack', `${nodePackage}@${version}`);
   const [tarball] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
   run('tar', ['-xzf', tarball, '--strip-components=1'], folder);
   rmSync(join(folder, tarball));
