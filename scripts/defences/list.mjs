@@ -798,7 +798,15 @@ const network = [
     find: 'setImmediate(() => {',
     replace: 'process.nextTick(() => {',
     spec: 'src/connection/response-writer.spec.ts',
-    test: 'lets others have a turn',
+    test: 'over HTTP/1.1 lets others have a turn',
+  },
+  {
+    name: 'a source that never waits does not go on for a client that has left',
+    file: 'src/connection/response-writer.ts',
+    find: 'const isFull = !hasRoom || (target',
+    replace: 'const isFull = (target',
+    spec: 'src/connection/response-writer.spec.ts',
+    test: 'asks for nothing more once its socket is destroyed',
   },
   {
     name: 'a client that does not read has the same bytes waiting for it on every Node',
@@ -806,7 +814,7 @@ const network = [
     find: 'const MAX_WAITING_BYTES = 16_384;',
     replace: 'const MAX_WAITING_BYTES = 65_536;',
     spec: 'src/connection/response-writer.spec.ts',
-    test: 'asks for no more with 16 KiB waiting',
+    test: 'over HTTP/1.1 asks for no more with 16 KiB waiting',
   },
   {
     name: 'a hole that has grown since it was told is told again',

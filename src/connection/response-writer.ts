@@ -231,22 +231,16 @@ export class ResponseWriter {
 
   #handOver(bytes: Buffer): void {
     this.#lastWriteAtMs = performance.now();
-    const socket = this.#socket;
-    if (socket === undefined) return this.#respond(bytes);
-    socket.write(bytes);
-    if (socket.writableLength < MAX_WAITING_BYTES || this.#blockedSinceMs !== undefined) return;
+    const target = this.#socket ?? this.#raw;
+    // A socket that has been destroyed has nothing waiting, and no room: a source that never waits would never let its `close` come.
+    const hasRoom = (target as Socket).write(bytes);
+    if (target === this.#raw) flushCompression(this.#raw);
+    const isFull = !hasRoom || (target.writableLength >= MAX_WAITING_BYTES && !hasForeignWrite(target));
+    if (!isFull || this.#blockedSinceMs !== undefined) return;
     this.#blockedSinceMs = this.#lastWriteAtMs;
-    // Called back behind all that waits; `drain` comes only where the socket's own mark was reached.
-    socket.write(NOTHING, () => this.#left());
-  }
-
-  #respond(bytes: Buffer): void {
-    const hasRoom = (this.#raw as ServerResponse).write(bytes);
-    flushCompression(this.#raw);
-    if (hasRoom || this.#blockedSinceMs !== undefined) return;
-    this.#blockedSinceMs = this.#lastWriteAtMs;
-    // After a disconnect `drain` never comes; the owner hears of that by `close`.
-    this.#raw.once('drain', () => this.#left());
+    // After a disconnect neither comes; the owner hears of that by `close`.
+    if (hasForeignWrite(target)) target.once('drain', () => this.#left());
+    else (target as Socket).write(NOTHING, (error) => error || this.#left());
   }
 
   /**
@@ -267,14 +261,20 @@ export class ResponseWriter {
 
 /**
  * The socket, when bytes with HTTP/1.1 chunk framing may go straight to it: the message is chunked, nothing of it waits
- * in the response, and nobody (a compression middleware) has put a `write` of their own in between. `ServerResponse.write`
- * would frame the same bytes again for every client, at twice the cost.
+ * in the response, and nobody has put a `write` of their own in between. `ServerResponse.write` would frame the same bytes
+ * again for every client, at twice the cost.
  */
 function frameableSocket(raw: RawResponse): Socket | undefined {
-  if ('stream' in raw || raw.write !== ServerResponse.prototype.write) return undefined;
+  if ('stream' in raw || hasForeignWrite(raw)) return undefined;
   const { socket } = raw;
   const isDirect = raw.chunkedEncoding && socket !== null && raw.writableLength === socket.writableLength;
   return isDirect ? socket : undefined;
+}
+
+/** Whether somebody (a compression middleware) has put a `write` of their own in between, which need not call back. */
+function hasForeignWrite(target: RawResponse | Socket): boolean {
+  if ('stream' in target) return Object.hasOwn(target, 'write');
+  return target instanceof ServerResponse && target.write !== ServerResponse.prototype.write;
 }
 
 function packedEnd(body: GzipBody, text: string): Buffer {
