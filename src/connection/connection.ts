@@ -7,6 +7,7 @@ import { checkSourceEvent, toEvent } from '../wire/event.js';
 import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
 import type { CloseReason, EndReason } from './end-reason.js';
 import type { ConnectionHost, ConnectionRequest, ConnectionRoute, ConnectionSettings } from './connection-host.js';
+import { closeSocketBehind, destroyResponse, destroySocketOf } from './raw-response.js';
 import { ResponseWriter } from './response-writer.js';
 import type { StartedResponse, WriterOwner } from './response-writer.js';
 import type { Selection } from './selection.js';
@@ -169,19 +170,19 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   /** Drops the response without a word. */
   destroy(): void {
-    this.#writer?.destroy();
+    if (this.#writer !== undefined) destroyResponse(this.#writer.raw);
     this.disconnected();
   }
 
   /** Drops the response, and on HTTP/2 all others of its client: the server is closing, and must not wait for it. */
   cut(): void {
     if (this.#writer === undefined) this.#route.cutRequest(this);
-    else this.#writer.destroySocket();
+    else destroySocketOf(this.#writer.raw);
     this.destroy();
   }
 
   closeSocketWhenSent(): void {
-    this.#writer?.closeSocketWhenSent();
+    if (this.#writer !== undefined) closeSocketBehind(this.#writer.raw);
   }
 
   next(value: unknown): void {

@@ -1,12 +1,10 @@
-import { ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { frame } from '../wire/chunk.js';
+import { CHUNK_END, chunkHead, frame } from '../wire/chunk.js';
 import type { Frame } from '../wire/chunk.js';
 import { GzipBody } from '../wire/gzip.js';
-
-/** The response underneath any of Nest's adapters. */
-export type RawResponse = ServerResponse | Http2ServerResponse;
+import { flushCompression, frameableSocket, hasForeignWrite } from './raw-response.js';
+import type { RawResponse } from './raw-response.js';
 
 /** A response whose head has been sent, or will be with the first byte. */
 export interface StartedResponse {
@@ -33,6 +31,15 @@ const SLICE_BYTES = 65_536;
  */
 const MAX_WAITING_BYTES = 16_384;
 
+/** From here on a text is no longer copied into a Buffer of its own. */
+const MIN_TEXT_BYTES = 4_096;
+
+/** What is gathered for one write. */
+const MAX_GATHERED_BYTES = 32_768;
+
+/** What one stream hands over before others have a turn of the event loop. */
+const MAX_TURN_BYTES = 262_144;
+
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -43,7 +50,7 @@ const NOTHING = Buffer.alloc(0);
  * meanwhile would overtake it.
  */
 export class ResponseWriter {
-  readonly #raw: RawResponse;
+  readonly raw: RawResponse;
   readonly #owner: WriterOwner;
   /** Where bytes with chunk framing go, once the head is sent; `undefined` where they have to go through the response. */
   #socket: Socket | undefined;
@@ -57,11 +64,14 @@ export class ResponseWriter {
   #isOver = false;
   /** Whether the socket keeps what it is given until all that this turn brings is there. */
   #isGathering = false;
+  /** What was handed over since others had a turn. */
+  #turnBytes = 0;
+  #hearsDrain = false;
   #waiting: (() => void) | undefined;
   readonly #gzip: GzipBody | undefined;
 
   constructor({ raw, isGzip }: StartedResponse, owner: WriterOwner) {
-    this.#raw = raw;
+    this.raw = raw;
     this.#owner = owner;
     if (isGzip) this.#gzip = new GzipBody();
   }
@@ -83,7 +93,7 @@ export class ResponseWriter {
 
   /** Bytes that were written and have not left the process. */
   get pendingBytes(): number {
-    return this.#raw.writableLength + (this.#rest?.byteLength ?? 0);
+    return this.raw.writableLength + (this.#rest?.byteLength ?? 0);
   }
 
   /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
@@ -99,12 +109,15 @@ export class ResponseWriter {
 
   /** Sends the head, if it has not left yet, and in the same write to the socket all that `writeFirst` writes. */
   open(writeFirst: () => void): void {
-    const socket = 'stream' in this.#raw ? undefined : this.#raw.socket;
+    const socket = 'stream' in this.raw ? undefined : this.raw.socket;
     socket?.cork();
     // With the first text, Node would keep the head in the thirty pieces that it was joined from: 1.2 KB.
-    if (socket) (this.#raw as ServerResponse).flushHeaders();
-    this.#socket = frameableSocket(this.#raw);
-    if (this.#socket !== undefined) this.#watchEnd();
+    if (socket) (this.raw as ServerResponse).flushHeaders();
+    this.#socket = frameableSocket(this.raw);
+    // When somebody else ends the response, it is heard of before its last bytes are written. To ask at each write costs more: Express
+    // gives each response a prototype, and with it a form of its own, which V8 knows nothing of.
+    if (this.raw.writableEnded) this.#ended();
+    else if (this.#socket !== undefined) this.raw.on('prefinish', this.#ended.bind(this));
     try {
       if (this.#gzip !== undefined) this.#hand(this.#gzip.header);
       writeFirst();
@@ -120,7 +133,9 @@ export class ResponseWriter {
   write(text: string): void {
     if (this.#isEnded) return;
     this.#gather();
-    this.writeFrame(frame([text]));
+    if (!this.#isBestAsText(text)) return this.writeFrame(frame([text]));
+    this.#handOverRest();
+    this.#handOverSlice(text);
   }
 
   /** Writes text that stands for itself. */
@@ -131,7 +146,7 @@ export class ResponseWriter {
   /** Writes bytes that other connections write too, without copying or framing them again. */
   writeFrame(shared: Frame): void {
     if (this.#isEnded) return;
-    if (this.#rest !== undefined) this.#handOverRest();
+    this.#handOverRest();
     this.#hand(this.#gzip?.pack(shared) ?? shared);
   }
 
@@ -139,43 +154,13 @@ export class ResponseWriter {
   end(text: string): void {
     if (this.#isEnded) return;
     this.#isOver = true;
-    const last = this.#gzip === undefined ? text : packedEnd(this.#gzip, text);
+    const last = this.#gzip?.end(frame([text])) ?? text;
     if (this.#rest === undefined) this.#endResponse(last);
     else this.#last = last;
   }
 
-  /** Drops what waits, and the connection with it. */
-  destroy(): void {
-    if ('stream' in this.#raw && this.#raw.stream !== undefined) this.#raw.stream.destroy();
-    else this.#raw.destroy();
-  }
-
-  /** Drops the connection that the response is on, whatever else is on it. */
-  destroySocket(): void {
-    if ('stream' in this.#raw) this.#raw.stream?.session?.destroy();
-    else this.#raw.destroy();
-  }
-
-  /** Lets go of the keep-alive connection once the response has been sent: the server is closing, nobody must come back on it. */
-  closeSocketWhenSent(): void {
-    const { socket } = this.#raw;
-    if ('stream' in this.#raw) {
-      const session = this.#raw.stream?.session;
-      this.#raw.once('finish', () => session?.close());
-    } else this.#raw.once('finish', () => socket?.destroySoon());
-  }
-
   get #isEnded(): boolean {
-    return this.#isOver || (this.#socket === undefined && (this.#isOver = this.#raw.writableEnded));
-  }
-
-  /**
-   * Learns of it when somebody else ends the response, before its last bytes are written. To ask it at each write costs more:
-   * Express gives each response a prototype, and with it a form of its own, which V8 knows nothing of.
-   */
-  #watchEnd(): void {
-    this.#isOver = this.#raw.writableEnded;
-    this.#raw.on('prefinish', this.#ended.bind(this));
+    return this.#isOver || (this.#socket === undefined && (this.#isOver = this.raw.writableEnded));
   }
 
   /** From here on the socket may be the next response's. */
@@ -198,18 +183,19 @@ export class ResponseWriter {
     if (!writer.#isGathering) return;
     writer.#isGathering = false;
     writer.#socket?.uncork();
+    if (writer.#blockedSinceMs === undefined && writer.#isFull(true)) writer.#block();
   }
 
   /** It takes with it what was gathered. */
   #endResponse(last: string | Buffer): void {
     this.#ended();
-    (this.#raw as ServerResponse).end(last);
+    (this.raw as ServerResponse).end(last);
   }
 
   #hand(sent: Frame): void {
-    const bytes = this.#socket === undefined ? sent.plain : sent.chunked;
-    if (bytes.byteLength <= SLICE_BYTES) return this.#handOver(bytes);
-    this.#rest = bytes;
+    const isLarge = sent.chunked.byteLength > SLICE_BYTES;
+    if (!isLarge) return this.#handOver(this.#socket === undefined ? sent.plain : sent.chunked);
+    this.#rest = sent.plain;
     this.#handOverSlices();
   }
 
@@ -217,72 +203,86 @@ export class ResponseWriter {
     while (this.#rest !== undefined && this.#blockedSinceMs === undefined) {
       const bytes = this.#rest;
       this.#rest = bytes.byteLength > SLICE_BYTES ? bytes.subarray(SLICE_BYTES) : undefined;
-      this.#handOver(bytes.subarray(0, SLICE_BYTES));
+      this.#handOverSlice(bytes.subarray(0, SLICE_BYTES));
     }
     if (this.#rest === undefined && this.#last !== undefined) this.#endResponse(this.#last);
   }
 
   /** Something else follows, and must not get in between. */
   #handOverRest(): void {
-    const rest = this.#rest;
+    const bytes = this.#rest;
+    if (bytes === undefined) return;
     this.#rest = undefined;
-    if (rest !== undefined) this.#handOver(rest);
+    for (let at = 0; at < bytes.byteLength; at += SLICE_BYTES)
+      this.#handOverSlice(bytes.subarray(at, at + SLICE_BYTES));
+  }
+
+  /** Each slice is a chunk: whoever else writes to the response, or ends it, comes between two of them and not into one. */
+  #handOverSlice(slice: Buffer | string): void {
+    const socket = this.#socket;
+    if (socket === undefined) return this.#handOver(slice as Buffer);
+    socket.cork();
+    socket.write(chunkHead(slice.length), 'latin1');
+    socket.write(slice, 'latin1');
+    const hasRoom = socket.write(CHUNK_END);
+    socket.uncork();
+    this.#handedOver(slice.length, hasRoom);
+  }
+
+  /** The kernel takes a copy of ASCII as it is; a Buffer of more than Node's pool has would be a second one: a third of the CPU. */
+  #isBestAsText(text: string): boolean {
+    if (text.length < MIN_TEXT_BYTES || text.length > SLICE_BYTES) return false;
+    return this.#socket !== undefined && this.#gzip === undefined && Buffer.byteLength(text) === text.length;
   }
 
   #handOver(bytes: Buffer): void {
+    if (this.#socket !== undefined) return this.#handedOver(bytes.byteLength, this.#socket.write(bytes));
+    const hasRoom = (this.raw as ServerResponse).write(bytes);
+    flushCompression(this.raw);
+    this.#handedOver(bytes.byteLength, hasRoom);
+  }
+
+  #handedOver(length: number, hasRoom: boolean): void {
     this.#lastWriteAtMs = performance.now();
-    const target = this.#socket ?? this.#raw;
-    // A socket that has been destroyed has nothing waiting, and no room: a source that never waits would never let its `close` come.
-    const hasRoom = (target as Socket).write(bytes);
-    if (target === this.#raw) flushCompression(this.#raw);
-    const isFull = !hasRoom || (target.writableLength >= MAX_WAITING_BYTES && !hasForeignWrite(target));
-    if (!isFull || this.#blockedSinceMs !== undefined) return;
+    this.#turnBytes += length;
+    if (this.#blockedSinceMs === undefined && this.#isFull(hasRoom)) this.#block();
+  }
+
+  #isFull(hasRoom: boolean): boolean {
+    const socket = this.#socket;
+    if (socket === undefined)
+      return !hasRoom || (this.raw.writableLength >= MAX_WAITING_BYTES && !hasForeignWrite(this.raw));
+    // A socket that has ended has nothing waiting, and no room: a source that never waits would never let its `close` come.
+    if (!hasRoom && !socket.writable) return true;
+    return socket.writableLength >= (this.#isGathering ? MAX_GATHERED_BYTES : MAX_WAITING_BYTES);
+  }
+
+  /** After a disconnect neither comes; the owner hears of that by `close`. */
+  #block(): void {
     this.#blockedSinceMs = this.#lastWriteAtMs;
-    // After a disconnect neither comes; the owner hears of that by `close`.
-    if (hasForeignWrite(target)) target.once('drain', () => this.#left());
-    else (target as Socket).write(NOTHING, (error) => error || this.#left());
+    if (this.#socket !== undefined || !hasForeignWrite(this.raw)) {
+      // Called back behind all that waits; `drain` comes only where the target's own mark was reached.
+      ((this.#socket ?? this.raw) as Socket).write(NOTHING, (error) => error || this.#left());
+    } else if (!this.#hearsDrain) {
+      // For good: what has been given to the `on` of a middleware, `once` does not take away again.
+      this.#hearsDrain = true;
+      this.raw.on('drain', () => this.#blockedSinceMs === undefined || this.#left());
+    }
   }
 
-  /**
-   * What waited has left. What follows is for the next turn: the kernel may take all that a source gives without waiting, and nobody
-   * else would ever have one.
-   */
+  /** What waited has left. The kernel may take all that a source gives without waiting: after so much, others have a turn. */
   #left(): void {
-    setImmediate(() => {
-      this.#blockedSinceMs = undefined;
-      if (this.#raw.destroyed) return;
-      this.#handOverSlices();
-      if (this.#blockedSinceMs !== undefined) return;
-      this.release();
-      this.#owner.drained();
-    });
+    if (this.#turnBytes < MAX_TURN_BYTES) return this.#goOn();
+    this.#turnBytes = 0;
+    setImmediate(() => this.#goOn());
   }
-}
 
-/**
- * The socket, when bytes with HTTP/1.1 chunk framing may go straight to it: the message is chunked, nothing of it waits
- * in the response, and nobody has put a `write` of their own in between. `ServerResponse.write` would frame the same bytes
- * again for every client, at twice the cost.
- */
-function frameableSocket(raw: RawResponse): Socket | undefined {
-  if ('stream' in raw || hasForeignWrite(raw)) return undefined;
-  const { socket } = raw;
-  const isDirect = raw.chunkedEncoding && socket !== null && raw.writableLength === socket.writableLength;
-  return isDirect ? socket : undefined;
-}
-
-/** Whether somebody (a compression middleware) has put a `write` of their own in between, which need not call back. */
-function hasForeignWrite(target: RawResponse | Socket): boolean {
-  if ('stream' in target) return Object.hasOwn(target, 'write');
-  return target instanceof ServerResponse && target.write !== ServerResponse.prototype.write;
-}
-
-function packedEnd(body: GzipBody, text: string): Buffer {
-  return Buffer.concat([body.pack(frame([text])).plain, body.trailer]);
-}
-
-/** A compression middleware holds written bytes back until it is told to flush. */
-function flushCompression(raw: RawResponse): void {
-  const { flush } = raw as { flush?: () => void };
-  flush?.call(raw);
+  #goOn(): void {
+    this.#blockedSinceMs = undefined;
+    if (this.raw.destroyed) return;
+    this.#handOverSlices();
+    if (this.#blockedSinceMs !== undefined) return;
+    this.release();
+    this.#owner.drained();
+  }
 }

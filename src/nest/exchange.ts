@@ -2,7 +2,8 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection } from '../connection/connection.js';
-import type { RawResponse, StartedResponse } from '../connection/response-writer.js';
+import type { RawResponse } from '../connection/raw-response.js';
+import type { StartedResponse } from '../connection/response-writer.js';
 import type { StreamRequest } from '../connection/sse-connection.js';
 import { acceptsGzip, streamHeaders } from '../wire/headers.js';
 import type { StreamHeaders } from '../wire/headers.js';

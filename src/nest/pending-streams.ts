@@ -1,6 +1,6 @@
 import type { RefusalReason } from '../connection/end-reason.js';
 import type { Connection } from '../connection/connection.js';
-import type { RawResponse } from '../connection/response-writer.js';
+import type { RawResponse } from '../connection/raw-response.js';
 
 /** A stream route between the start of its interceptor and the opening of the stream. */
 export interface PendingStream {

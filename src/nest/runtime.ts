@@ -7,6 +7,7 @@ import { retryMsOf } from '../connection/connection-host.js';
 import type { ConnectionHost, ConnectionRequest } from '../connection/connection-host.js';
 import { encodeRefusal } from '../connection/end-reason.js';
 import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
+import { closeSocketBehind } from '../connection/raw-response.js';
 import { ResponseWriter } from '../connection/response-writer.js';
 import type { StartedResponse } from '../connection/response-writer.js';
 import { concerns } from '../connection/revocations.js';
@@ -123,7 +124,7 @@ export class SseRuntime
   refuse(connection: Connection, response: StartedResponse, reason: RefusalReason): void {
     this.refused[reason] = (this.refused[reason] ?? 0) + 1;
     const writer = new ResponseWriter(response, connection);
-    if (reason === 'shutdown') writer.closeSocketWhenSent();
+    if (reason === 'shutdown') closeSocketBehind(response.raw);
     writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));
     this.#call('onRefused', connection, reason);
   }

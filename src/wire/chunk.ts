@@ -1,5 +1,13 @@
 const CRLF = '\r\n';
 
+/** What stands behind the bytes of a chunk. */
+export const CHUNK_END = Buffer.from(CRLF);
+
+/** What stands before them (RFC 9112, section 7.1). */
+export function chunkHead(length: number): string {
+  return length.toString(16) + CRLF;
+}
+
 /** The same bytes for both kinds of transport. They may not be written to. */
 export class Frame {
   /** The bytes as one chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1). */
@@ -29,7 +37,7 @@ export function frame(parts: readonly (string | Uint8Array)[]): Frame {
   for (const part of parts) length += byteLength(part);
   if (length === 0) return NOTHING;
 
-  const head = length.toString(16) + CRLF;
+  const head = chunkHead(length);
   const chunked = Buffer.allocUnsafe(head.length + length + CRLF.length);
   let end = write(chunked, head, 0);
   for (const part of parts) end += write(chunked, part, end);

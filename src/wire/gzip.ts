@@ -44,6 +44,11 @@ export class GzipBody {
     return trailer;
   }
 
+  /** Gives the last bytes of the body, with the packed form of a frame before them. */
+  end(plain: Frame): Buffer {
+    return Buffer.concat([this.pack(plain).plain, this.trailer]);
+  }
+
   /** Gives the packed form of a frame that goes out next. */
   pack(plain: Frame): Frame {
     let packing = packings.get(plain);

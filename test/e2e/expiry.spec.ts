@@ -19,9 +19,10 @@ const callsOf = (app: TestApp): number => app.nest.get(GuardedController).calls;
 
 describe.each(adapters)('on $name', (adapter) => {
   test.each(['/read?topic=a', '/source'])('%s ends when its principal expires, and not before', async (path) => {
-    const { given } = withTokens({ short: 300 });
-    const expiresAt = Date.now() + 300;
+    const { tokens, given } = withTokens({});
     await using app = await startApp(adapter, given);
+    const expiresAt = Date.now() + 300;
+    tokens.set('short', { id: 'ann', expiresAt });
 
     const stream = await app.open(path, as('short'));
 
@@ -40,7 +41,7 @@ describe.each(adapters)('on $name', (adapter) => {
   });
 
   test('with a fresh credential it comes back and misses nothing, nor gets anything twice', async () => {
-    const { given } = withTokens({ short: 300, fresh: HOUR });
+    const { given } = withTokens({ short: 2_000, fresh: HOUR });
     await using app = await startApp(adapter, given);
     const first = await app.open('/read?topic=a', as('short'));
     await first.receive('id: ');
