@@ -70,18 +70,19 @@ export class MemoryLog {
     this.#onEvicted(bytes);
   }
 
-  /** Entries beyond `after`, oldest first, at most `max`. */
-  after(after: number, max: number): LogEntry[] {
-    const found: LogEntry[] = [];
-    for (let i = this.#entries.firstIndex((e) => e.seq > after); i < this.#entries.length && found.length < max; i++) {
-      found.push(this.#entries.at(i) as LogEntry);
-    }
-    return found;
+  /** The retained entries, oldest first. */
+  at(index: number): LogEntry | undefined {
+    return this.#entries.at(index);
+  }
+
+  /** The index of the first retained entry beyond `seq`. */
+  indexAfter(seq: number): number {
+    return this.#entries.firstIndex((entry) => entry.seq > seq);
   }
 
   /** The newest retained entry at or before `seq`. */
   newestUpTo(seq: number): LogEntry | undefined {
-    return this.#entries.at(this.#entries.firstIndex((e) => e.seq > seq) - 1);
+    return this.at(this.indexAfter(seq) - 1);
   }
 
   locate(id: string): LogEntry | 'ambiguous' | undefined {

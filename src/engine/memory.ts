@@ -15,6 +15,7 @@ import type {
 } from './engine.js';
 import { Fifo } from './fifo.js';
 import { MemoryLog, bytesOf } from './memory-log.js';
+import { LaneMerge } from './merge.js';
 import { contradiction, isTrimmed } from './resume.js';
 
 export interface MemoryEngineOptions {
@@ -171,22 +172,25 @@ class MemoryEngine implements Engine {
   }
 
   #page(topics: readonly string[], after: number, { maxEntries, maxBytes }: ReadRequest): Omit<ReadPage, 'holes'> {
-    const found: LogEntry[] = [];
+    const merge = new LaneMerge(this.#logsAfter(topics, after));
+    const entries: LogEntry[] = [];
+    let bytes = 0;
+    for (let next = merge.next; next !== undefined; next = merge.next) {
+      bytes += next.data.byteLength;
+      const last = entries[entries.length - 1];
+      if (last !== undefined && (entries.length >= maxEntries || bytes > maxBytes))
+        return { entries, upTo: this.#position(last) };
+      entries.push(next);
+      merge.take();
+    }
+    return { entries, upTo: this.#head() };
+  }
+
+  *#logsAfter(topics: readonly string[], after: number): Generator<readonly [MemoryLog, number]> {
     for (const topic of topics) {
       const log = this.#logs.get(topic);
-      if (log !== undefined && log.head > after) found.push(...log.after(after, Math.max(maxEntries, 1) + 1));
+      if (log !== undefined && log.head > after) yield [log, log.indexAfter(after)];
     }
-    if (topics.length > 1) found.sort((a, b) => a.seq - b.seq);
-    let bytes = 0;
-    let count = 0;
-    for (const entry of found) {
-      bytes += entry.data.byteLength;
-      if (count > 0 && (count >= maxEntries || bytes > maxBytes)) break;
-      count++;
-    }
-    if (count === found.length) return { entries: found, upTo: this.#head() };
-    const entries = found.slice(0, count);
-    return { entries, upTo: this.#position(entries[count - 1] as LogEntry) };
   }
 
   #contradiction({ verify }: ReadRequest, topics: readonly string[]): 'epoch' | 'ahead' | 'diverged' | undefined {

@@ -56,7 +56,7 @@ export class Cursor implements Reader {
 
   /** The id to resume from after all that the sink has been given. `undefined` while the place itself is being found. */
   get place(): string | undefined {
-    if (this.#state !== 'live' && this.#state !== 'replaying') return undefined;
+    if (!['live', 'replaying', 'reading'].includes(this.#state) || this.#place === START) return undefined;
     const position = this.#hub.positionOf(this.#view);
     return formatPosition(this.#hasEverything() && position.seq > this.seq ? position : this.#place);
   }

@@ -1,6 +1,6 @@
 import { EVERY_TOPIC } from '../engine/engine.js';
-import type { Engine, Listing, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
-import { PatternIndex, literalPrefix } from '../topic/pattern.js';
+import type { Engine, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
+import { PatternIndex } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
 import { EngineHealth } from './engine-health.js';
 import type { EngineState } from './engine-health.js';
@@ -11,9 +11,12 @@ import { isUsers } from './own-topic-name.js';
 import { LogPage } from './log-page.js';
 import { PageCache } from './page-cache.js';
 import { readTopics } from './read-topics.js';
+import { TopicLists } from './topic-lists.js';
+import type { TopicList } from './topic-lists.js';
 import { View } from './view.js';
 import { WindowBudget } from './window-budget.js';
 import type { HeldEntry } from './window-budget.js';
+import { WorkQueue } from './work-queue.js';
 
 export interface HubOptions {
   /** How many bytes of recent events all windows of this process keep together. */
@@ -41,6 +44,8 @@ export class Hub implements FeedListener {
   readonly health: EngineHealth;
   readonly #feed: LiveFeed;
   readonly #pages = new PageCache();
+  readonly #queue = new WorkQueue();
+  readonly #lists: TopicLists;
   #sweeper: NodeJS.Timeout | undefined;
   #restarts = 0;
   #isClosed = false;
@@ -51,6 +56,7 @@ export class Hub implements FeedListener {
     this.#budget = new WindowBudget(options.windowBytes, (held) => this.#evict(held));
     this.health = new EngineHealth(engine, options.onEngineState);
     this.#feed = new LiveFeed(engine, this, options);
+    this.#lists = new TopicLists(engine, this.#queue);
   }
 
   /** The view of a selection, to be given back with `release`. It may still be opening: see `View.opened`. */
@@ -105,6 +111,7 @@ export class Hub implements FeedListener {
   restarted(head: Position): void {
     this.#restarts++;
     this.#pages.clear();
+    this.#lists.delete();
     for (const view of this.#views.values()) {
       view.reopen(head);
       for (const cursor of view.cursors) cursor.restart();
@@ -113,6 +120,7 @@ export class Hub implements FeedListener {
   }
 
   interrupted(error: unknown): void {
+    this.#lists.delete();
     this.health.failed('deliver', error);
   }
 
@@ -130,11 +138,12 @@ export class Hub implements FeedListener {
     const { after, verify, maxBytes } = request;
     // Until the next event, which may push out of the log what a page begins with, and never from before the window.
     const key = `${view.key}\n${view.lastSeq} ${view.floor} ${after} ${verify?.epoch} ${verify?.at} ${maxBytes}`;
-    return this.#pages.get(key, async () => new LogPage(await this.#readPage(view, request)));
+    const read = async (): Promise<LogPage> => new LogPage(await this.#readPage(view, request));
+    return this.#queue.run(() => this.#pages.get(key, read));
   }
 
   async locate(view: View, id: string): Promise<Position | 'ambiguous' | undefined> {
-    return this.#engine.locate(topicsOf(view, await this.#list(view)), id);
+    return this.#queue.run(async () => this.#engine.locate(await this.#topicsOf(view), id));
   }
 
   /** Repeats an engine call until it succeeds. `undefined` once the hub is closed. */
@@ -146,6 +155,7 @@ export class Hub implements FeedListener {
     this.#isClosed = true;
     this.health.close();
     this.#feed.close();
+    this.#queue.close();
     clearInterval(this.#sweeper);
     this.#fanOut.close();
     for (const view of this.#views.values()) for (const cursor of [...view.cursors]) cursor.close();
@@ -175,10 +185,22 @@ export class Hub implements FeedListener {
 
   async #readPage(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<ReadPage> {
     const wanted = { ...request, maxEntries: PAGE_ENTRIES };
-    if (view.patterns.length === 0) return readTopics(this.#engine, { ...wanted, topics: view.names });
-    const listings = await this.#list(view);
-    const page = await readTopics(this.#engine, { ...wanted, topics: topicsOf(view, listings) });
-    return restrict(page, listings, request.after, view);
+    const pause = (): Promise<void> | undefined => this.#queue.pause();
+    if (view.patterns.length === 0) return readTopics(this.#engine, { ...wanted, topics: view.names }, pause);
+    try {
+      const list = await this.#lists.get(view, request.after);
+      const page = await readTopics(this.#engine, { ...wanted, topics: list.topics }, pause);
+      if (isOfSameLog(page, list)) return restrict(page, list, request.after, view);
+      this.#lists.delete(view);
+      return await this.#readPage(view, request);
+    } catch (error) {
+      this.#lists.delete(view);
+      throw error;
+    }
+  }
+
+  async #topicsOf(view: View): Promise<readonly string[]> {
+    return view.patterns.length === 0 ? view.names : (await this.#lists.get(view, undefined)).topics;
   }
 
   #give(view: View, held: HeldEntry): void {
@@ -201,10 +223,6 @@ export class Hub implements FeedListener {
     let views = this.#byName.get(name);
     if (views === undefined) this.#byName.set(name, (views = new Set()));
     return views;
-  }
-
-  #list(view: View): Promise<readonly Listing[]> {
-    return Promise.all(view.patterns.map((pattern) => this.#engine.list(literalPrefix(pattern))));
   }
 
   #sweep(): void {
@@ -232,17 +250,16 @@ export class Hub implements FeedListener {
   }
 }
 
-function topicsOf(view: View, listings: readonly Listing[]): readonly string[] {
-  const matching = listings.flatMap(({ names }) => view.matching(names).filter(isUsers));
-  return [...new Set([...view.names, ...matching])];
+/** Whether a list says something of the log that a page was read from: it may have been lost, or counted back, since. */
+function isOfSameLog({ upTo }: ReadPage, list: TopicList): boolean {
+  return upTo.epoch === list.upTo.epoch && (upTo.seq <= list.upTo.seq || upTo.at >= list.upTo.at);
 }
 
 /** Cuts a page where its list of topics ends: one that came to be after the listing may have events beyond. */
-function restrict(page: ReadPage, listings: readonly Listing[], after: number | undefined, view: View): ReadPage {
-  const listed = listings.reduce((least, { upTo }) => (upTo.seq < least.seq ? upTo : least), page.upTo);
-  const entries = listed === page.upTo ? page.entries : page.entries.filter(({ seq }) => seq <= listed.seq);
-  const forgotten = Math.max(...listings.map(({ forgottenUpTo }) => forgottenUpTo));
-  const isUncertain = after !== undefined && after < forgotten;
+function restrict(page: ReadPage, list: TopicList, after: number | undefined, view: View): ReadPage {
+  const isBeyond = list.upTo.seq < page.upTo.seq;
+  const entries = isBeyond ? page.entries.filter(({ seq }) => seq <= list.upTo.seq) : page.entries;
+  const isUncertain = after !== undefined && after < list.forgottenUpTo;
   const holes = isUncertain ? [...page.holes, { reason: 'unknown' as const, topics: view.patterns }] : page.holes;
-  return { entries, upTo: listed, holes };
+  return { entries, upTo: isBeyond ? list.upTo : page.upTo, holes };
 }

@@ -4,16 +4,21 @@ import type { Position } from '../topic/position.js';
 /** A store that works on more at once does nothing else meanwhile: 10,000 topics took Redis up to a second. */
 const MAX_TOPICS = 500;
 
-/** Reads a page of any number of topics, asking the engine for few at once. */
-export async function readTopics(engine: Engine, request: ReadRequest): Promise<ReadPage> {
+/** Reads a page of any number of topics, asking the engine for few at once. Between these questions it waits for what `pause` gives. */
+export async function readTopics(
+  engine: Engine,
+  request: ReadRequest,
+  pause: () => Promise<void> | undefined = () => undefined,
+): Promise<ReadPage> {
   if (request.topics.length <= MAX_TOPICS) return engine.read(request);
   const topics = await withNews(engine, request);
   const pages: ReadPage[] = [];
   for (let from = 0; from === 0 || from < topics.length; from += MAX_TOPICS) {
+    await pause();
     pages.push(await engine.read({ ...request, topics: topics.slice(from, from + MAX_TOPICS) }));
   }
   const isOneLog = pages.every(({ upTo }) => upTo.epoch === pages[0]?.upTo.epoch);
-  return isOneLog ? merge(pages, request) : readTopics(engine, request);
+  return isOneLog ? merge(pages, request) : readTopics(engine, request, pause);
 }
 
 /** The topics that have something for whoever stands at the place; most of many have not. */

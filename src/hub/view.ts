@@ -1,6 +1,6 @@
 import type { LogEntry } from '../engine/engine.js';
 import { Fifo } from '../engine/fifo.js';
-import { isPattern, matchesPattern } from '../topic/pattern.js';
+import { PatternIndex, isPattern } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
 import { takeBatch } from './batch.js';
 import type { Batch } from './batch.js';
@@ -53,6 +53,8 @@ export class View {
   /** The newest event that the window has let go of. */
   #released = 0;
   #lastSeq = 0;
+  /** Made when a list of topics is matched for the first time. */
+  #index: PatternIndex<true> | undefined;
   #shared: { from: number; maxBytes: number; batch: Batch } | undefined;
 
   constructor(key: string, selectors: readonly string[], budget: WindowBudget) {
@@ -160,9 +162,10 @@ export class View {
     this.releaseUpTo(slowestSeq);
   }
 
-  /** Tells which of these topics belong to the selection by one of its patterns. */
-  matching(names: readonly string[]): string[] {
-    return names.filter((name) => this.patterns.some((pattern) => matchesPattern(pattern, name)));
+  /** Tells whether a topic belongs to the selection by one of its patterns. */
+  matches(name: string): boolean {
+    this.#index ??= indexOf(this.patterns);
+    return this.#index.hasMatch(name);
   }
 
   /** Nobody reads here at the moment: who comes back within the grace reads from the log, and joins behind this. */
@@ -184,4 +187,10 @@ export class View {
     this.#released = held.entry.seq;
     this.#budget.release(held);
   }
+}
+
+function indexOf(patterns: readonly string[]): PatternIndex<true> {
+  const index = new PatternIndex<true>();
+  for (const pattern of patterns) index.add(pattern, true);
+  return index;
 }

@@ -54,16 +54,26 @@ export class PatternNode<T> {
    * there are nodes, however many ways lead to each, so that no pattern with many `**` can blow up.
    */
   match(name: readonly string[]): T[] {
+    const values = new Set<T>();
+    for (const place of this.#placesOf(name)) for (const value of place.#values) values.add(value);
+    return [...values];
+  }
+
+  hasMatch(name: readonly string[]): boolean {
+    for (const place of this.#placesOf(name)) if (place.#values.size > 0) return true;
+    return false;
+  }
+
+  #placesOf(name: readonly string[]): Set<PatternNode<T>> {
     let places = new Set<PatternNode<T>>();
     PatternNode.#enter(this, places);
     for (const segment of name) {
+      if (places.size === 0) break;
       const next = new Set<PatternNode<T>>();
       for (const place of places) place.#advance(segment, next);
       places = next;
     }
-    const values = new Set<T>();
-    for (const place of places) for (const value of place.#values) values.add(value);
-    return [...values];
+    return places;
   }
 
   /** Stands at a node, and at the `**` below it, which may match no segment at all. */

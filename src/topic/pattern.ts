@@ -131,6 +131,11 @@ export class PatternIndex<T> {
   match(name: string): T[] {
     return this.#root.match(name.split('/'));
   }
+
+  /** Tells whether one of the patterns matches a name. */
+  hasMatch(name: string): boolean {
+    return this.#root.hasMatch(name.split('/'));
+  }
 }
 
 function isWildcard(segment: string): boolean {
