@@ -6,7 +6,8 @@
  * - `invalid-topic`: a topic name or pattern breaks the naming rules, or misses a parameter.
  * - `invalid-event`: an event cannot be put on the wire as it was given.
  * - `schema-mismatch`: the data of an event does not fit the topic's definition.
- * - `too-many-topics`: one connection asked for more topics than `limits.topicsPerConnection`.
+ * - `too-many-topics`: one connection asked for more topics than `limits.topicsPerConnection`, or more patterns than
+ *   `limits.patternsPerConnection`.
  * - `forbidden`: `authorize` refused a topic, or was not configured where it is required.
  * - `not-a-source`: a route returned something that cannot be streamed.
  * - `not-a-stream`: a stream parameter was used on a route without `@SseStream()`.

@@ -1,6 +1,6 @@
 import { SseError } from '../errors.js';
 import type { OnSlow, Principal } from '../topic/define.js';
-import { checkPattern } from '../topic/pattern.js';
+import { checkPattern, isPattern } from '../topic/pattern.js';
 import type { Selection } from './selection.js';
 
 /** Who wants to read. */
@@ -10,9 +10,15 @@ export interface TopicReader {
   readonly grantedTopics: readonly string[] | undefined;
 }
 
+/** How many topics and patterns one connection may read, and how many of them may be patterns. */
+export interface TopicLimits {
+  readonly topicsPerConnection: number;
+  readonly patternsPerConnection: number;
+}
+
 /** Who decides what a connection may read. */
 export interface TopicRules {
-  readonly maxTopics: number;
+  readonly topicLimits: TopicLimits;
   /** Rejects when the connection may not read the topic or pattern. */
   authorize(reader: TopicReader, selector: string): Promise<void>;
   /** Throws when the connection may not read one of them any more. */
@@ -70,16 +76,21 @@ export class TopicSet implements Iterable<string> {
   }
 
   #checkCount(selectors: readonly string[]): void {
-    const { maxTopics } = this.#rules;
-    if (unique([...this.#selectors, ...selectors]).length > maxTopics) {
-      throw new SseError('too-many-topics', `One connection may read ${maxTopics} topics (limits.topicsPerConnection)`);
-    }
+    const { topicsPerConnection, patternsPerConnection } = this.#rules.topicLimits;
+    const all = unique([...this.#selectors, ...selectors]);
+    if (all.length > topicsPerConnection) throw tooMany(`${topicsPerConnection} topics`, 'topicsPerConnection');
+    if (all.length > patternsPerConnection && all.filter(isPattern).length > patternsPerConnection)
+      throw tooMany(`${patternsPerConnection} patterns`, 'patternsPerConnection');
   }
 
   /** The strictest of what the topics ask for. */
   get onSlow(): OnSlow {
     return (this.#onSlow ??= strictest(this.#selectors.map((selector) => this.#rules.onSlowOf(selector))));
   }
+}
+
+function tooMany(most: string, limit: string): SseError {
+  return new SseError('too-many-topics', `One connection may read ${most} (limits.${limit})`);
 }
 
 function unique(selectors: readonly string[]): readonly string[] {

@@ -22,6 +22,8 @@ interface Kept {
 
 /** A list that nobody has made anew for so long is let go of. */
 const KEPT_MS = 1_000;
+/** An engine that looks through all its topics for each prefix is asked so often at most. */
+const MAX_PREFIXES = 8;
 /** How many names are matched before the clock is looked at. */
 const PART = 256;
 
@@ -106,12 +108,20 @@ export class TopicLists {
   }
 }
 
-/** The distinct prefixes of patterns, without those that another one includes. */
+/** The distinct prefixes of patterns, without those that another one includes; of many the one that they share. */
 export function prefixesOf(patterns: readonly string[]): string[] {
   const prefixes: string[] = [];
   for (const prefix of patterns.map(literalPrefix).sort()) {
     const last = prefixes[prefixes.length - 1];
     if (last === undefined || !prefix.startsWith(last)) prefixes.push(prefix);
   }
-  return prefixes;
+  return prefixes.length > MAX_PREFIXES ? [sharedPrefix(prefixes)] : prefixes;
+}
+
+/** Of texts in order: what the first and the last share, all between them have. */
+function sharedPrefix(texts: readonly string[]): string {
+  const [first = '', last = ''] = [texts[0], texts[texts.length - 1]];
+  let length = 0;
+  while (length < first.length && first[length] === last[length]) length++;
+  return first.slice(0, length);
 }

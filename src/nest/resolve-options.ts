@@ -5,6 +5,7 @@ import { SseError, describe } from '../errors.js';
 import type { TopicDefinition } from '../topic/define.js';
 import { historyProblem } from '../topic/history.js';
 import type { HistoryOptions } from '../topic/history.js';
+import { MAX_RETRY_MS } from '../wire/event.js';
 import type {
   Authenticate,
   Authorize,
@@ -21,6 +22,7 @@ export interface ResolvedOptions {
   readonly history: Required<HistoryOptions> | false;
   readonly settings: ResolvedSettings;
   readonly topicsPerConnection: number;
+  readonly patternsPerConnection: number;
   readonly limits: ConnectionLimits;
   readonly hooks: StreamHooks;
   readonly drain: { readonly windowMs: number; readonly deadlineMs: number };
@@ -50,6 +52,7 @@ export const DEFAULT_SETTINGS: ResolvedSettings = {
 };
 const DEFAULT_LIMITS = {
   topicsPerConnection: 1_000,
+  patternsPerConnection: 100,
   connections: Infinity,
   connectionsPerPrincipal: Infinity,
   connectionsPerAddress: Infinity,
@@ -87,7 +90,7 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
   );
   const wrong = history === undefined ? undefined : historyProblem(history);
   if (wrong !== undefined) throw new SseError('invalid-options', `SseModule: ${wrong}`);
-  const { topicsPerConnection, ...connectionLimits } = resolveLimits(limits);
+  const { topicsPerConnection, patternsPerConnection, ...connectionLimits } = resolveLimits(limits);
   checkNames('SseModule: hooks', hooks, HOOKS);
   checkNames('SseModule: drain', drain, new Set(['windowMs', 'deadlineMs']));
   const { windowMs = 0, deadlineMs = 5_000 } = drain;
@@ -114,6 +117,7 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
     history: history === false ? false : { ...DEFAULT_HISTORY, ...definedOnly(history ?? {}) },
     settings: resolveSettings(DEFAULT_SETTINGS, options, 'SseModule'),
     topicsPerConnection,
+    patternsPerConnection,
     limits: connectionLimits,
     hooks,
     drain: { windowMs, deadlineMs },
@@ -125,9 +129,7 @@ export function resolveOptions(options: SseModuleOptions = {}): ResolvedOptions 
   };
 }
 
-function resolveLimits(
-  limits: NonNullable<SseModuleOptions['limits']>,
-): ConnectionLimits & { topicsPerConnection: number } {
+function resolveLimits(limits: NonNullable<SseModuleOptions['limits']>): typeof DEFAULT_LIMITS {
   const resolved = Object.assign({ ...DEFAULT_LIMITS }, definedOnly(limits)) as typeof DEFAULT_LIMITS;
   checkNames('SseModule: limits', limits, new Set(Object.keys(DEFAULT_LIMITS)));
   for (const [name, value] of Object.entries(resolved))
@@ -146,9 +148,9 @@ export function resolveSettings(base: ResolvedSettings, given: StreamSettings, w
   const { maxLifetimeMs = base.maxLifetimeMs, maxPendingBytes = base.maxPendingBytes } = given;
   const { compression = base.compression } = given;
   check(
-    retryMs === false || (Number.isSafeInteger(retryMs) && retryMs >= 0),
+    retryMs === false || (Number.isSafeInteger(retryMs) && retryMs >= 0 && retryMs <= MAX_RETRY_MS),
     'retryMs',
-    'whole ms of at least 0, or false',
+    `whole ms from 0 to ${MAX_RETRY_MS}, or false`,
     retryMs,
     where,
   );

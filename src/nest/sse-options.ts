@@ -25,6 +25,8 @@ export interface StreamSettings {
   /**
    * How long a client waits before it reconnects, in whole ms; sent at the start of each stream. `false`: not sent.
    *
+   * Minimum: `0`; at most `3_600_000`.
+   *
    * @default 3_000
    */
   readonly retryMs?: number | false | undefined;
@@ -108,6 +110,14 @@ export interface SseModuleOptions extends StreamSettings {
          * @default 1_000
          */
         readonly topicsPerConnection?: number | undefined;
+        /**
+         * How many of them may be patterns: each is matched with every event that is published.
+         *
+         * Minimum: `1`.
+         *
+         * @default 100
+         */
+        readonly patternsPerConnection?: number | undefined;
         /**
          * How many streams may be open in this process. Whoever is too many is told to come back later.
          *

@@ -50,13 +50,27 @@ describe('the tree of patterns', () => {
     expect(steps).toBeLessThan(20);
   });
 
-  it('stands at each node at most once per segment of a name', () => {
+  it('looks only at the ends that a name has, among 10,000 patterns with the same beginning', () => {
     const root = new PatternNode<number>();
-    root.add(Array<string>(32).fill('**'), 1);
-    const lookUps = jest.spyOn(Map.prototype, 'get');
-    const matches = root.match(Array<string>(500).fill('a'));
-    const steps = lookUps.mock.calls.length;
-    expect(matches).toEqual([1]);
-    expect(steps).toBeLessThanOrEqual(3 * 33 * 501);
+    for (let user = 0; user < 10_000; user++) root.add(['**', 'mail', String(user)], user);
+    const everys = jest.spyOn(Array.prototype, 'every');
+    const matches = root.match(['users', 'mail', '77']);
+    const looks = everys.mock.calls.length;
+    expect(matches).toEqual([77]);
+    expect(looks).toBeLessThan(20);
+  });
+
+  it.each([32, 500])('tries patterns made to be costly once each, on a name of %i segments', (length) => {
+    const root = new PatternNode<number>();
+    const kinds = ['a', '*', '**'];
+    // All of three kinds of segments, and then as much as fits in a pattern: 20 clients with 169 patterns each.
+    for (let n = 0; n < 3_380; n++) {
+      const digits = Array.from({ length: 8 }, (_, digit) => kinds[Math.floor(n / 3 ** digit) % 3] as string);
+      root.add([...digits, ...Array.from({ length: 24 }, (_, at) => (at % 2 === 0 ? '**' : 'a'))], n);
+    }
+    const looks = jest.spyOn(Array.prototype, 'every');
+    root.match(Array<string>(length).fill('a'));
+
+    expect(looks.mock.calls.length).toBeLessThan(3_380 * 32);
   });
 });

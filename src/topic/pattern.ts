@@ -47,36 +47,7 @@ export function literalPrefix(pattern: string): string {
   return segments.slice(wildcard).every((segment) => segment === '**') ? prefix : `${prefix}/`;
 }
 
-/**
- * Tells whether a pattern matches a topic name. Both are taken as checked.
- *
- * When a segment does not fit, only the last `**` seen takes one segment more: what an earlier one could reach, the
- * last one reaches too. So the work is in the order of `p × n` for `p` segments of pattern and `n` of name.
- */
-export function matchesPattern(pattern: string, name: string): boolean {
-  const wanted = pattern.split('/');
-  const given = name.split('/');
-  let at = 0;
-  let resumeAt = -1;
-  let resumeFrom = 0;
-  for (let index = 0; index < given.length;) {
-    if (wanted[at] === '**') {
-      resumeAt = ++at;
-      resumeFrom = index;
-    } else if (wanted[at] === '*' || wanted[at] === given[index]) {
-      at++;
-      index++;
-    } else if (resumeAt >= 0) {
-      at = resumeAt;
-      index = ++resumeFrom;
-    } else {
-      return false;
-    }
-  }
-  return wanted.slice(at).every((segment) => segment === '**');
-}
-
-/** Tells whether some name is matched by both patterns; a name is a pattern that matches itself. Polynomial, as {@link matchesPattern} is. */
+/** Tells whether some name is matched by both patterns; a name is a pattern that matches itself. In `p × q` steps for patterns of `p` and `q` segments. */
 export function patternsOverlap(a: string, b: string): boolean {
   const [left, right] = [a.split('/'), b.split('/')];
   const visited = new Set<number>();
@@ -98,8 +69,8 @@ export function patternsOverlap(a: string, b: string): boolean {
 /**
  * Values stored under patterns, found by the topic names that the patterns match.
  *
- * The patterns share one tree of segments, so the cost of a match grows with the number of patterns that begin like the
- * name, not with the number stored.
+ * The patterns share one tree of segments up to their first `**`, and are found by their last one behind it. So the cost of a match grows with
+ * the number of patterns that begin and end like the name, not with the number stored.
  */
 export class PatternIndex<T> {
   readonly #root = new PatternNode<T>();

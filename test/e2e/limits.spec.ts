@@ -150,6 +150,24 @@ describe.each(adapters)('on $name', (adapter) => {
     expect((await app.open(`/read?${names}&topic=more`, as('ann'))).status).toBe(400);
   });
 
+  test.each([1, 2])('%i patterns for one connection are the most, at connect and on subscribe', async (most) => {
+    await using app = await startApp(adapter, limited({ patternsPerConnection: most }));
+    const patterns = Array.from({ length: most }, (_, n) => `topic=${n}/*`).join('&');
+    const stream = await app.open(`/read?${patterns}&topic=a&topic=b&topic=c`, as('ann'));
+    await stream.receive('id: ');
+    const [connection] = app.streams.connections.list();
+
+    await expect(connection!.subscribe('more/**')).rejects.toMatchObject({
+      code: 'too-many-topics',
+      message: `One connection may read ${most} patterns (limits.patternsPerConnection)`,
+    });
+    await connection!.subscribe('d');
+    connection!.unsubscribe('0/*');
+    await connection!.subscribe('more/**');
+
+    expect((await app.open(`/read?${patterns}&topic=more/**`, as('ann'))).status).toBe(400);
+  });
+
   test('topics that are subscribed to at the same moment do not get past the limit together', async () => {
     const authorize = async () => true;
     const { controllers, options } = limited({ topicsPerConnection: 3 });

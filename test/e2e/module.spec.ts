@@ -164,6 +164,7 @@ const wrong: readonly [option: string, options: object][] = [
   ['maxPendingBytes', { maxPendingBytes: 10 }],
   ['compression', { compression: 'gzip' }],
   ['limits.topicsPerConnection', { limits: { topicsPerConnection: 0 } }],
+  ['limits.patternsPerConnection', { limits: { patternsPerConnection: 0 } }],
   ['drain.windowMs', { drain: { windowMs: '1s' } }],
   ['drain.deadlineMs', { drain: { deadlineMs: NaN } }],
   ['topics', { topics: ticks }],

@@ -3,7 +3,7 @@ import { Cursor } from '../../src/hub/cursor.js';
 import type { CursorSink, ResetReason } from '../../src/hub/cursor-sink.js';
 import type { Batch } from '../../src/hub/batch.js';
 import { Hub } from '../../src/hub/hub.js';
-import { matchesPattern } from '../../src/topic/pattern.js';
+import { patternsOverlap } from '../../src/topic/pattern.js';
 import { packEvent } from '../../src/wire/payload.js';
 import { until } from '../support/until.js';
 import { createRandom } from './support/random.mjs';
@@ -81,7 +81,7 @@ class Reader implements CursorSink {
   }
 
   reads(topic: string): boolean {
-    return this.selectors.some((selector) => matchesPattern(selector, topic));
+    return this.selectors.some((selector) => patternsOverlap(selector, topic));
   }
 
   close(): void {

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { type TestApp, adapters, startApp } from '../support/app.js';
+import { openRaw } from '../support/raw.js';
+import { until } from '../support/until.js';
+
+const TOPICS = 400;
+const EVENTS = 100;
+/** With as much to do for others: what a busy machine adds to some ms. All at once it takes from 0.8 to 8 s. */
+const MOMENT_MS = 500;
+
+let delays: IntervalHistogram;
+beforeEach(() => {
+  delays = monitorEventLoopDelay({ resolution: 1 });
+});
+afterEach(() => void delays.disable());
+
+/** An application with a hub route and as many topics, each with as many events. */
+async function startFull(adapter: (typeof adapters)[number]): Promise<TestApp> {
+  const app = await startApp(adapter, { options: { hub: { path: 'events' }, authorize: 'public' } });
+  for (let n = 0; n < TOPICS * EVENTS; n++) {
+    const topic = n % TOPICS;
+    await app.streams.publish(`p/${topic % 20}/${topic}`, { data: n });
+  }
+  return app;
+}
+
+const get = (patterns: readonly string[]) => [
+  `GET /events?${patterns.map((pattern) => `topic=${encodeURIComponent(pattern)}`).join('&')} HTTP/1.1`,
+  'Host: x',
+  'Last-Event-ID: made-up',
+];
+
+describe.each(adapters)('on $name', (adapter) => {
+  test.each([
+    ['one pattern of all topics', ['p/**']],
+    [
+      'as many patterns as there may be',
+      Array.from({ length: 100 }, (_, n) => `p/${n % 20}/${n < 20 ? '*' : `**/${n}`}`),
+    ],
+    [
+      'patterns made to be costly',
+      Array.from({ length: 100 }, (_, n) => `**/${'*/'.repeat(n % 28)}**/${n % 2 ? '*' : 'p'}/**`),
+    ],
+  ])(
+    'a made-up id over %s holds the event loop for no longer than a moment',
+    async (_, patterns) => {
+      await using app = await startFull(adapter);
+      delays.enable();
+      await using client = await openRaw(app.port, ...get(patterns));
+
+      await until(
+        () => client.text.slice(-2_000).includes(`data: ${TOPICS * EVENTS - 1}\n`),
+        'the newest event',
+        30_000,
+      );
+      delays.disable();
+
+      expect(client.text).toContain('"reason":"unknown"');
+      expect(client.text.match(/^data: \d+$/gm)).toHaveLength(TOPICS * EVENTS);
+      expect(delays.max / 1e6).toBeLessThan(MOMENT_MS);
+    },
+    60_000,
+  );
+
+  test('twenty such clients at once hold nobody up either', async () => {
+    await using app = await startFull(adapter);
+    delays.enable();
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => openRaw(app.port, ...get(['p/**', `q/${n}`]))),
+    );
+    const newest = `data: ${TOPICS * EVENTS - 1}\n`;
+
+    await until(() => clients.every(({ text }) => text.slice(-2_000).includes(newest)), 'all to have all', 60_000);
+    delays.disable();
+    for (const client of clients) await client[Symbol.asyncDispose]();
+
+    expect(delays.max / 1e6).toBeLessThan(MOMENT_MS);
+  }, 90_000);
+});
