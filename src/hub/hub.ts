@@ -156,6 +156,7 @@ export class Hub implements FeedListener {
     this.health.close();
     this.#feed.close();
     this.#queue.close();
+    this.#pages.clear();
     clearInterval(this.#sweeper);
     this.#fanOut.close();
     for (const view of this.#views.values()) for (const cursor of [...view.cursors]) cursor.close();

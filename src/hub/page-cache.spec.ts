@@ -2,7 +2,11 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { LogPage } from './log-page.js';
 import { PageCache } from './page-cache.js';
 
-const page = (): LogPage => new LogPage({ entries: [], upTo: { epoch: 'aaaaaa', seq: 1, at: 1 }, holes: [] });
+/** A page with one event of so many bytes, or with none. */
+function page(bytes = 0): LogPage {
+  const entry = { topic: 'a', seq: 1, prev: 0, at: 1, data: new Uint8Array(bytes) };
+  return new LogPage({ entries: bytes > 0 ? [entry] : [], upTo: { epoch: 'aaaaaa', seq: 1, at: 1 }, holes: [] });
+}
 
 describe('pages that were read a moment ago', () => {
   it('are read once for all who come to the same place, also while the first is still waiting', async () => {
@@ -33,14 +37,32 @@ describe('pages that were read a moment ago', () => {
     expect(read).toHaveBeenCalledTimes(4);
   });
 
-  it('are no more than 128', async () => {
+  it('take 8 MiB at most: the oldest go first, and a larger one at once', async () => {
     const cache = new PageCache();
-    const read = jest.fn(async () => page());
-    for (let n = 0; n <= 128; n++) await cache.get(`${n}`, read);
-    await cache.get('128', read);
-    expect(read).toHaveBeenCalledTimes(129);
-
+    const read = jest.fn(async () => page(1_048_576));
+    for (let n = 0; n < 10; n++) await cache.get(`${n}`, read);
+    expect(cache.bytes).toBeLessThanOrEqual(8_388_608);
+    await cache.get('9', read);
+    expect(read).toHaveBeenCalledTimes(10);
     await cache.get('0', read);
-    expect(read).toHaveBeenCalledTimes(130);
+    expect(read).toHaveBeenCalledTimes(11);
+
+    const { bytes } = cache;
+    await cache.get('large', async () => page(8_388_608));
+    expect(cache.bytes).toBe(bytes);
+    await cache.get('large', read);
+    expect(read).toHaveBeenCalledTimes(12);
+  });
+
+  it('are not kept for longer when nobody comes any more', async () => {
+    jest.useFakeTimers({ now: 0 });
+    const cache = new PageCache();
+    await cache.get('a', async () => page(100));
+    expect(cache.bytes).toBeGreaterThan(0);
+    jest.advanceTimersByTime(2_001);
+    const [left, timers] = [cache.bytes, jest.getTimerCount()];
+    jest.useRealTimers();
+
+    expect([left, timers]).toEqual([0, 0]);
   });
 });
