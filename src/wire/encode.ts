@@ -93,7 +93,8 @@ export function encodeCursor(id: string): string {
  * @throws SseError `invalid-event`
  */
 export function encodeRetry(retryMs: number): string {
-  checkRetry(retryMs);
+  // The module's own: some times the option, so that clients spread out.
+  checkRetry(retryMs, Number.MAX_SAFE_INTEGER);
   return `retry: ${retryMs}\n`;
 }
 

@@ -55,7 +55,9 @@ describe('checkEvent', () => {
     ['an empty id', { data: 1, id: '' }],
     ['retry 0', { data: 1, retry: 0 }],
     ['retry 1', { data: 1, retry: 1 }],
-    ['the greatest safe retry', { retry: Number.MAX_SAFE_INTEGER }],
+    ['a retry of an hour', { retry: 3_600_000 }],
+    ['white space within an id', { data: 1, id: 'a b' }],
+    ['white space around a type', { data: 1, type: ' a ' }],
     ['line breaks and NUL in a comment', { comment: 'a\r\nb\rc\nd\0e\u2028f' }],
     ['fields that are undefined', { data: 1, type: undefined, id: undefined, retry: undefined, comment: undefined }],
   ])('accepts %s', (_, event) => {
@@ -88,6 +90,13 @@ describe('checkEvent', () => {
     },
   );
 
+  it.each([' a', 'a ', '\ta', 'a\u00a0', '\ufeffa', 'a\u2028', ' ', ' stream.end'])(
+    'refuses %j as an id, which would not come back as it is',
+    (id) => {
+      expect(() => checkEvent({ data: 1, id })).toThrow(invalid('id must not begin or end with white space'));
+    },
+  );
+
   it.each([1, 0, null, true, 1n, {}, ['a'], Symbol('s'), { toString: () => 'a' }].map((value) => [value]))(
     'refuses %p as an id and as a type',
     (value) => {
@@ -96,12 +105,13 @@ describe('checkEvent', () => {
     },
   );
 
-  it.each([-1, 1.5, NaN, Infinity, -Infinity, 2 ** 53, '1', '1\ndata: x', null, 1n, {}].map((value) => [value]))(
-    'refuses %p as a retry',
-    (retry) => {
-      expect(() => checkEvent({ data: 1, retry })).toThrow(invalid('retry must be a whole number of milliseconds'));
-    },
-  );
+  it.each(
+    [-1, 1.5, NaN, Infinity, -Infinity, 3_600_001, 2 ** 53 - 1, 2 ** 53, '1', '1\ndata: x', null, 1n, {}].map(
+      (value) => [value],
+    ),
+  )('refuses %p as a retry', (retry) => {
+    expect(() => checkEvent({ data: 1, retry })).toThrow(invalid('retry must be a whole number of milliseconds'));
+  });
 });
 
 describe('checkSourceEvent', () => {

@@ -6,9 +6,9 @@ export interface SseEvent<T = unknown> {
   readonly data: T;
   /** What the client listens for. Absent and empty mean `message`. */
   readonly type?: string | undefined;
-  /** What the client sends back as `Last-Event-ID`. Empty makes it forget the last one. */
+  /** What the client sends back as `Last-Event-ID`, without white space around it. Empty makes it forget the last one. */
   readonly id?: string | undefined;
-  /** How long the client waits before it reconnects, in whole milliseconds. */
+  /** How long the client waits before it reconnects, in whole milliseconds: 0 to 3,600,000, an hour. */
   readonly retry?: number | undefined;
   /** Seen in the raw stream, never by the client's listeners. */
   readonly comment?: string | undefined;
@@ -18,12 +18,15 @@ export interface SseEvent<T = unknown> {
 export interface SseNotice {
   /** Seen in the raw stream, never by the client's listeners. */
   readonly comment?: string | undefined;
-  /** How long the client waits before it reconnects, in whole milliseconds. */
+  /** How long the client waits before it reconnects, in whole milliseconds: 0 to 3,600,000, an hour. */
   readonly retry?: number | undefined;
 }
 
 /** Event types and ids that begin so are the module's own. */
 export const RESERVED_PREFIX = 'stream.';
+
+/** A client that was told to stay away for longer would not be heard of again. */
+export const MAX_RETRY_MS = 3_600_000;
 
 /** An id travels back in a request header, and proxies refuse long ones: all headers together may have 8 KiB in nginx. */
 export const MAX_ID_BYTES = 1_024;
@@ -74,7 +77,7 @@ export function checkEvent(event: unknown): asserts event is SseEvent | SseNotic
   else if (!isNotice(event)) throw invalid('An event must have data, or only a comment or retry', event);
 
   if (event.type !== undefined) checkToken('type', event.type);
-  if (event.id !== undefined) checkToken('id', event.id);
+  if (event.id !== undefined) checkId(event.id);
   if (event.retry !== undefined) checkRetry(event.retry);
   if (event.comment !== undefined && typeof event.comment !== 'string') {
     throw invalid("An event's comment must be a string", event.comment);
@@ -126,10 +129,16 @@ export function checkToken(name: 'id' | 'type', value: unknown): asserts value i
   }
 }
 
+/** What stands around a header's value is not part of it, so the id that a client sends back would be another one. */
+function checkId(value: unknown): void {
+  checkToken('id', value);
+  if (value.trim() !== value) throw invalid("An event's id must not begin or end with white space", value);
+}
+
 /** @internal @throws SseError `invalid-event` */
-export function checkRetry(value: unknown): asserts value is number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) {
-    throw invalid("An event's retry must be a whole number of milliseconds, 0 or more and below 2^53", value);
+export function checkRetry(value: unknown, most = MAX_RETRY_MS): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > most) {
+    throw invalid(`An event's retry must be a whole number of milliseconds, 0 to ${most}`, value);
   }
 }
 

@@ -32,9 +32,9 @@ const long = fc.nat({ max: 20_000 }).map((length) => 'ü\n'.repeat(length));
 const data = fc.oneof({ weight: 6, arbitrary: text }, { weight: 3, arbitrary: fc.jsonValue() }, fc.uint8Array(), long);
 const sentEvent: fc.Arbitrary<SentEvent> = fc.record({
   data,
-  id: fc.stringMatching(/^[^\r\n\0]{1,20}$/u),
+  id: fc.stringMatching(/^[^\r\n\0]{1,20}$/u).filter((id) => id.trim() === id),
   type: fc.constantFrom(undefined, '', ...TYPES),
-  retry: fc.option(fc.nat(), { nil: undefined }),
+  retry: fc.option(fc.nat({ max: 3_600_000 }), { nil: undefined }),
   comment: fc.option(text, { nil: undefined }),
 });
 const cuts = fc.array(fc.integer({ min: 1, max: 4_000 }), { minLength: 1, maxLength: 20 });

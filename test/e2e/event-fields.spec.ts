@@ -50,6 +50,10 @@ const refused: readonly [name: string, event: unknown][] = [
     [`${JSON.stringify(bad)} in a type`, { data: 1, type: `a${bad}data: b` }],
   ]),
   ['a lone surrogate in an id', { data: 1, id: 'a\ud800' }],
+  ['white space before an id', { data: 1, id: ' stream.end' }],
+  ['white space behind an id', { data: 1, id: 'a\t' }],
+  ['a blank id', { data: 1, id: ' ' }],
+  ['a retry of more than an hour', { data: 1, retry: 3_600_001 }],
   ['a retry of -1', { data: 1, retry: -1 }],
   ['a retry of 1.5', { data: 1, retry: 1.5 }],
   ['a retry of NaN', { data: 1, retry: NaN }],
@@ -183,13 +187,13 @@ describe.each(transports)('from a source on $name', (adapter) => {
   test('own ids of any script are sent as they are', async () => {
     const source = () => [
       { data: 1, id: 'é' },
-      { data: 2, id: ' spaced ' },
+      { data: 2, id: 'a b' },
       { data: 3, id: '' },
     ];
     await using app = await startApp(adapter, { controllers: [streamOf(source)] });
 
     const stream = await app.open('/stream');
 
-    expect((await stream.take(3)).map(({ id }) => id)).toEqual(['é', ' spaced ', '']);
+    expect((await stream.take(3)).map(({ id }) => id)).toEqual(['é', 'a b', '']);
   });
 });
