@@ -4,6 +4,15 @@ import { type TicketOptions, Tickets } from './tickets.js';
 
 const ann: Principal = { id: 'ann', role: 'reader' };
 
+class User {
+  readonly id = 'ann';
+  get isBanned(): boolean {
+    return true;
+  }
+}
+const circular: Record<string, unknown> = {};
+circular.self = circular;
+
 describe('tickets', () => {
   let tickets: Tickets;
 
@@ -72,10 +81,50 @@ describe('tickets', () => {
     expect(await tickets.redeem(codes[100_000]!)).toBeDefined();
   });
 
+  it('are issued for whatever JSON gives back, and say what it does not', () => {
+    const shared = ['a'];
+    const claims = { roles: shared, also: shared, deep: { n: [1, { b: true, none: null, not: undefined }] } };
+    const bare = Object.assign(Object.create(null) as object, { id: 'ann' });
+
+    expect(() => tickets.issue({ ...ann, ...claims, expiresAt: new Date(9e12), issuedAt: 0 })).not.toThrow();
+    expect(() => tickets.issue(bare as Principal)).not.toThrow();
+    expect(() => tickets.issue({ ...ann, deep: { list: [1, { at: new Date(0) }] } })).toThrow(
+      'principal.deep.list[1].at is',
+    );
+  });
+
   it.each([
     ['no principal', null, {}, 'invalid-options'],
     ['a principal without an id', {}, {}, 'invalid-options'],
     ['an id that is no string', { id: 7 }, {}, 'invalid-options'],
+    ['an instance of a class, whose getters JSON leaves out', new User(), {}, 'invalid-options'],
+    [
+      'a getter',
+      {
+        id: 'ann',
+        get isBanned() {
+          return true;
+        },
+      },
+      {},
+      'invalid-options',
+    ],
+    [
+      'a value that is not enumerable',
+      Object.defineProperty({ id: 'ann' }, 'role', { value: 'x' }),
+      {},
+      'invalid-options',
+    ],
+    ['an instance of a class in a claim', { id: 'ann', user: new User() }, {}, 'invalid-options'],
+    ['a Map', { id: 'ann', roles: new Map() }, {}, 'invalid-options'],
+    ['a date in a claim, which would be text', { id: 'ann', born: new Date(0) }, {}, 'invalid-options'],
+    ['a BigInt', { id: 'ann', account: 1n }, {}, 'invalid-options'],
+    ['a function', { id: 'ann', may: () => true }, {}, 'invalid-options'],
+    ['a number that JSON has not', { id: 'ann', limits: [1, Infinity] }, {}, 'invalid-options'],
+    ['a circle', { id: 'ann', circular }, {}, 'invalid-options'],
+    ['a toJSON', { id: 'ann', role: { toJSON: () => 'admin' } }, {}, 'invalid-options'],
+    ['an expiry that is no time', { id: 'ann', expiresAt: Infinity }, {}, 'invalid-options'],
+    ['a date that is none', { id: 'ann', issuedAt: new Date('never') }, {}, 'invalid-options'],
     ...[0, -1, Number.NaN, Infinity, 3_600_001, '30', null].map(
       (ttlMs) => [`ttlMs ${String(ttlMs)}`, ann, { ttlMs }, 'invalid-options'] as const,
     ),

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { SseError, describe } from '../errors.js';
 import type { Principal } from '../topic/define.js';
 import { checkPattern } from '../topic/pattern.js';
+import { checkPortable } from './portable-principal.js';
 
 export interface TicketOptions {
   /** The names and patterns that the stream may read. Absent: whatever `authorize` allows the principal. */
@@ -59,12 +60,7 @@ export class Tickets {
    * @throws SseError `invalid-options` or `invalid-topic`
    */
   issue(principal: Principal, { topics, ttlMs = 30_000 }: TicketOptions = {}): string {
-    if (typeof principal?.id !== 'string') {
-      throw new SseError(
-        'invalid-options',
-        `A ticket is issued to a principal with a string id, got ${describe(principal)}`,
-      );
-    }
+    checkPortable(principal);
     if (typeof ttlMs !== 'number' || !(ttlMs >= 1 && ttlMs <= MAX_TICKET_TTL_MS)) {
       throw new SseError(
         'invalid-options',
