@@ -1,5 +1,6 @@
 import { SseError, describe } from '../errors.js';
 import type { PostgresPool } from './driver.js';
+import { SCHEMA_NAMES, isSchemaName } from './schema.js';
 
 /** How the engine reaches the database: exactly one of `pool`, `connectionString` and `options`. */
 export interface PostgresEngineOptions {
@@ -18,7 +19,7 @@ export interface PostgresEngineOptions {
   /**
    * The schema that has the engine's tables. Two engines with different schemas know nothing of each other.
    *
-   * At most 48 bytes in UTF-8.
+   * At most 48 bytes in UTF-8, without `$$`.
    *
    * @default 'sse'
    */
@@ -114,9 +115,6 @@ export interface PostgresSettings {
 
 const SOURCES = ['pool', 'connectionString', 'options'] as const;
 
-/** PostgreSQL cuts names of more than 63 bytes, and channels are named after the schema. */
-const MAX_SCHEMA_BYTES = 48;
-
 /** Node's timers take no more. */
 const MAX_MS = 2 ** 31 - 1;
 
@@ -139,7 +137,7 @@ const RULES: Readonly<Record<keyof PostgresEngineOptions, Rule>> = {
   connectionString: { expected: 'a text', allows: (value) => typeof value === 'string' && value !== '' },
   options: configuration,
   listenOptions: configuration,
-  schema: { expected: `a text of 1 to ${MAX_SCHEMA_BYTES} bytes that does not begin with "pg_"`, allows: isSchema },
+  schema: { expected: SCHEMA_NAMES, allows: isSchemaName },
   notify: { expected: "'listen' or 'poll'", allows: (value) => value === 'listen' || value === 'poll' },
   migrate: { expected: 'true or false', allows: (value) => typeof value === 'boolean' },
   deadlineMs: milliseconds,
@@ -187,11 +185,6 @@ function isPool(value: unknown): boolean {
 }
 
 /** Names that begin with `pg_` are the server's. */
-function isSchema(value: unknown): boolean {
-  if (typeof value !== 'string' || value === '' || value.startsWith('pg_') || value.includes('\0')) return false;
-  return new TextEncoder().encode(value).length <= MAX_SCHEMA_BYTES;
-}
-
 function invalid(problem: string, got: unknown): SseError {
   return new SseError('invalid-options', `postgresEngine: ${problem}; got ${describe(got)}`);
 }

@@ -1,9 +1,20 @@
+import { SseError, describe } from '../errors.js';
 import { appendFunctions } from './append-sql.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 import { readFunctions, sweepFunctions } from './read-sql.js';
 
 /** What the schema's `version()` returns. Raised with every release that changes a table or a function. */
 export const SCHEMA_VERSION = 1;
+
+/** PostgreSQL cuts names of more than 63 bytes, and channels are named after the schema. */
+const MAX_SCHEMA_BYTES = 48;
+export const SCHEMA_NAMES = `a text of 1 to ${MAX_SCHEMA_BYTES} bytes that does not begin with "pg_" and has no "$$" in it`;
+
+export function isSchemaName(value: unknown): value is string {
+  if (typeof value !== 'string' || value === '' || value.startsWith('pg_') || value.includes('\0')) return false;
+  // It stands in the text of functions, which would end there.
+  return !value.includes('$$') && new TextEncoder().encode(value).length <= MAX_SCHEMA_BYTES;
+}
 
 /** Where entries are notified. */
 export function logChannel(schema: string): string {
@@ -21,8 +32,13 @@ export function outboxChannel(schema: string): string {
  * that grants it everything in that schema.
  *
  * @param schema the name of the schema; it must be that of the engine's option
+ * @throws SseError `invalid-options` when the engine would not take it
  */
 export function postgresSchemaSql(schema = 'sse'): string {
+  if (!isSchemaName(schema)) {
+    const problem = `schema must be ${SCHEMA_NAMES}; got ${describe(schema)}`;
+    throw new SseError('invalid-options', `postgresSchemaSql: ${problem}`);
+  }
   return `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)};\n${schemaObjectsSql(schema)}`;
 }
 

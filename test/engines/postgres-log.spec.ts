@@ -34,6 +34,7 @@ describe('the options of the PostgreSQL engine', () => {
     ['options must be an object', { options: 'x' }],
     ['schema must be', { connectionString: 'x', schema: 'pg_mine' }],
     ['schema must be', { connectionString: 'x', schema: 'ä'.repeat(25) }],
+    ['schema must be', { connectionString: 'x', schema: 'a$$; DROP TABLE b; --' }],
     ['notify must be', { connectionString: 'x', notify: true }],
     ['deadlineMs must be', { connectionString: 'x', deadlineMs: 0 }],
     ['pollMs must be', { connectionString: 'x', pollMs: '100' }],
@@ -64,12 +65,18 @@ describe('the schema', () => {
     expect(positions.map(({ seq }) => seq).sort()).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  it('has a name that the SQL which creates it can hold', () => {
+    expect(() => postgresSchemaSql('a$$; DROP TABLE b; --')).toThrow(
+      expect.objectContaining({ code: 'invalid-options', message: expect.stringContaining('has no "$$" in it') }),
+    );
+  });
+
   it('is left alone with migrate: false, and what has to be run is told', async () => {
-    const schema = 'My "own" schema';
+    const schema = 'My "own" $chema$';
     const engine = lab.engine({ schema, migrate: false });
     await expect(append(engine, 'a')).rejects.toMatchObject({
       code: 'engine-failed',
-      message: expect.stringContaining(String.raw`run the SQL of postgresSchemaSql("My \"own\" schema")`),
+      message: expect.stringContaining(String.raw`run the SQL of postgresSchemaSql("My \"own\" $chema$")`),
     });
 
     await lab.pool.query(postgresSchemaSql(schema));
