@@ -100,8 +100,9 @@ function runJest(args, options) {
 /** What a Node may do otherwise, and the consumers, on the newest Node of a line. */
 async function runOnNode(line) {
   const node = nodeOf(line);
+  const isAtHand = node === undefined ? process.version.startsWith(`v${line}.`) : node.version === process.version;
+  if (isAtHand) return console.log(`Node ${process.version} is the one at hand`);
   if (node === undefined) return void missingNodes.push(line);
-  if (node.version === process.version) return console.log(`Node ${node.version} is the one at hand`);
   console.log(`Node ${node.version}`);
   const options = { node: node.program, env: { ...process.env, PATH: node.folder + delimiter + process.env.PATH } };
   await runJest(['--maxWorkers=100%', ...OF_NODE], { ...options, live: true });

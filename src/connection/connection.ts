@@ -7,7 +7,7 @@ import { checkSourceEvent, toEvent } from '../wire/event.js';
 import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
 import type { CloseReason, EndReason } from './end-reason.js';
 import type { ConnectionHost, ConnectionRequest, ConnectionRoute, ConnectionSettings } from './connection-host.js';
-import { closeSocketBehind, destroyResponse, destroySocketOf } from './raw-response.js';
+import { destroyResponse, destroySocketOf } from './raw-response.js';
 import { ResponseWriter } from './response-writer.js';
 import type { StartedResponse, WriterOwner } from './response-writer.js';
 import type { Selection } from './selection.js';
@@ -181,10 +181,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.destroy();
   }
 
-  closeSocketWhenSent(): void {
-    if (this.#writer !== undefined) closeSocketBehind(this.#writer.raw);
-  }
-
   next(value: unknown): void {
     try {
       this.send(value);
@@ -230,8 +226,9 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   }
 
   beat(): void {
-    // A newer place to resume from does as well as a heartbeat.
-    if (this.isWritable && this.#feed?.advance() !== true) this.writer.writeFrame(HEARTBEAT_FRAME);
+    // While something waits, it is no use; and a newer place to resume from does as well.
+    const isDue = this.isWritable && this.writer.pendingBytes === 0 && this.#feed?.advance() !== true;
+    if (isDue) this.writer.writeFrame(HEARTBEAT_FRAME);
   }
 
   expire(reason: EndReason): void {

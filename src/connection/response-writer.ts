@@ -31,6 +31,9 @@ const SLICE_BYTES = 65_536;
  */
 const MAX_WAITING_BYTES = 16_384;
 
+/** What has waited for so long since the last write is not leaving. */
+const QUIET_MS = 1_000;
+
 /** From here on a text is no longer copied into a Buffer of its own. */
 const MIN_TEXT_BYTES = 4_096;
 
@@ -86,8 +89,13 @@ export class ResponseWriter {
     return this.#lastWriteAtMs;
   }
 
-  /** Since when the client has taken nothing of what waits for it, on the clock of `performance.now()`. */
+  /**
+   * Since when the client has taken nothing of what waits for it, on the clock of `performance.now()`. A client of HTTP/2 without a
+   * window takes not even what is too little to wait for.
+   */
   get blockedSinceMs(): number | undefined {
+    const isQuiet = performance.now() - this.#lastWriteAtMs >= QUIET_MS;
+    if (this.#blockedSinceMs === undefined && isQuiet && this.pendingBytes > 0) this.#block();
     return this.#blockedSinceMs;
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../connection/connection.js';
 import { retryMsOf } from '../connection/connection-host.js';
+import { closeSocketBehind } from '../connection/raw-response.js';
 
 /**
  * Ends all streams: each is told to come back, its socket is closed so that the client comes back elsewhere, and what
@@ -29,7 +30,7 @@ export async function drain(
 
 function endOpen(connection: Connection): void {
   if (connection.state !== 'open') return;
-  connection.closeSocketWhenSent();
+  closeSocketBehind(connection.writer.raw);
   endOne(connection);
 }
 

@@ -88,7 +88,11 @@ export class Nodes {
 
   /** Begins to answer. Resolves when the other nodes have been heard. */
   start(): Promise<void> {
-    return (this.#started ??= this.#start());
+    if (this.#started === undefined) {
+      this.#started = this.#start();
+      this.#started.catch(this.#report);
+    }
+    return this.#started;
   }
 
   /** Asks every node, and waits until all have answered or the time is over. */

@@ -13,7 +13,7 @@ import type { StartedResponse } from '../connection/response-writer.js';
 import { concerns } from '../connection/revocations.js';
 import type { Source } from '../connection/source.js';
 import type { SseConnection } from '../connection/sse-connection.js';
-import type { TopicReader } from '../connection/topic-set.js';
+import type { TopicLimits, TopicReader } from '../connection/topic-set.js';
 import { Wheel } from '../connection/wheel.js';
 import type { Retention } from '../engine/engine.js';
 import type { ResetReason } from '../hub/cursor-sink.js';
@@ -25,6 +25,7 @@ import type { OnSlow } from '../topic/define.js';
 import { TopicRegistry } from '../topic/registry.js';
 import { Authorizer } from './authorizer.js';
 import { drain } from './drain.js';
+import { Farewells } from './farewells.js';
 import { Nodes } from './nodes.js';
 import type { CloseOptions, ConnectionSelector, LocalNode, Member, NodeMessage } from './nodes.js';
 import { RevocationLog } from './revocation-log.js';
@@ -53,7 +54,9 @@ export class SseRuntime
   readonly registry: TopicRegistry;
   readonly hub: Hub;
   readonly publisher: Publisher;
+  readonly topicLimits: TopicLimits;
   readonly wheel = new Wheel();
+  readonly #farewells = new Farewells(this.wheel);
   readonly open = new Set<Connection>();
   /** Those whose handler has not returned yet. */
   readonly #pending = new Set<Connection>();
@@ -76,6 +79,7 @@ export class SseRuntime
 
   constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions, @Inject(SilentSockets) silentSockets: SilentSockets) {
     this.options = options;
+    this.topicLimits = options;
     this.#silentSockets = silentSockets;
     this.#hasHooks = Object.keys(options.hooks).length > 0;
     this.registry = new TopicRegistry(options.topics);
@@ -97,13 +101,9 @@ export class SseRuntime
     this.publisher = new Publisher(options.engine, this.registry, options.history, this.hub);
   }
 
-  get maxTopics(): number {
-    return this.options.topicsPerConnection;
-  }
-
   /** A connection for a request that has not been answered yet. */
   prepare(request: ConnectionRequest): Connection {
-    if (this.#connectionCount === 0) this.#listen();
+    if (this.#connectionCount === 0) void this.ready();
     const connection = new Connection(this, `${this.id}.${(++this.#connectionCount).toString(36)}`, request);
     this.#pending.add(connection);
     return connection;
@@ -126,6 +126,7 @@ export class SseRuntime
     const writer = new ResponseWriter(response, connection);
     if (reason === 'shutdown') closeSocketBehind(response.raw);
     writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));
+    this.#farewells.add(response.raw);
     this.#call('onRefused', connection, reason);
   }
 
@@ -175,12 +176,17 @@ export class SseRuntime
     // Of one that is over it cannot be asked for any more.
     if (this.#hasHooks) void connection.address;
     connection.open(response, source);
-    if (this.#isDraining) connection.closeSocketWhenSent();
+    if (this.#isDraining) closeSocketBehind(connection.writer.raw);
     this.#call('onOpened', connection);
   }
 
+  /** Begins to hear of other nodes. Resolves when all that was revoked is known, or after 5 s. */
+  ready(): Promise<void> {
+    void this.nodes?.start();
+    return this.revocations.ready();
+  }
+
   async authorize(reader: TopicReader, selector: string): Promise<void> {
-    if (reader.principal !== null) await this.revocations.ready();
     await this.#authorizer.checkTopic(reader, selector);
   }
 
@@ -236,12 +242,6 @@ export class SseRuntime
       if (connection.principal?.id !== principalId) continue;
       if (this.revocations.current.denies(connection.principal, connection.topics, now)) connection.end('revoked');
     }
-  }
-
-  /** Begins to hear of other nodes, with the first stream. */
-  #listen(): void {
-    this.nodes?.start().catch((error: unknown) => this.report(error));
-    void this.revocations.ready();
   }
 
   #engineChanged(state: EngineState, error: unknown): void {

@@ -14,6 +14,8 @@ interface Session {
   readonly session: ServerHttp2Session;
   readonly socket: Socket | undefined;
   streams: number;
+  /** Once it is being closed. */
+  deadline?: NodeJS.Timeout;
 }
 
 /**
@@ -83,13 +85,17 @@ export class SilentSockets implements OnApplicationBootstrap {
     });
   }
 
-  #end({ session, socket, streams }: Session, deadlineMs: number): void {
+  #end(one: Session, deadlineMs: number): void {
+    const { session, socket, streams } = one;
     session.close();
-    if (streams > 0 || socket === undefined) return;
+    // Whoever takes nothing of what it was sent, be it the answer of another route, would hold up the server for good.
+    one.deadline ??= setTimeout(() => {
+      session.destroy();
+      socket?.destroy();
+    }, deadlineMs).unref();
+    (socket ?? session).once('close', () => clearTimeout(one.deadline));
     // Node would wait for the client to close its side.
-    socket.destroySoon();
-    const timer = setTimeout(() => socket.destroy(), deadlineMs).unref();
-    socket.once('close', () => clearTimeout(timer));
+    if (streams === 0) socket?.destroySoon();
   }
 }
 

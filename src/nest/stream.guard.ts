@@ -93,7 +93,8 @@ function isOfStream(context: ExecutionContext): boolean {
 }
 
 /** Puts who asks on the request. `false`: nobody who is known. */
-async function identify(request: StreamRequest, { options, tickets }: SseRuntime): Promise<boolean> {
+async function identify(request: StreamRequest, runtime: SseRuntime): Promise<boolean> {
+  const { options, tickets } = runtime;
   const ticket = ticketOf(request);
   const grant = ticket === undefined ? await authenticated(request, options.authenticate) : await tickets.find(ticket);
   if (grant === undefined) return false;
@@ -101,6 +102,8 @@ async function identify(request: StreamRequest, { options, tickets }: SseRuntime
   const leftMs = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();
   const graceMs = readLastEventId(request) === undefined ? 0 : EXPIRY_GRACE_MS;
   if (!(leftMs > -graceMs)) return false;
+  // A node that has just been started may not have heard yet of who was revoked.
+  await runtime.ready();
   const identity: Identity = { principal: grant.principal, topics: grant.topics, isExpired: leftMs <= 0, ticket };
   Object.defineProperty(request, GRANT, { value: identity, configurable: true });
   return true;

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import type { ClientHttp2Stream, Http2Server } from 'node:http2';
 import { request as requestOverTls } from 'node:https';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Observable } from 'rxjs';
@@ -292,6 +294,66 @@ describe('a stream of an HTTP/2 session that its client does not read', () => {
     expect([session.isClosed, session.goaway]).toEqual([false, undefined]);
     expect((await stalled.rest()).map(({ type }) => type)).not.toContain('stream.end');
   }, 15_000);
+});
+
+describe('a client of HTTP/2 that has no window', () => {
+  const openWithout = (app: TestApp): Promise<Session> => openSession(app.url, { settings: { initialWindowSize: 0 } });
+
+  /** How many streams the server has of a session. */
+  async function asked(app: TestApp, session: Session, count: number, path: string): Promise<ClientHttp2Stream[]> {
+    const requests = Array.from({ length: count }, () => session.raw.request({ ':path': path, ...ann }));
+    for (const request of requests) request.on('error', () => undefined).end();
+    await until(() => requests.every((request) => request.sentHeaders !== undefined), 'the requests to be sent');
+    return requests;
+  }
+
+  test('is ended for being slow, however little waits for it', async () => {
+    const reasons: CloseReason[] = [];
+    const hooks = { onClosed: (_: SseConnection, reason: CloseReason) => void reasons.push(reason) };
+    await using app = await startGuarded({ stallTimeoutMs: 300, heartbeatMs: 100, hooks });
+    await using session = await openWithout(app);
+    await asked(app, session, 1, '/read?topic=a');
+    await until(() => app.streams.connections.count === 1, 'the stream to open');
+
+    await until(() => app.streams.connections.count === 0, 'the stream to be cut', 12_000);
+
+    expect(reasons).toEqual(['slow-consumer']);
+  }, 20_000);
+
+  test('keeps no refusal that it does not take', async () => {
+    await using app = await startGuarded({ limits: { connections: 1 } });
+    const open = new Set<unknown>();
+    const server = app.nest.getHttpServer() as Http2Server;
+    server.on('session', (session) =>
+      session.on('stream', (stream) => {
+        open.add(stream);
+        stream.once('close', () => open.delete(stream));
+      }),
+    );
+    await using session = await openWithout(app);
+    await asked(app, session, 2_000, '/read?topic=a');
+    await until(() => (app.streams.connections.refused.connections ?? 0) >= 1_999, 'the refusals', 10_000);
+    expect(open.size).toBeLessThanOrEqual(1_001);
+
+    await until(() => open.size === 1, 'the refusals to be dropped', 10_000);
+    expect(app.streams.connections.count).toBe(1);
+  }, 30_000);
+
+  test.each(['/read?topic=a', '/none'])(
+    'does not hold up app.close() with an answer of %s that it does not take',
+    async (path) => {
+      const app = await startGuarded({ drain: { deadlineMs: 300 } });
+      await using session = await openWithout(app);
+      const requests = await asked(app, session, 3, path);
+      await Promise.all(requests.map((request) => once(request, 'response')));
+      const startedAt = performance.now();
+
+      await app.nest.close();
+
+      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      await session.closed();
+    },
+  );
 });
 
 describe.each([

@@ -74,6 +74,22 @@ describe('revoke', () => {
     expect(status).toBe(200);
   });
 
+  test('is known before a node that has just been started lets anyone in, also where it streams no topics', async () => {
+    await using cluster = new Cluster();
+    const one = await cluster.start();
+    await one.streams.revoke({ principalId: 'ann' });
+    const later = await cluster.start();
+    cluster.engines[1]!.isDown = true;
+
+    const answers = Promise.all([later.open('/source', as('ann')), later.open('/source', as('bob'))]);
+    await until(() => cluster.engines[1]!.calls.read > 0, 'the log to be asked');
+    cluster.engines[1]!.restore();
+    const [hers, his] = await answers;
+
+    expect([hers.status, his.status]).toEqual([403, 200]);
+    expect(later.nest.get(GuardedController).calls).toBe(1);
+  });
+
   test('spares who was authenticated anew since, also on a node that learns of it later', async () => {
     await using cluster = new Cluster();
     const tokens = new Map<string, Principal>([

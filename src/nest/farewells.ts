@@ -1,0 +1,46 @@
+import { destroyResponse } from '../connection/raw-response.js';
+import type { RawResponse } from '../connection/raw-response.js';
+import type { Wheel, WheelTask } from '../connection/wheel.js';
+
+/** So long a client may take none of the few bytes that it was refused with. */
+const DEADLINE_MS = 5_000;
+/** When so many have not taken theirs, nobody else is waited for. */
+const MAX_WAITING = 1_000;
+
+/**
+ * The answers of streams that were not opened, until they have left. A client of HTTP/2 without a window takes nothing, and
+ * could leave any number of them behind.
+ */
+export class Farewells {
+  readonly #wheel: Wheel;
+  readonly #waiting = new Set<Farewell>();
+
+  constructor(wheel: Wheel) {
+    this.#wheel = wheel;
+  }
+
+  /** Sees to it that an answer which has been ended leaves in time, or is dropped. */
+  add(raw: RawResponse): void {
+    if (raw.closed || this.#waiting.size >= MAX_WAITING) return destroyResponse(raw);
+    const farewell = new Farewell(raw);
+    this.#waiting.add(farewell);
+    this.#wheel.schedule(farewell, DEADLINE_MS);
+    raw.once('close', () => {
+      this.#wheel.cancel(farewell);
+      this.#waiting.delete(farewell);
+    });
+  }
+}
+
+class Farewell implements WheelTask {
+  slot: number | undefined;
+  readonly #raw: RawResponse;
+
+  constructor(raw: RawResponse) {
+    this.#raw = raw;
+  }
+
+  onTime(): void {
+    destroyResponse(this.#raw);
+  }
+}
