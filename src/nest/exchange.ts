@@ -224,17 +224,16 @@ class Handover {
     return destination;
   }
 
-  #shield(raw: Partial<Shieldable>): () => void {
-    // A middleware may have put methods of its own there.
-    const on = Object.hasOwn(raw, 'on') ? raw.on : undefined;
+  #shield(raw: Shieldable): () => void {
+    const { on, setHeader } = raw;
+    // A middleware may have put a method of its own there.
     const takesHeaders = !Object.hasOwn(raw, 'setHeader');
     raw.on = () => raw;
     if (takesHeaders) raw.setHeader = (name, value) => void (this.#head[name] = value);
     return () => {
-      // The last one first: so V8 goes back to the form that the response had.
-      if (takesHeaders) delete raw.setHeader;
-      if (on === undefined) delete raw.on;
-      else raw.on = on;
+      // Put back, not deleted: since Node 22, V8 then keeps all of the response in a form that is 2.5 KB larger.
+      raw.on = on;
+      if (takesHeaders) raw.setHeader = setHeader;
     };
   }
 
