@@ -248,6 +248,6 @@ class Handover {
 }
 
 interface Shieldable {
-  on(event: string, listener: unknown): unknown;
-  setHeader(name: string, value: number | string | string[]): unknown;
+  on: (event: string, listener: never) => unknown;
+  setHeader: (name: string, value: number | string | string[]) => unknown;
 }
