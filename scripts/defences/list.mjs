@@ -869,8 +869,8 @@ const network = [
   {
     name: 'an answer that its client does not take does not hold up the end',
     file: 'src/nest/silent-sockets.ts',
-    find: `      session.destroy();
-      socket?.destroy();`,
+    find: `        session.destroy();
+        socket?.destroy();`,
     replace: '',
     spec: 'test/e2e/http2.spec.ts',
     test: 'that has no window does not hold up app.close.. with an answer of /none',

@@ -14,8 +14,7 @@ interface Session {
   readonly session: ServerHttp2Session;
   readonly socket: Socket | undefined;
   streams: number;
-  /** Once it is being closed. */
-  deadline?: NodeJS.Timeout;
+  isEnding: boolean;
 }
 
 /**
@@ -73,7 +72,7 @@ export class SilentSockets implements OnApplicationBootstrap {
   }
 
   #addSession(session: ServerHttp2Session, socket: Socket | undefined): void {
-    const one: Session = { session, socket, streams: 0 };
+    const one: Session = { session, socket, streams: 0, isEnding: false };
     this.#sessions.add(one);
     session.once('close', () => this.#sessions.delete(one));
     session.on('stream', (stream) => {
@@ -86,16 +85,19 @@ export class SilentSockets implements OnApplicationBootstrap {
   }
 
   #end(one: Session, deadlineMs: number): void {
-    const { session, socket, streams } = one;
+    const { session, socket } = one;
     session.close();
-    // Whoever takes nothing of what it was sent, be it the answer of another route, would hold up the server for good.
-    one.deadline ??= setTimeout(() => {
-      session.destroy();
-      socket?.destroy();
-    }, deadlineMs).unref();
-    (socket ?? session).once('close', () => clearTimeout(one.deadline));
+    if (!one.isEnding) {
+      one.isEnding = true;
+      // Whoever takes nothing of what it was sent, be it the answer of another route, would hold up the server for good.
+      const deadline = setTimeout(() => {
+        session.destroy();
+        socket?.destroy();
+      }, deadlineMs).unref();
+      (socket ?? session).once('close', () => clearTimeout(deadline));
+    }
     // Node would wait for the client to close its side.
-    if (streams === 0) socket?.destroySoon();
+    if (one.streams === 0) socket?.destroySoon();
   }
 }
 
