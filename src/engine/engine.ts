@@ -121,12 +121,16 @@ export interface EngineSink {
  *     stored, and with `engine-uncertain` when that cannot be told; what it re-sends by itself is stored once.
  * 18. An engine that cannot deliver says `interrupted`, restores delivery by itself, and says `resumed` before it delivers
  *     anything again.
+ * 19. An event of more than `maxEventBytes` is refused with `invalid-event`, and nothing else suffers from it; one of just so many is
+ *     stored.
  */
 export interface Engine {
   /** For logs and errors, for example `memory`. */
   readonly name: string;
   /** Whether other processes may use the same log at the same time. */
   readonly isShared: boolean;
+  /** How many bytes the data of an event may have: a larger one is refused with `invalid-event`. `Infinity`: as many as there is memory for. */
+  readonly maxEventBytes: number;
   /** Called once, before the first `subscribe`. A process that only publishes never calls it. */
   start(sink: EngineSink): Promise<void>;
   append(request: AppendRequest): Promise<Position>;

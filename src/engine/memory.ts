@@ -60,6 +60,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
 class MemoryEngine implements Engine {
   readonly name = 'memory';
   readonly isShared = false;
+  readonly maxEventBytes = Infinity;
   readonly #epoch = createEpoch();
   readonly #maxTotalBytes: number;
   readonly #now: () => number;

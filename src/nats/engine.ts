@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
+import { checkSize } from '../engine/size.js';
 import { SseError, describe } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import { Appender } from './appender.js';
@@ -32,6 +33,7 @@ export function natsEngine(options: NatsEngineOptions): Engine {
 class NatsEngine implements Engine {
   readonly name = 'nats';
   readonly isShared = true;
+  readonly maxEventBytes = 1_000_000;
   readonly #timeoutMs: number;
   readonly #closing = new AbortController();
   readonly #link: Link;
@@ -65,6 +67,7 @@ class NatsEngine implements Engine {
 
   async append(request: AppendRequest): Promise<Position> {
     this.#assertOpen();
+    checkSize('NATS', request, this.maxEventBytes);
     return this.#appender.append(request, this.#deadline());
   }
 

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { SseError } from '../errors.js';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
+import { checkSize } from '../engine/size.js';
 import type { Position } from '../topic/position.js';
 import { Appender } from './appender.js';
 import { connectionsOf } from './connections.js';
@@ -53,6 +54,7 @@ export function postgresEngine(options: PostgresEngineOptions): PostgresEngine {
 class SharedPostgresEngine implements PostgresEngine {
   readonly name = 'postgres';
   readonly isShared = true;
+  readonly maxEventBytes = 33_554_432;
   readonly #settings: PostgresSettings;
   readonly #connections: Connections;
   readonly #sql: Statements;
@@ -92,11 +94,13 @@ class SharedPostgresEngine implements PostgresEngine {
 
   async append(request: AppendRequest): Promise<Position> {
     this.#use();
+    checkSize('PostgreSQL', request, this.maxEventBytes);
     return this.#appender.append(request);
   }
 
   async appendInTransaction(client: TransactionClient, request: AppendRequest): Promise<void> {
     this.#use();
+    checkSize('PostgreSQL', request, this.maxEventBytes);
     await this.#prepare();
     await this.#outbox.add(client, request);
     this.#outbox.watch();

@@ -11,6 +11,7 @@ import type {
   ReadRequest,
 } from '../engine/engine.js';
 import { contradiction } from '../engine/resume.js';
+import { checkSize } from '../engine/size.js';
 import { createEpochs } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { APPEND } from './append-script.js';
@@ -54,6 +55,7 @@ type PageReply = [
 class RedisEngine implements Engine {
   readonly name = 'redis';
   readonly isShared = true;
+  readonly maxEventBytes = 134_217_728;
   readonly #options: ResolvedOptions;
   readonly #link: Link;
   readonly #calls: Calls;
@@ -90,8 +92,10 @@ class RedisEngine implements Engine {
     void warnOfEviction(settings, onWarning);
   }
 
-  async append({ topic, data, id, retention }: AppendRequest): Promise<Position> {
+  async append(request: AppendRequest): Promise<Position> {
     this.#assertOpen();
+    checkSize('Redis', request, this.maxEventBytes);
+    const { topic, data, id, retention } = request;
     await this.#link.open();
     this.#sweeper.start();
     const { maxEvents, maxBytes, maxAgeMs } = retention;

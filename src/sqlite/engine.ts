@@ -10,6 +10,7 @@ import type {
   ReadPage,
   ReadRequest,
 } from '../engine/engine.js';
+import { checkSize } from '../engine/size.js';
 import { Fifo } from '../engine/fifo.js';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
@@ -47,6 +48,7 @@ export function sqliteEngine(options: SqliteEngineOptions): Engine {
 class SqliteEngine implements Engine {
   readonly name = 'sqlite';
   readonly isShared = false;
+  readonly maxEventBytes = 134_217_728;
   readonly #options: ResolvedOptions;
   readonly #interest = new Set<string>();
   readonly #waiting = new Fifo<Waiting>();
@@ -71,6 +73,7 @@ class SqliteEngine implements Engine {
 
   async append(request: AppendRequest): Promise<Position> {
     this.#assertOpen();
+    checkSize('SQLite', request, this.maxEventBytes);
     const size = sizeOf(request);
     if (this.#waitingBytes > 0 && this.#waitingBytes + size > MAX_WAITING_BYTES) {
       throw new SseError(

@@ -21,6 +21,7 @@ function cuttable() {
   const cut: Engine = {
     name: 'cuttable',
     isShared: false,
+    maxEventBytes: engine.maxEventBytes,
     start: through(engine.start.bind(engine)),
     append: through(engine.append.bind(engine)),
     read: through(engine.read.bind(engine)),

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { SseError } from '../../errors.js';
 import { append, appendAll, bytes, read, seqsOf, textsOf } from './suite.js';
 import type { Case } from './suite.js';
 
-/** Promises 1 to 3, 5 and 15, and the payloads of 4. */
+const MAX_TRIED_BYTES = 67_108_864;
+
+/** Promises 1 to 3, 5, 15 and 19, and the payloads of 4. */
 export function appendCases(test: Case): void {
   test('1 append resolves to positions that strictly increase over all topics', async ({ engine }) => {
     const positions = await appendAll(engine, ['a', 'b', 'a', 'c', 'b']);
@@ -147,6 +150,28 @@ export function appendCases(test: Case): void {
       entries.map(({ data }) => Buffer.from(data).toString('hex')),
       payloads.map(hex),
     );
+  });
+
+  test('19 an event of the stated size is stored; one that is larger is refused, and nothing suffers from it', async ({
+    engine,
+  }) => {
+    const { maxEventBytes } = engine;
+    // More than a test should take.
+    if (maxEventBytes > MAX_TRIED_BYTES) return;
+    const largest = new Uint8Array(maxEventBytes).fill(97);
+    const [stored, refused, next] = await Promise.allSettled([
+      append(engine, 'a', largest),
+      append(engine, 'a', new Uint8Array(maxEventBytes + 1)),
+      append(engine, 'a', 'small'),
+    ]);
+
+    assert(refused.status === 'rejected' && SseError.is(refused.reason), 'it is refused');
+    assert.equal(refused.reason.code, 'invalid-event');
+    assert.match(refused.reason.message, new RegExp(`at most ${maxEventBytes} bytes`));
+    assert.deepEqual([stored.status, next.status], ['fulfilled', 'fulfilled']);
+    await engine.health();
+    const { entries } = await read(engine, ['a'], { maxBytes: 2 * maxEventBytes });
+    assert.equal(textsOf(entries).at(-1), 'small');
   });
 }
 

@@ -71,6 +71,7 @@ export interface Shakiness {
 export class ShakyEngine implements Engine {
   readonly name = 'shaky';
   readonly isShared = true;
+  readonly maxEventBytes = Infinity;
   readonly #log: SharedLog;
   readonly #random: Random;
   readonly #subscribed = new Set<string>();
