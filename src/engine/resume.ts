@@ -1,4 +1,3 @@
-import type { Hole } from './engine.js';
 import type { Position } from '../topic/position.js';
 
 /**
@@ -29,6 +28,6 @@ export function isTrimmed(after: number, topicHead: number, first: { readonly pr
 }
 
 /** Whether the log contradicts the place that a client claims: it was none. */
-export function isContradiction({ reason }: Hole): boolean {
+export function isContradiction({ reason }: { readonly reason: string }): boolean {
   return reason === 'epoch' || reason === 'ahead' || reason === 'diverged';
 }

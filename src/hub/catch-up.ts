@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine, LogEntry, TopicHead } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { isUsers } from './own-topic-name.js';
@@ -21,6 +22,15 @@ interface LaneHeads {
   readonly head: Position;
   readonly newest: ReadonlyMap<string, TopicHead>;
 }
+
+/** Who gets what a hint stands for. */
+interface HintReader {
+  readonly epoch: string | undefined;
+  pass(epoch: string, entry: LogEntry): void;
+}
+
+/** A server of a cluster that answers may be some ms behind the one that has announced. */
+const HINT_WAITS_MS = [5, 20, 80];
 
 const PAGE = { maxEntries: 512, maxBytes: 1_048_576 };
 
@@ -59,6 +69,24 @@ export class CatchUp {
       isAny: () =>
         isAnother(heads, seen) || [...heads.newest.keys()].some((topic) => this.#isBehind(topic, heads.newest)),
     };
+  }
+
+  /**
+   * Reads one topic up to what a hint stands for. `false`: the log is another one, or does not have all any more. An entry that is not
+   * there after a moment never was, or is found by the next audit: whoever may send to where entries are announced may send hints.
+   */
+  async readHinted(topic: string, from: number, upTo: number, into: HintReader): Promise<boolean> {
+    let tries = 0;
+    for (let after = from; after < upTo && tries < HINT_WAITS_MS.length;) {
+      const request = { topics: [topic], after, verify: undefined, maxEntries: 64, maxBytes: PAGE.maxBytes };
+      const page = await this.#owner.persist(() => this.#engine.read(request));
+      if (page === undefined) return true;
+      if (page.holes.length > 0 || page.upTo.epoch !== into.epoch) return false;
+      for (const entry of page.entries) if (entry.seq <= upTo) into.pass(page.upTo.epoch, entry);
+      after = page.upTo.seq;
+      if (after < upTo && page.entries.length === 0) await delay(HINT_WAITS_MS[tries++], undefined, { ref: false });
+    }
+    return true;
   }
 
   async #heads(from: Position): Promise<LaneHeads> {

@@ -152,12 +152,12 @@ export class Cursor implements Reader {
 
   async #resume(from: string): Promise<void> {
     const claimed = parsePosition(from);
-    if (claimed?.epoch === this.#view.base.epoch) return this.#readLog(claimed);
+    // No event has an id of its own that looks like a position.
+    if (claimed !== undefined) return this.#readLog(claimed);
     const located =
       from.length > MAX_ID_BYTES ? undefined : await this.#persist(() => this.#hub.locate(this.#view, from));
     if (this.#isClosed) return;
     if (located !== undefined && located !== 'ambiguous') return this.#readLog(located);
-    if (claimed !== undefined) return this.#readLog(claimed);
     this.#sink.reset('unknown', this.#view.selectors);
     return this.#readLog('start');
   }

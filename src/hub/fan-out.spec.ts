@@ -8,7 +8,7 @@ const turn = () => new Promise(setImmediate);
 
 /** A view with cursors that only note when they are pumped. */
 function viewOf(count: number, pump: (n: number) => void): View {
-  const view = new View('a', ['a'], new WindowBudget(1e6, () => undefined));
+  const view = new View(0, 'a', ['a'], new WindowBudget(1e6, () => undefined));
   for (let n = 0; n < count; n++) view.cursors.add({ pump: () => pump(n), seq: 0 } as unknown as Cursor);
   return view;
 }

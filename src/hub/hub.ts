@@ -1,5 +1,5 @@
 import { EVERY_TOPIC } from '../engine/engine.js';
-import type { Engine, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
+import type { Engine, LogEntry } from '../engine/engine.js';
 import { PatternIndex } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
 import { EngineHealth } from './engine-health.js';
@@ -8,15 +8,12 @@ import { FanOut } from './fan-out.js';
 import { LiveFeed } from './live-feed.js';
 import type { FeedListener } from './live-feed.js';
 import { isUsers } from './own-topic-name.js';
-import { LogPage } from './log-page.js';
-import { PageCache } from './page-cache.js';
-import { readTopics } from './read-topics.js';
-import { TopicLists } from './topic-lists.js';
-import type { TopicList } from './topic-lists.js';
+import type { LogPage } from './log-page.js';
+import { LogReader } from './log-reader.js';
+import type { PageRequest } from './log-reader.js';
 import { View } from './view.js';
 import { WindowBudget } from './window-budget.js';
 import type { HeldEntry } from './window-budget.js';
-import { WorkQueue } from './work-queue.js';
 
 export interface HubOptions {
   /** How many bytes of recent events all windows of this process keep together. */
@@ -29,11 +26,11 @@ export interface HubOptions {
   readonly onEngineState: (state: EngineState, error: unknown) => void;
 }
 
-const PAGE_ENTRIES = 256;
+/** Selections that nobody reads any more stay warm with so many names and patterns together, about 500 bytes each. The oldest go first. */
+const MAX_IDLE_SELECTORS = 10_000;
 
 /** Knows which selections are watched in this process, keeps their windows filled, and wakes their cursors. */
 export class Hub implements FeedListener {
-  readonly #engine: Engine;
   readonly #options: HubOptions;
   readonly #views = new Map<string, View>();
   readonly #byName = new Map<string, Set<View>>();
@@ -43,20 +40,19 @@ export class Hub implements FeedListener {
   readonly #idle = new Set<View>();
   readonly health: EngineHealth;
   readonly #feed: LiveFeed;
-  readonly #pages = new PageCache();
-  readonly #queue = new WorkQueue();
-  readonly #lists: TopicLists;
+  readonly #log: LogReader;
+  #idleSelectors = 0;
   #sweeper: NodeJS.Timeout | undefined;
+  #viewCount = 0;
   #restarts = 0;
   #isClosed = false;
 
   constructor(engine: Engine, options: HubOptions) {
-    this.#engine = engine;
     this.#options = options;
     this.#budget = new WindowBudget(options.windowBytes, (held) => this.#evict(held));
     this.health = new EngineHealth(engine, options.onEngineState);
     this.#feed = new LiveFeed(engine, this, options);
-    this.#lists = new TopicLists(engine, this.#queue);
+    this.#log = new LogReader(engine);
   }
 
   /** The view of a selection, to be given back with `release`. It may still be opening: see `View.opened`. */
@@ -65,21 +61,26 @@ export class Hub implements FeedListener {
     const key = sorted.join('\n');
     let view = this.#views.get(key);
     if (view === undefined) {
-      view = new View(key, sorted, this.#budget);
+      view = new View(++this.#viewCount, key, sorted, this.#budget);
       this.#views.set(key, view);
       for (const name of view.names) this.#viewsOf(name).add(view);
       for (const pattern of view.patterns) this.#byPattern.add(pattern, view);
       view.opened = this.#open(view);
     }
     view.refs++;
-    this.#idle.delete(view);
+    if (this.#idle.delete(view)) this.#idleSelectors -= view.selectors.length;
     return view;
   }
 
   release(view: View): void {
     if (--view.refs > 0 || this.#isClosed) return;
-    view.idleSince = Date.now();
+    view.idleSince = performance.now();
     this.#idle.add(view);
+    this.#idleSelectors += view.selectors.length;
+    for (const oldest of this.#idle) {
+      if (this.#idleSelectors <= MAX_IDLE_SELECTORS) break;
+      this.#remove(oldest);
+    }
     this.#sweeper ??= setInterval(() => this.#sweep(), this.#options.graceMs / 2 + 1).unref();
   }
 
@@ -110,8 +111,7 @@ export class Hub implements FeedListener {
 
   restarted(head: Position): void {
     this.#restarts++;
-    this.#pages.clear();
-    this.#lists.delete();
+    this.#log.forget();
     for (const view of this.#views.values()) {
       view.reopen(head);
       for (const cursor of view.cursors) cursor.restart();
@@ -120,7 +120,7 @@ export class Hub implements FeedListener {
   }
 
   interrupted(error: unknown): void {
-    this.#lists.delete();
+    this.#log.forgetLists();
     this.health.failed('deliver', error);
   }
 
@@ -134,16 +134,12 @@ export class Hub implements FeedListener {
   }
 
   /** Reads on in the log, for a cursor that is not inside its window. */
-  read(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<LogPage> {
-    const { after, verify, maxBytes } = request;
-    // Until the next event, which may push out of the log what a page begins with, and never from before the window.
-    const key = `${view.key}\n${view.lastSeq} ${view.floor} ${after} ${verify?.epoch} ${verify?.at} ${maxBytes}`;
-    const read = async (): Promise<LogPage> => new LogPage(await this.#readPage(view, request));
-    return this.#queue.run(() => this.#pages.get(key, read));
+  read(view: View, request: PageRequest): Promise<LogPage> {
+    return this.#log.read(view, request, this.positionOf(view));
   }
 
-  async locate(view: View, id: string): Promise<Position | 'ambiguous' | undefined> {
-    return this.#queue.run(async () => this.#engine.locate(await this.#topicsOf(view), id));
+  locate(view: View, id: string): Promise<Position | 'ambiguous' | undefined> {
+    return this.#log.locate(view, id);
   }
 
   /** Repeats an engine call until it succeeds. `undefined` once the hub is closed. */
@@ -155,8 +151,7 @@ export class Hub implements FeedListener {
     this.#isClosed = true;
     this.health.close();
     this.#feed.close();
-    this.#queue.close();
-    this.#pages.clear();
+    this.#log.close();
     clearInterval(this.#sweeper);
     this.#fanOut.close();
     for (const view of this.#views.values()) for (const cursor of [...view.cursors]) cursor.close();
@@ -184,26 +179,6 @@ export class Hub implements FeedListener {
     if (released.length > 0) this.#feed.unsubscribe(released);
   }
 
-  async #readPage(view: View, request: Omit<ReadRequest, 'topics' | 'maxEntries'>): Promise<ReadPage> {
-    const wanted = { ...request, maxEntries: PAGE_ENTRIES };
-    const pause = (): Promise<void> | undefined => this.#queue.pause();
-    if (view.patterns.length === 0) return readTopics(this.#engine, { ...wanted, topics: view.names }, pause);
-    try {
-      const list = await this.#lists.get(view, request.after);
-      const page = await readTopics(this.#engine, { ...wanted, topics: list.topics }, pause);
-      if (isOfSameLog(page, list)) return restrict(page, list, request.after, view);
-      this.#lists.delete(view);
-      return await this.#readPage(view, request);
-    } catch (error) {
-      this.#lists.delete(view);
-      throw error;
-    }
-  }
-
-  async #topicsOf(view: View): Promise<readonly string[]> {
-    return view.patterns.length === 0 ? view.names : (await this.#lists.get(view, undefined)).topics;
-  }
-
   #give(view: View, held: HeldEntry): void {
     view.push(held);
     this.#fanOut.wake(view);
@@ -227,10 +202,9 @@ export class Hub implements FeedListener {
   }
 
   #sweep(): void {
-    const before = Date.now() - this.#options.graceMs;
+    const before = performance.now() - this.#options.graceMs;
     for (const view of this.#idle) {
       if (view.idleSince > before) break;
-      this.#idle.delete(view);
       this.#remove(view);
     }
     if (this.#idle.size > 0) return;
@@ -238,7 +212,10 @@ export class Hub implements FeedListener {
     this.#sweeper = undefined;
   }
 
+  /** Forgets a selection that nobody reads. */
   #remove(view: View): void {
+    this.#idle.delete(view);
+    this.#idleSelectors -= view.selectors.length;
     this.#views.delete(view.key);
     view.clear();
     for (const pattern of view.patterns) this.#byPattern.delete(pattern, view);
@@ -249,18 +226,4 @@ export class Hub implements FeedListener {
     }
     this.#unsubscribe(view);
   }
-}
-
-/** Whether a list says something of the log that a page was read from: it may have been lost, or counted back, since. */
-function isOfSameLog({ upTo }: ReadPage, list: TopicList): boolean {
-  return upTo.epoch === list.upTo.epoch && (upTo.seq <= list.upTo.seq || upTo.at >= list.upTo.at);
-}
-
-/** Cuts a page where its list of topics ends: one that came to be after the listing may have events beyond. */
-function restrict(page: ReadPage, list: TopicList, after: number | undefined, view: View): ReadPage {
-  const isBeyond = list.upTo.seq < page.upTo.seq;
-  const entries = isBeyond ? page.entries.filter(({ seq }) => seq <= list.upTo.seq) : page.entries;
-  const isUncertain = after !== undefined && after < list.forgottenUpTo;
-  const holes = isUncertain ? [...page.holes, { reason: 'unknown' as const, topics: view.patterns }] : page.holes;
-  return { entries, upTo: isBeyond ? list.upTo : page.upTo, holes };
 }

@@ -4,6 +4,7 @@ import type { Engine, EngineSink, LogEntry } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { CatchUp } from './catch-up.js';
 import { HeldBack } from './held-back.js';
+import { isUsers } from './own-topic-name.js';
 import { isReused, newer } from './places.js';
 import { Interests } from './interests.js';
 
@@ -109,6 +110,8 @@ export class LiveFeed implements EngineSink {
   }
 
   entry(epoch: string, entry: LogEntry): void {
+    // What nodes tell each other decides who is let in: it is read from the log, whoever may send to where it is announced.
+    if (this.#engine.isShared && !isUsers(entry.topic)) return this.hint(epoch, entry.topic, entry.seq);
     if (this.#isReading || this.#isInterrupted) this.#hold({ epoch, item: entry }, entry.data.byteLength);
     else this.#take(epoch, entry);
   }
@@ -247,17 +250,9 @@ export class LiveFeed implements EngineSink {
 
   /** Reads what a hint stands for, and what is before it. Later entries come by themselves. */
   async #readHinted(topic: string, from: number, upTo: number): Promise<void> {
-    for (let after = from; after < upTo;) {
-      const request = { topics: [topic], after, verify: undefined, maxEntries: 64, maxBytes: 1_048_576 };
-      const page = await this.#listener.persist(() => this.#engine.read(request));
-      if (page === undefined) return;
-      if (page.holes.length > 0 || page.upTo.epoch !== this.#place?.epoch) {
-        this.#isStale = true;
-        return;
-      }
-      for (const entry of page.entries) if (entry.seq <= upTo) this.#passHinted(page.upTo.epoch, entry);
-      after = page.upTo.seq;
-    }
+    const pass = (epoch: string, entry: LogEntry): void => this.#passHinted(epoch, entry);
+    const isSame = await this.#catchUp.readHinted(topic, from, upTo, { epoch: this.#place?.epoch, pass });
+    if (!isSame) this.#isStale = true;
   }
 
   #passHinted(epoch: string, entry: LogEntry): void {

@@ -8,16 +8,22 @@ export class LogPage implements ReadPage {
   readonly entries: readonly LogEntry[];
   readonly upTo: Position;
   readonly holes: readonly Hole[];
-  #batches: readonly Batch[] | undefined;
+  readonly #encoded: { batches?: readonly Batch[] };
 
-  constructor({ entries, upTo, holes }: ReadPage) {
+  constructor({ entries, upTo, holes }: ReadPage, encoded: { batches?: readonly Batch[] } = {}) {
     this.entries = entries;
     this.upTo = upTo;
     this.holes = holes;
+    this.#encoded = encoded;
   }
 
   get batches(): readonly Batch[] {
-    return (this.#batches ??= batchesOf(this.upTo.epoch, this.entries));
+    return (this.#encoded.batches ??= batchesOf(this.upTo.epoch, this.entries));
+  }
+
+  /** The same page for someone who has lost something before it. What it was encoded to is shared. */
+  behind(hole: Hole): LogPage {
+    return new LogPage({ entries: this.entries, upTo: this.upTo, holes: [hole] }, this.#encoded);
   }
 
   /** The part of the page up to a place; all of it when the place is behind it. */

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine, LogEntry, Retention } from '../engine/engine.js';
+import { isContradiction } from '../engine/resume.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { packEvent, unpackEvent } from '../wire/payload.js';
 import type { Batch } from './batch.js';
 import { Cursor } from './cursor.js';
-import type { CursorSink } from './cursor-sink.js';
+import type { CursorSink, ResetReason } from './cursor-sink.js';
 import type { Hub } from './hub.js';
 import type { OwnTopicName } from './own-topic-name.js';
 
@@ -14,6 +15,11 @@ export interface OwnTopicOptions<T> {
   readonly retention: Retention;
   /** Must not throw, and has to expect messages of other versions of this module. */
   onMessage(message: T, atMs: number): void;
+  /**
+   * The log is another one, or an older one: what it has comes again as messages, and what it has lost only this process and its like
+   * know. Must not throw.
+   */
+  onLost?(): void;
 }
 
 /** Without the log a process has to go on, too. */
@@ -91,8 +97,9 @@ export class OwnTopic<T> implements CursorSink {
     this.#opened?.();
   }
 
-  reset(): void {
-    // What is lost was too old to matter, or is gone for every node.
+  reset(reason: ResetReason): void {
+    // Of a log that is still the same, what is lost was too old to matter.
+    if (isContradiction({ reason })) this.#options.onLost?.();
   }
 
   ended(): void {

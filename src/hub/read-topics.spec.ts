@@ -54,6 +54,24 @@ describe('reading more topics than an engine is asked for at once', () => {
     expect(asked).toEqual([10]);
   });
 
+  it('ends where those that had nothing new are known to have nothing, though they get something meanwhile', async () => {
+    const engine = memoryEngine();
+    await fill(engine, 2_000);
+    const read = engine.read.bind(engine);
+    engine.read = async (request) => {
+      await engine.append({ topic: NAMES[5] as string, data: new Uint8Array(1), retention: RETENTION });
+      return read(request);
+    };
+    const { topics: heads } = await engine.heads([NAMES[5] as string]);
+    expect(heads[0]?.seq).toBeLessThan(1_990);
+
+    for (const after of [1_990, 2_000]) {
+      const { upTo } = await readTopics(engine, { topics: NAMES, after, ...BOUNDS });
+      const page = await read({ topics: NAMES, after: upTo.seq, ...BOUNDS });
+      expect(page.entries.map(({ topic }) => topic)).toContain(NAMES[5]);
+    }
+  });
+
   it('tells what is wrong with a place of all topics, and what was trimmed of those that lost something', async () => {
     const engine = memoryEngine();
     await fill(engine, 1_700);

@@ -1,44 +1,83 @@
 import type { Engine, Hole, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
+import { contradiction } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
 
 /** A store that works on more at once does nothing else meanwhile: 10,000 topics took Redis up to a second. */
-const MAX_TOPICS = 500;
+export const MAX_TOPICS_AT_ONCE = 500;
+/** What each question of many is asked for at least: few have all that is wanted, and the rest is thrown away. */
+const MIN_ENTRIES = 32;
+
+type Pause = () => Promise<void> | undefined;
+
+/** The topics to read of many, and up to where the others are known to have nothing. */
+interface News {
+  readonly topics: readonly string[];
+  readonly upTo: Position | undefined;
+}
 
 /** Reads a page of any number of topics, asking the engine for few at once. Between these questions it waits for what `pause` gives. */
 export async function readTopics(
   engine: Engine,
   request: ReadRequest,
-  pause: () => Promise<void> | undefined = () => undefined,
+  pause: Pause = () => undefined,
 ): Promise<ReadPage> {
-  if (request.topics.length <= MAX_TOPICS) return engine.read(request);
-  const topics = await withNews(engine, request);
+  if (request.topics.length <= MAX_TOPICS_AT_ONCE) return engine.read(request);
+  const { topics, upTo } = await newsOf(engine, request, pause);
+  const parts = partsOf(topics);
+  const maxEntries = Math.max(MIN_ENTRIES, Math.ceil((2 * request.maxEntries) / parts.length));
   const pages: ReadPage[] = [];
-  for (let from = 0; from === 0 || from < topics.length; from += MAX_TOPICS) {
+  for (const part of parts) {
     await pause();
-    pages.push(await engine.read({ ...request, topics: topics.slice(from, from + MAX_TOPICS) }));
+    pages.push(await engine.read({ ...request, topics: part, maxEntries }));
   }
-  const isOneLog = pages.every(({ upTo }) => upTo.epoch === pages[0]?.upTo.epoch);
-  return isOneLog ? merge(pages, request) : readTopics(engine, request, pause);
+  const epoch = upTo?.epoch ?? pages[0]?.upTo.epoch;
+  const isOneLog = pages.every((page) => page.upTo.epoch === epoch);
+  return isOneLog ? merge(pages, upTo, request) : readTopics(engine, request, pause);
 }
 
 /** The topics that have something for whoever stands at the place; most of many have not. */
-async function withNews(engine: Engine, { topics, after, verify }: ReadRequest): Promise<readonly string[]> {
-  if (after === undefined) return topics;
-  const { upTo, topics: heads } = await engine.heads(topics);
-  // What is wrong with a place is to be told of all topics.
-  if (verify !== undefined && (verify.epoch !== upTo.epoch || verify.seq > upTo.seq)) return topics;
-  return topics.filter((_, n) => {
-    const head = heads[n];
-    // What the log does not know, and what contradicts the place, is for the engine to answer.
-    return head === undefined || head.seq > after || (verify !== undefined && head.at > verify.at);
-  });
+async function newsOf(engine: Engine, { topics, after, verify }: ReadRequest, pause: Pause): Promise<News> {
+  if (after === undefined) return { topics, upTo: undefined };
+  let head: Position | undefined;
+  const behind: string[] = [];
+  for (const part of partsOf(topics)) {
+    await pause();
+    const { upTo, topics: heads } = await engine.heads(part);
+    // What is wrong with a place is to be told of all topics, and so is what a log has lost meanwhile.
+    if (contradiction(verify ?? upTo, upTo, undefined) !== undefined) return { topics, upTo: undefined };
+    if (head !== undefined && contradiction(head, upTo, undefined) !== undefined) return { topics, upTo: undefined };
+    head ??= upTo;
+    for (const [n, topic] of part.entries()) {
+      const newest = heads[n];
+      // What the log does not know, and what contradicts the place, is for the engine to answer.
+      const isToBeRead = newest === undefined || newest.seq > after || (verify !== undefined && newest.at > verify.at);
+      if (isToBeRead) behind.push(topic);
+    }
+  }
+  return { topics: behind, upTo: head };
 }
 
-/** One page in lane order. Where the first of them ends, so does it: others may have entries beyond that are not read yet. */
-function merge(pages: readonly ReadPage[], { maxEntries, maxBytes }: ReadRequest): ReadPage {
+/** At least one, for a page without entries tells where the log ends. */
+function partsOf(topics: readonly string[]): (readonly string[])[] {
+  const parts: (readonly string[])[] = [];
+  for (let from = 0; from === 0 || from < topics.length; from += MAX_TOPICS_AT_ONCE) {
+    parts.push(topics.slice(from, from + MAX_TOPICS_AT_ONCE));
+  }
+  return parts;
+}
+
+/**
+ * One page in lane order. Where the first of them ends, so does it: others may have entries beyond that are not read yet. And it ends where
+ * those that were not read are known to have nothing.
+ */
+function merge(
+  pages: readonly ReadPage[],
+  known: Position | undefined,
+  { maxEntries, maxBytes }: ReadRequest,
+): ReadPage {
   const least = pages.reduce(
     (upTo, page) => (page.upTo.seq < upTo.seq ? page.upTo : upTo),
-    (pages[0] as ReadPage).upTo,
+    known ?? (pages[0] as ReadPage).upTo,
   );
   const found = pages.flatMap(({ entries }) => entries).filter(({ seq }) => seq <= least.seq);
   found.sort((a, b) => a.seq - b.seq);

@@ -8,7 +8,7 @@ import { WorkQueue } from './work-queue.js';
 const RETENTION = { maxEvents: 10, maxBytes: 10_000, maxAgeMs: 600_000 };
 
 const viewOf = (...selectors: string[]): View =>
-  new View(selectors.join('\n'), selectors, new WindowBudget(1_000, () => undefined));
+  new View(0, selectors.join('\n'), selectors, new WindowBudget(1_000, () => undefined));
 
 async function start(...names: string[]) {
   const engine = memoryEngine();

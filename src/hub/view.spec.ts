@@ -12,7 +12,7 @@ const head = (seq: number) => ({ epoch: 'aaaaaa', seq, at: seq });
 /** A view that somebody reads, in a budget of its own. */
 function setUp(maxBytes = 1e9) {
   const budget: WindowBudget = new WindowBudget(maxBytes, (held) => view.evict(held));
-  const view = new View('a', ['a'], budget);
+  const view = new View(0, 'a', ['a'], budget);
   view.refs = 1;
   const push = (seq: number, data?: Uint8Array): void => {
     const held: HeldEntry = { entry: entryOf(seq, data), windows: 0 };

@@ -34,6 +34,8 @@ export interface Join {
  * readers have got. Connections that want the same topics share one view, and with it every encoded byte.
  */
 export class View {
+  /** Stands for the key, which may be long, in this process. */
+  readonly id: number;
   readonly key: string;
   readonly selectors: readonly string[];
   readonly names: readonly string[];
@@ -41,7 +43,7 @@ export class View {
   readonly cursors = new Set<Reader>();
   /** How many cursors read here or are about to. */
   refs = 0;
-  /** Since when nobody reads here, in ms. */
+  /** Since when nobody reads here, on the clock of `performance.now()`. */
   idleSince = 0;
   /** Settles when live delivery into this window is guaranteed. */
   opened: Promise<void> | undefined;
@@ -57,7 +59,8 @@ export class View {
   #index: PatternIndex<true> | undefined;
   #shared: { from: number; maxBytes: number; batch: Batch } | undefined;
 
-  constructor(key: string, selectors: readonly string[], budget: WindowBudget) {
+  constructor(id: number, key: string, selectors: readonly string[], budget: WindowBudget) {
+    this.id = id;
     this.key = key;
     this.selectors = selectors;
     this.names = selectors.filter((selector) => !isPattern(selector));

@@ -54,6 +54,32 @@ describe('a queue of work', () => {
     expect(queue.waiting).toBe(0);
   });
 
+  it('has two long ones under way at once, and lets short ones go by', async () => {
+    const { queue } = start();
+    const ends: (() => void)[] = [];
+    const started: string[] = [];
+    const work = (name: string) => () => {
+      started.push(name);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    };
+    const all = [1, 2, 3, 4].map((n) => queue.run(work(`long ${n}`), true));
+    all.push(...[1, 2].map((n) => queue.run(work(`short ${n}`))));
+    await turn();
+    expect(started).toEqual(['long 1', 'long 2', 'short 1', 'short 2']);
+    expect(queue.waiting).toBe(2);
+
+    ends[0]!();
+    await all[0];
+    await turn();
+    expect(started.slice(4)).toEqual(['long 3']);
+    for (let n = 1; n < 6; n++) {
+      ends[n]!();
+      await turn();
+    }
+    await Promise.all(all);
+    expect(started.slice(5)).toEqual(['long 4']);
+  });
+
   it('gives the event loop a turn after 4 ms, however fast each answer is there', async () => {
     const { queue, spend } = start();
     let [turns, most, inTurn] = [0, 0, 0];

@@ -2,6 +2,8 @@ import { Fifo } from '../engine/fifo.js';
 
 /** An engine that answers from afar is asked so many questions at once; the others wait for their turn. */
 const MAX_AT_ONCE = 16;
+/** Of which so few may be long: each is many questions, and Redis and NATS answer one after the other. */
+const MAX_LONG_AT_ONCE = 2;
 /** So long a turn of the event loop is worked on questions whose answers are at hand. Then all others have theirs. */
 const TURN_MS = 4;
 
@@ -13,7 +15,9 @@ const TURN_MS = 4;
 export class WorkQueue {
   readonly #now: () => number;
   readonly #waiting = new Fifo<() => void>();
+  readonly #longWaiting = new Fifo<() => void>();
   #running = 0;
+  #longRunning = 0;
   /** Whether one has been told to start and has not: only then it is known how long its part of this turn took. */
   #isStarting = false;
   /** Until when this turn is worked; `undefined` before anything has been. */
@@ -30,13 +34,21 @@ export class WorkQueue {
 
   /** How many wait for their turn. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#longWaiting.length;
   }
 
-  /** Runs a piece of work when it is its turn, and answers what it does. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waiting.length > 0 || !this.#hasRoom()) await new Promise<void>((start) => this.#waiting.push(start));
-    else this.#running++;
+  /**
+   * Runs a piece of work when it is its turn, and answers what it does.
+   *
+   * @param isLong takes its turn with its like: short ones go by
+   */
+  async run<T>(work: () => Promise<T>, isLong = false): Promise<T> {
+    if (this.waiting > 0 || !this.#hasRoom(isLong)) {
+      const waiting = isLong ? this.#longWaiting : this.#waiting;
+      const started = new Promise<void>((start) => waiting.push(start));
+      this.#startNext();
+      await started;
+    } else this.#begin(isLong);
     const answer = work();
     this.#isStarting = false;
     this.#startNext();
@@ -44,6 +56,7 @@ export class WorkQueue {
       return await answer;
     } finally {
       this.#running--;
+      if (isLong) this.#longRunning--;
       this.#startNext();
     }
   }
@@ -61,8 +74,10 @@ export class WorkQueue {
     this.#beginTurn();
   }
 
-  #hasRoom(): boolean {
-    return this.#isClosed || (this.#running < MAX_AT_ONCE && this.#hasTime());
+  #hasRoom(isLong: boolean): boolean {
+    if (this.#isClosed) return true;
+    const isTaken = this.#running >= MAX_AT_ONCE || (isLong && this.#longRunning >= MAX_LONG_AT_ONCE);
+    return !isTaken && this.#hasTime();
   }
 
   #hasTime(): boolean {
@@ -74,10 +89,18 @@ export class WorkQueue {
   }
 
   #startNext(): void {
-    if (this.#isStarting || this.#waiting.length === 0 || !this.#hasRoom()) return;
+    if (this.#isStarting) return;
+    // Long ones first: there are few at once, and they would otherwise never begin while many short ones come.
+    const isLong = this.#longWaiting.length > 0 && this.#hasRoom(true);
+    if (!isLong && (this.#waiting.length === 0 || !this.#hasRoom(false))) return;
     this.#isStarting = true;
+    this.#begin(isLong);
+    (isLong ? this.#longWaiting : this.#waiting).shift()?.();
+  }
+
+  #begin(isLong: boolean): void {
     this.#running++;
-    this.#waiting.shift()?.();
+    if (isLong) this.#longRunning++;
   }
 
   readonly #beginTurn = (): void => {

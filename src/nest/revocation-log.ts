@@ -16,6 +16,8 @@ const KEEP_MS = 60_000;
 /** Or sooner, after so many messages. The least that is retained of a topic is 1,000 (NATS, unless it is told otherwise). */
 const KEEP_AFTER = 300;
 const KEPT_AT_ONCE = 500;
+/** What the log still has is read in this time, mostly; what is told although it has it does no harm. */
+const TELL_LOST_MS = 100;
 /** What was taken back lately, in case that a node that had not heard of it tells it again. */
 const MAX_REINSTATED = 10_000;
 
@@ -26,6 +28,8 @@ export class RevocationLog {
   readonly #onRevoked: (principalId: string) => void;
   readonly #reinstatedAt = new Map<string, number>();
   readonly #closing = new AbortController();
+  /** What a log that was put back may not have, until it is told again. */
+  #lost: Map<string, TimedRevocation> | undefined;
   #isKeeping = false;
   #keptAt = performance.now();
   #sinceKept = 0;
@@ -39,7 +43,8 @@ export class RevocationLog {
     this.#onRevoked = onRevoked;
     this.#keepMs = keepMs;
     const onMessage = (message: RevocationMessage, atMs: number): void => this.#take(message, atMs);
-    this.#topic = new OwnTopic(hub, engine, { name: '/revocations', retention: RETENTION, onMessage });
+    const onLost = (): void => void this.#tellLost();
+    this.#topic = new OwnTopic(hub, engine, { name: '/revocations', retention: RETENTION, onMessage, onLost });
   }
 
   /** Resolves when all that was revoked is known here, or after 5 s: then what has been revoked ends once it is known. */
@@ -76,9 +81,25 @@ export class RevocationLog {
     }
   }
 
+  /** The log is an older one, or another: what was said since is known only to those who were there. They tell it again at once. */
+  async #tellLost(): Promise<void> {
+    const { signal } = this.#closing;
+    this.#lost ??= new Map();
+    for (const each of this.current.current(Date.now())) this.#lost.set(keyOf(each), each);
+    // What the log has comes meanwhile, and what other nodes tell.
+    await delay(TELL_LOST_MS * (1 + Math.random()), undefined, { ref: false, signal }).catch(ignore);
+    const lost = this.#lost;
+    this.#lost = undefined;
+    if (lost !== undefined && !signal.aborted) await this.#send([...lost.values()]);
+  }
+
   async #keep(): Promise<void> {
     const all = [...this.current.current(Date.now())];
     this.#noteKept();
+    await this.#send(all);
+  }
+
+  async #send(all: readonly TimedRevocation[]): Promise<void> {
     for (let from = 0; from < all.length; from += KEPT_AT_ONCE) {
       // The next time comes, here or on another node.
       await this.#topic.send({ op: 'keep', revocations: all.slice(from, from + KEPT_AT_ONCE) }).catch(ignore);
@@ -101,13 +122,23 @@ export class RevocationLog {
       this.current.delete({ principalId, topic });
       this.#noteReinstated(keyOf(message), atMs);
     } else if (op === 'revoke' && atMs + message.forMs > Date.now()) {
-      this.#add({ principalId, topic }, atMs, message.forMs);
+      this.#takeRevoked(message, atMs);
     }
     if (++this.#sinceKept >= KEEP_AFTER) this.#keptAt = -Infinity;
   }
 
+  #takeRevoked({ principalId, topic, forMs }: Revocation & { readonly forMs: number }, atMs: number): void {
+    const key = keyOf({ principalId, topic });
+    this.#lost?.delete(key);
+    const isTakenBack = (this.#reinstatedAt.get(key) ?? -Infinity) >= atMs;
+    if (!isTakenBack) return this.#add({ principalId, topic }, atMs, forMs);
+    // In a log that was put back, its end may be lost. In any other it comes once more.
+    if (this.#lost !== undefined) this.#topic.send({ op: 'reinstate', principalId, topic }).catch(ignore);
+  }
+
   #takeKept(kept: TimedRevocation): void {
     const { principalId, topic, sinceMs, untilMs } = kept;
+    this.#lost?.delete(keyOf(kept));
     if (
       this.current.has(kept) ||
       untilMs <= Date.now() ||

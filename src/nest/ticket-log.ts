@@ -83,6 +83,8 @@ export class TicketLog implements TicketStore {
   #take(message: TicketMessage): void {
     const { op, hash } = message;
     if (op === 'issued') {
+      // A log that was put back has it again, and not its use, of which a new node hears from this one only.
+      if (this.#usedBy.has(hash)) return this.#tellUse(hash, message.ticket);
       this.#tickets?.add(hash, message.ticket);
       for (const arrived of this.#waiting.get(hash) ?? []) arrived();
     } else if (op === 'used') {
@@ -90,6 +92,11 @@ export class TicketLog implements TicketStore {
       if (!this.#usedBy.has(hash)) this.#noteUser(hash, message.by);
       this.#claims.get(message.by)?.();
     }
+  }
+
+  #tellUse(hash: string, { expiresAtMs }: StoredTicket): void {
+    const by = this.#usedBy.get(hash);
+    if (by !== undefined && expiresAtMs > Date.now()) this.#topic.send({ op: 'used', hash, by }).catch(this.#report);
   }
 
   #noteUser(hash: string, by: string): void {
