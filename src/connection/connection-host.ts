@@ -49,6 +49,8 @@ export interface ConnectionRequest {
 export interface ConnectionHost extends TopicRules {
   readonly hub: Hub;
   readonly wheel: Wheel;
+  /** Whether the application is told of what happens to its streams. */
+  readonly hasHooks: boolean;
   onClosed(connection: SseConnection, reason: CloseReason): void;
   onReset(connection: SseConnection, reason: ResetReason, topics: readonly string[]): void;
   /** A client does not keep up: its topics have gone on without it, or its stream is ended for it. */

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { ResetReason } from '../hub/cursor-sink.js';
 import type { OnSlow, Principal } from '../topic/define.js';
 import { parsePosition } from '../topic/position.js';
@@ -51,6 +52,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   #feed: TopicFeed | undefined;
   #pump: SourcePump | undefined;
   #abort: AbortController | undefined;
+  /** That of the request, when anything of the application's is called later: 81 bytes. */
+  #context: AsyncResource | undefined;
   #address: string | undefined;
   #timekeeper: Timekeeper | undefined;
 
@@ -78,6 +81,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
+      this.#keepContext();
       this.#abort = new AbortController();
       if (['ending', 'closed'].includes(this.#state) || this.#earlyEnd !== undefined) this.#abort.abort();
     }
@@ -107,6 +111,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   /** Begins to stream. */
   open(response: StartedResponse, source: Source): void {
     this.#state = 'open';
+    const isPlain = source.kind === 'topics' && source.selection.steps.length === 0;
+    if (!isPlain || this.#host.hasHooks) this.#keepContext();
     this.#writer = new ResponseWriter(response, this);
     this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.principal);
     this.#writer.open(() => this.#begin(source));
@@ -156,7 +162,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     }
     if (this.#state !== 'pending') return;
     this.#earlyEnd ??= { reason, frame: encodeEnd(reason, reconnect, retryMs) };
-    this.#abort?.abort();
+    this.within(() => this.#abort?.abort());
   }
 
   /** The client is gone, or the stream never came to be. */
@@ -165,7 +171,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#state = 'closed';
     this.#release();
     this.#timekeeper?.stop();
-    this.#host.onClosed(this, this.#endReason ?? 'disconnected');
+    this.within(() => this.#host.onClosed(this, this.#endReason ?? 'disconnected'));
   }
 
   /** Drops the response without a word. */
@@ -181,35 +187,23 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.destroy();
   }
 
-  next(value: unknown): void {
-    try {
-      this.send(value);
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  complete(): void {
-    this.end('complete');
-  }
-
   /** Ends the stream with a message that says nothing of the error, which goes to the host. */
   fail(error?: unknown, id?: string): void {
     if (this.#state !== 'open') return;
     this.#finish('failed', encodeFailure(error, id));
-    if (error !== undefined) this.#route.onFailed(this, error);
+    if (error !== undefined) this.within(() => this.#route.onFailed(this, error));
   }
 
   fellBehind(): void {
-    this.#host.onSlow(this);
+    this.within(() => this.#host.onSlow(this));
   }
 
   wasReset(reason: ResetReason, topics: readonly string[]): void {
-    this.#host.onReset(this, reason, topics);
+    this.within(() => this.#host.onReset(this, reason, topics));
   }
 
   tooSlow(): void {
-    this.#host.onSlow(this);
+    this.fellBehind();
     this.#finish('slow-consumer', encodeEnd('slow-consumer', true, undefined, this.#place()));
   }
 
@@ -223,6 +217,10 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   async whenWritable(): Promise<void> {
     if (this.#state === 'open') await this.writer.whenWritable();
+  }
+
+  within<T>(work: () => T): T {
+    return this.#context === undefined ? work() : this.#context.runInAsyncScope(work);
   }
 
   beat(): void {
@@ -288,10 +286,14 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#timekeeper?.ended(reason === 'slow-consumer' || reason === 'revoked');
   }
 
+  #keepContext(): void {
+    this.#context ??= new AsyncResource('SseConnection');
+  }
+
   #release(): void {
     this.#feed?.close();
-    this.#abort?.abort();
-    this.#pump?.stop();
+    this.within(() => this.#abort?.abort());
+    this.within(() => this.#pump?.stop());
     this.#writer?.release();
   }
 }

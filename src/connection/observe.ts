@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Observable } from 'rxjs';
 import type { Subscriber } from 'rxjs';
 import { SseError } from '../errors.js';
@@ -30,6 +31,7 @@ export function observe(hub: Hub, selection: Observed, lastEventId?: string): Ob
   });
 }
 
+/** Calls its subscriber in the context in which it was subscribed to. */
 class ObserverSink implements CursorSink {
   readonly isWritable = true;
   readonly maxWriteBytes = 65_536;
@@ -37,6 +39,7 @@ class ObserverSink implements CursorSink {
   readonly #subscriber: Subscriber<SseEvent>;
   readonly #selection: Observed;
   readonly #running: Set<string>;
+  readonly #context = new AsyncResource('SseObservable');
   stop: () => void = () => undefined;
 
   constructor(subscriber: Subscriber<SseEvent>, selection: Observed) {
@@ -46,11 +49,13 @@ class ObserverSink implements CursorSink {
   }
 
   write(batch: Batch): boolean {
-    try {
-      for (const event of transform(batch, this.#selection.steps)) this.#subscriber.next(event);
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.#within(() => {
+      try {
+        for (const event of transform(batch, this.#selection.steps)) this.#subscriber.next(event);
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
     return true;
   }
 
@@ -60,7 +65,7 @@ class ObserverSink implements CursorSink {
 
   reset(reason: ResetReason, topics: readonly string[]): void {
     // A route may return the Observable.
-    this.#subscriber.next(ownEvent({ type: 'stream.reset', data: { reason, topics } }));
+    this.#within(() => this.#subscriber.next(ownEvent({ type: 'stream.reset', data: { reason, topics } })));
   }
 
   ended(topic: string, how: 'complete' | 'failed'): void {
@@ -68,7 +73,7 @@ class ObserverSink implements CursorSink {
     this.#running.delete(topic);
     if (this.#running.size > 0) return;
     this.stop();
-    this.#subscriber.complete();
+    this.#within(() => this.#subscriber.complete());
   }
 
   fellBehind(): void {
@@ -81,6 +86,10 @@ class ObserverSink implements CursorSink {
 
   #fail(error: unknown): void {
     this.stop();
-    this.#subscriber.error(error);
+    this.#within(() => this.#subscriber.error(error));
+  }
+
+  #within(work: () => void): void {
+    this.#context.runInAsyncScope(work);
   }
 }

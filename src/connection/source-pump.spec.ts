@@ -8,7 +8,7 @@ class Target implements SourceTarget {
   readonly values: unknown[] = [];
   readonly over: Promise<unknown>;
   isWritable = true;
-  end: unknown;
+  ended: unknown;
   /** Stands for a connection, which stops its pump when it has ended. */
   onEnd: () => void = () => undefined;
   onValue: (value: unknown) => void = () => undefined;
@@ -28,12 +28,12 @@ class Target implements SourceTarget {
     this.#hasRoom?.();
   }
 
-  next(value: unknown): void {
+  send(value: unknown): void {
     this.values.push(value);
     this.onValue(value);
   }
 
-  complete(): void {
+  end(): void {
     this.#finish('complete');
   }
 
@@ -42,8 +42,8 @@ class Target implements SourceTarget {
   }
 
   #finish(how: unknown): void {
-    if (this.end !== undefined) throw new Error('ended twice');
-    this.end = how;
+    if (this.ended !== undefined) throw new Error('ended twice');
+    this.ended = how;
     this.onEnd();
     this.#settle(how);
   }
@@ -71,7 +71,7 @@ describe('a pump of a push source', () => {
   it('gives what an Observable emits while it is being subscribed to, and its completion', () => {
     const target = new Target();
     pump(target, of(1, 2));
-    expect([target.values, target.end]).toEqual([[1, 2], 'complete']);
+    expect([target.values, target.ended]).toEqual([[1, 2], 'complete']);
   });
 
   it('gives an error that comes while it is being subscribed to', () => {
@@ -80,7 +80,7 @@ describe('a pump of a push source', () => {
       target,
       throwError(() => boom),
     );
-    expect(target.end).toBe(boom);
+    expect(target.ended).toBe(boom);
   });
 
   it('gives the error of a foreign source whose subscribe throws', () => {
@@ -90,7 +90,7 @@ describe('a pump of a push source', () => {
         throw boom;
       },
     });
-    expect(target.end).toBe(boom);
+    expect(target.ended).toBe(boom);
   });
 
   it('unsubscribes when it is stopped, and gives nothing more', () => {
@@ -102,7 +102,7 @@ describe('a pump of a push source', () => {
     made.stop();
     subject.next(2);
 
-    expect([target.values, subject.observed, target.end]).toEqual([[1], false, undefined]);
+    expect([target.values, subject.observed, target.ended]).toEqual([[1], false, undefined]);
   });
 
   it('unsubscribes from a source that fills its target while it is being subscribed to', () => {
@@ -130,7 +130,7 @@ describe('a pump of a push source', () => {
         return { unsubscribe: () => undefined };
       },
     });
-    expect([target.values, target.end]).toEqual([[], 'complete']);
+    expect([target.values, target.ended]).toEqual([[], 'complete']);
   });
 
   it.each([
@@ -276,7 +276,7 @@ describe('a pump of a pull source', () => {
 
     await cleanedUp;
     expect(target.values).toHaveLength(1);
-    expect(target.end).toBeUndefined();
+    expect(target.ended).toBeUndefined();
   });
 
   it.each<[string, PullSource['cancel']]>([
@@ -295,7 +295,7 @@ describe('a pump of a pull source', () => {
     target.onValue = () => made.stop();
 
     await pulling;
-    expect([target.values, target.end]).toEqual([[1], undefined]);
+    expect([target.values, target.ended]).toEqual([[1], undefined]);
   });
 
   it('gives nothing of a value that comes after it was stopped', async () => {
@@ -310,7 +310,7 @@ describe('a pump of a pull source', () => {
     give({ value: 1, done: false });
 
     await pulling;
-    expect([target.values, target.end]).toEqual([[], undefined]);
+    expect([target.values, target.ended]).toEqual([[], undefined]);
   });
 
   it('cancels a ReadableStream while a read is pending', async () => {

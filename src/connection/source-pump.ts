@@ -5,8 +5,9 @@ export interface SourceTarget {
   readonly isWritable: boolean;
   /** Resolves when more can be taken, or never will be. */
   whenWritable(): Promise<void>;
-  next(value: unknown): void;
-  complete(): void;
+  /** Throws when the value is no event. */
+  send(value: unknown): void;
+  end(reason: 'complete'): void;
   fail(error: unknown): void;
 }
 
@@ -31,10 +32,10 @@ export class SourcePump {
     try {
       const subscription = source.subscribe({
         next: (value) => {
-          if (!this.#isStopped) this.#target.next(value);
+          if (!this.#isStopped) this.#send(value);
         },
         error: (error) => this.#finish(() => this.#target.fail(error)),
-        complete: () => this.#finish(() => this.#target.complete()),
+        complete: () => this.#finish(() => this.#target.end('complete')),
       });
       this.#cancel = () => subscription.unsubscribe();
     } catch (error) {
@@ -55,8 +56,8 @@ export class SourcePump {
         const result = await source.next();
         const value: unknown = await result.value;
         if (this.#isStopped) return;
-        if (result.done === true) return this.#finish(() => this.#target.complete());
-        this.#target.next(value);
+        if (result.done === true) return this.#finish(() => this.#target.end('complete'));
+        this.#send(value);
       }
     } catch (error) {
       this.#finish(() => this.#target.fail(error));
@@ -70,6 +71,14 @@ export class SourcePump {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#callCancel();
+  }
+
+  #send(value: unknown): void {
+    try {
+      this.#target.send(value);
+    } catch (error) {
+      this.#target.fail(error);
+    }
   }
 
   #finish(tell: () => void): void {

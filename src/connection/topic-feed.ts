@@ -17,6 +17,8 @@ export interface FeedOwner {
   readonly settings: { readonly maxPendingBytes: number };
   readonly steps: readonly Step[];
   readonly onSlow: OnSlow;
+  /** Calls what is the application's in the context of the stream's own request. */
+  within<T>(work: () => T): T;
   topicEnded(topic: string): void;
   fail(error?: unknown, id?: string): void;
   fellBehind(): void;
@@ -109,7 +111,7 @@ export class TopicFeed implements CursorSink {
 
   #writeTransformed(batch: Batch): boolean {
     try {
-      const text = encodeTransformed(batch, this.#steps);
+      const text = this.#owner.within(() => encodeTransformed(batch, this.#steps));
       if (text === '') return false;
       this.#writer.writeNow(text);
       return true;

@@ -1,3 +1,5 @@
+import { apart } from '../engine/apart.js';
+
 /** Something that wants to be woken. Belongs to at most one slot of one wheel. */
 export interface WheelTask {
   /** The slot it waits in; the wheel's own note. */
@@ -50,7 +52,7 @@ export class Wheel {
     this.#armed = slot;
     // While the tasks of one slot were woken, the time of the next may have passed: of that Node 24 warns.
     const leftMs = Math.max(0, slot * SLOT_MS - performance.now());
-    this.#timer = setTimeout(this.#turn, Math.min(leftMs, MAX_TIMER_MS)).unref();
+    this.#timer = apart(() => setTimeout(this.#turn, Math.min(leftMs, MAX_TIMER_MS)).unref());
   }
 
   readonly #turn = (): void => {

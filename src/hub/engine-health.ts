@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SseError } from '../errors.js';
+import { apart } from '../engine/apart.js';
 import type { Engine } from '../engine/engine.js';
 
 /**
@@ -55,7 +56,7 @@ export class EngineHealth {
   failed(work: EngineWork, error: unknown): void {
     this.#works.set(work, false);
     this.#update(error);
-    if (work !== 'deliver') this.#recovery ??= this.#recover();
+    if (work !== 'deliver') this.#recovery ??= apart(() => this.#recover());
   }
 
   /** Repeats a call until it succeeds: nobody's stream ends because the engine was away. `undefined` once this is closed. */
@@ -86,7 +87,7 @@ export class EngineHealth {
     const state = isUp ? 'up' : works.some((isWorking) => isWorking) ? 'degraded' : 'down';
     if (state === this.#state || this.#closing.signal.aborted) return;
     this.#state = state;
-    this.#onChange(state, error);
+    apart(() => this.#onChange(state, error));
   }
 
   /** A process that publishes nothing more would otherwise not learn that it could; and thousands who wait ask once. */

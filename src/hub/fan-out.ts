@@ -1,3 +1,4 @@
+import { apart } from '../engine/apart.js';
 import type { Reader, View } from './view.js';
 
 /** Cursors served before the event loop gets a turn. 10,000 in one sweep were measured to hold it for 70 ms. */
@@ -50,7 +51,7 @@ export class FanOut {
     this.#gathered++;
     this.#arrived++;
     this.#waiting.add(view);
-    this.#immediate ??= setImmediate(this.#turn);
+    this.#immediate ??= apart(() => setImmediate(this.#turn));
   }
 
   /** Resolves after the next turn, when much waits for it. */

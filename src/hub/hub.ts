@@ -1,3 +1,4 @@
+import { apart } from '../engine/apart.js';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { Engine, LogEntry } from '../engine/engine.js';
 import { PatternIndex } from '../topic/pattern.js';
@@ -59,14 +60,7 @@ export class Hub implements FeedListener {
   acquire(selectors: readonly string[]): View {
     const sorted = [...new Set(selectors)].sort();
     const key = sorted.join('\n');
-    let view = this.#views.get(key);
-    if (view === undefined) {
-      view = new View(++this.#viewCount, key, sorted, this.#budget);
-      this.#views.set(key, view);
-      for (const name of view.names) this.#viewsOf(name).add(view);
-      for (const pattern of view.patterns) this.#byPattern.add(pattern, view);
-      view.opened = this.#open(view);
-    }
+    const view = this.#views.get(key) ?? this.#create(key, sorted);
     view.refs++;
     if (this.#idle.delete(view)) this.#idleSelectors -= view.selectors.length;
     return view;
@@ -81,7 +75,7 @@ export class Hub implements FeedListener {
       if (this.#idleSelectors <= MAX_IDLE_SELECTORS) break;
       this.#remove(oldest);
     }
-    this.#sweeper ??= setInterval(() => this.#sweep(), this.#options.graceMs / 2 + 1).unref();
+    this.#sweeper ??= apart(() => setInterval(() => this.#sweep(), this.#options.graceMs / 2 + 1).unref());
   }
 
   /** Where someone stands who has read everything that this view has been given. */
@@ -157,6 +151,15 @@ export class Hub implements FeedListener {
     for (const view of this.#views.values()) for (const cursor of [...view.cursors]) cursor.close();
     this.#views.clear();
     this.#byName.clear();
+  }
+
+  #create(key: string, selectors: readonly string[]): View {
+    const view = new View(++this.#viewCount, key, selectors, this.#budget);
+    this.#views.set(key, view);
+    for (const name of view.names) this.#viewsOf(name).add(view);
+    for (const pattern of view.patterns) this.#byPattern.add(pattern, view);
+    view.opened = apart(() => this.#open(view));
+    return view;
   }
 
   async #open(view: View): Promise<void> {

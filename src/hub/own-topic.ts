@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { apart } from '../engine/apart.js';
 import type { Engine, LogEntry, Retention } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
 import { formatPosition } from '../topic/position.js';
@@ -56,17 +57,17 @@ export class OwnTopic<T> implements CursorSink {
 
   /** Listens from now on. Resolves once every later message will arrive. */
   listen(): Promise<void> {
-    return this.#open(undefined);
+    return apart(() => this.#open(undefined));
   }
 
   /** Takes in all that is retained, and listens on. Resolves once all of it was taken in. */
   load(): Promise<void> {
-    return (this.#loaded ??= this.#load());
+    return (this.#loaded ??= apart(() => this.#load()));
   }
 
   /** Resolves once all that is retained was taken in, or after 5 s. Asked for every connection. */
   ready(): Promise<void> {
-    return (this.#ready ??= Promise.race([this.load(), delay(MAX_LOADING_MS, undefined, { ref: false })]));
+    return (this.#ready ??= apart(() => Promise.race([this.load(), delay(MAX_LOADING_MS, undefined, { ref: false })])));
   }
 
   async #load(): Promise<void> {

@@ -1,3 +1,4 @@
+import { apart } from '../engine/apart.js';
 import type { LogPage } from './log-page.js';
 
 /** How long a page is shared with those who come to the same place. What has been stored since comes after it. */
@@ -36,7 +37,7 @@ export class PageCache {
     this.#delete(key);
     const cached: Cached = { page: read(), untilMs: now + TTL_MS, bytes: 0 };
     this.#pages.set(key, cached);
-    this.#timer ??= setTimeout(this.#sweep, TTL_MS).unref();
+    this.#timer ??= apart(() => setTimeout(this.#sweep, TTL_MS).unref());
     cached.page.then(
       (page) => this.#keep(key, cached, page),
       () => this.#pages.get(key) === cached && this.#delete(key),

@@ -1,3 +1,4 @@
+import { apart } from '../engine/apart.js';
 import type { Engine, Listing } from '../engine/engine.js';
 import { literalPrefix } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
@@ -69,7 +70,7 @@ export class TopicLists {
 
   #keep(view: View, made: Kept, upTo: Position): void {
     made.upTo = upTo;
-    setTimeout(() => this.#forget(view, made), KEPT_MS).unref();
+    apart(() => setTimeout(() => this.#forget(view, made), KEPT_MS).unref());
   }
 
   #forget(view: View, made: Kept): void {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { apart } from '../engine/apart.js';
 import type { OwnTopic } from '../hub/own-topic.js';
 
 /** A principal that reads a topic. */
@@ -89,7 +90,7 @@ export class Nodes {
   /** Begins to answer. Resolves when the other nodes have been heard. */
   start(): Promise<void> {
     if (this.#started === undefined) {
-      this.#started = this.#start();
+      this.#started = apart(() => this.#start());
       this.#started.catch(this.#report);
     }
     return this.#started;

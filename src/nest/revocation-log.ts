@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Revocations } from '../connection/revocations.js';
 import type { Revocation, TimedRevocation } from '../connection/revocations.js';
+import { apart } from '../engine/apart.js';
 import type { Engine, Retention } from '../engine/engine.js';
 import type { Hub } from '../hub/hub.js';
 import { OwnTopic } from '../hub/own-topic.js';
@@ -49,7 +50,7 @@ export class RevocationLog {
 
   /** Resolves when all that was revoked is known here, or after 5 s: then what has been revoked ends once it is known. */
   ready(): Promise<void> {
-    if (!this.#isKeeping) void this.#keepOn();
+    if (!this.#isKeeping) void apart(() => this.#keepOn());
     this.#isKeeping = true;
     return this.#topic.ready();
   }

@@ -15,7 +15,8 @@ import type { Source } from '../connection/source.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { TopicLimits, TopicReader } from '../connection/topic-set.js';
 import { Wheel } from '../connection/wheel.js';
-import type { Retention } from '../engine/engine.js';
+import { apartEngine } from '../engine/apart.js';
+import type { Engine, Retention } from '../engine/engine.js';
 import type { ResetReason } from '../hub/cursor-sink.js';
 import type { EngineState } from '../hub/engine-health.js';
 import { Hub } from '../hub/hub.js';
@@ -69,36 +70,36 @@ export class SseRuntime
   /** The other processes; `undefined` when the log is this one's alone. */
   readonly nodes: Nodes | undefined;
   readonly #authorizer: Authorizer;
+  readonly #engine: Engine;
   readonly #logger = new Logger('SseModule');
   /** Names this process among those that share its log. */
   readonly id = randomBytes(6).toString('base64url');
   #connectionCount = 0;
-  readonly #hasHooks: boolean;
+  readonly hasHooks: boolean;
   #isDraining = false;
   readonly #silentSockets: SilentSockets;
 
   constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions, @Inject(SilentSockets) silentSockets: SilentSockets) {
     this.options = options;
     this.topicLimits = options;
+    const engine = (this.#engine = apartEngine(options.engine));
     this.#silentSockets = silentSockets;
-    this.#hasHooks = Object.keys(options.hooks).length > 0;
+    this.hasHooks = Object.keys(options.hooks).length > 0;
     this.registry = new TopicRegistry(options.topics);
     this.admission = new Admission(options.limits);
-    this.hub = new Hub(options.engine, {
+    this.hub = new Hub(engine, {
       windowBytes: WINDOW_BYTES,
       graceMs: GRACE_MS,
       auditMs: AUDIT_MS,
       onEngineState: (state, error) => this.#engineChanged(state, error),
     });
-    this.revocations = new RevocationLog(this.hub, options.engine, (principalId) => this.#endRevoked(principalId));
-    this.nodes = options.engine.isShared ? this.#join() : undefined;
-    this.#ticketLog = options.engine.isShared
-      ? new TicketLog(this.hub, options.engine, (error) => this.report(error))
-      : undefined;
+    this.revocations = new RevocationLog(this.hub, engine, (principalId) => this.#endRevoked(principalId));
+    this.nodes = engine.isShared ? this.#join() : undefined;
+    this.#ticketLog = engine.isShared ? new TicketLog(this.hub, engine, (error) => this.report(error)) : undefined;
     this.tickets = new Tickets(this.#ticketLog);
     this.#ticketLog?.connect(this.tickets);
     this.#authorizer = new Authorizer(this.registry, this.revocations.current, options.authorize);
-    this.publisher = new Publisher(options.engine, this.registry, options.history, this.hub);
+    this.publisher = new Publisher(engine, this.registry, options.history, this.hub);
   }
 
   /** A connection for a request that has not been answered yet. */
@@ -174,7 +175,7 @@ export class SseRuntime
     // It may have come to be since it was admitted.
     if (this.revocations.current.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
     // Of one that is over it cannot be asked for any more.
-    if (this.#hasHooks) void connection.address;
+    if (this.hasHooks) void connection.address;
     connection.open(response, source);
     if (this.#isDraining) closeSocketBehind(connection.writer.raw);
     this.#call('onOpened', connection);
@@ -226,7 +227,7 @@ export class SseRuntime
   #join(): Nodes {
     const nodes: Nodes = new Nodes(
       this,
-      new OwnTopic<NodeMessage>(this.hub, this.options.engine, {
+      new OwnTopic<NodeMessage>(this.hub, this.#engine, {
         name: '/nodes',
         retention: NODES_RETENTION,
         onMessage: (message) => nodes.take(message),
@@ -253,7 +254,7 @@ export class SseRuntime
 
   /** A wrong address or password should show at the start, and not with the first event. */
   onApplicationBootstrap(): void {
-    this.options.engine.health().catch((error: unknown) => this.hub.health.failed('read', error));
+    this.#engine.health().catch((error: unknown) => this.hub.health.failed('read', error));
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -269,7 +270,7 @@ export class SseRuntime
     this.#ticketLog?.close();
     await this.nodes?.stop();
     await this.hub.close();
-    await this.options.engine.close();
+    await this.#engine.close();
   }
 
   #call<Name extends keyof StreamHooks>(name: Name, ...given: Parameters<NonNullable<StreamHooks[Name]>>): void {
