@@ -81,7 +81,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
-      this.#keepContext();
+      this.#context ??= new AsyncResource('SseConnection');
       this.#abort = new AbortController();
       if (['ending', 'closed'].includes(this.#state) || this.#earlyEnd !== undefined) this.#abort.abort();
     }
@@ -100,19 +100,11 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.#state === 'open' && this.writer.isWritable;
   }
 
-  get blockedSinceMs(): number | undefined {
-    return this.writer.blockedSinceMs;
-  }
-
-  get lastWriteAtMs(): number {
-    return this.writer.lastWriteAtMs;
-  }
-
   /** Begins to stream. */
   open(response: StartedResponse, source: Source): void {
     this.#state = 'open';
     const isPlain = source.kind === 'topics' && source.selection.steps.length === 0;
-    if (!isPlain || this.#host.hasHooks) this.#keepContext();
+    if (!isPlain || this.#host.hasHooks) this.#context ??= new AsyncResource('SseConnection');
     this.#writer = new ResponseWriter(response, this);
     this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.principal);
     this.#writer.open(() => this.#begin(source));
@@ -144,9 +136,18 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   /** Reads further topics, once admitted. Resolves when every later event of theirs will be sent. */
   async select(selectors: readonly string[]): Promise<void> {
     this.#topics.add(this, selectors);
-    if (this.#state !== 'open') return;
-    if (this.#feed === undefined) this.#openFeed(undefined);
-    await this.#feed?.select(this.#topics);
+    if (this.#state === 'open') {
+      if (this.#feed === undefined) this.#openFeed(undefined).attach();
+      await this.#feed?.select(this.#topics);
+    } else if (this.#state === 'pending' && this.lastEventId === undefined) {
+      void this.#feed?.select(this.#topics);
+      await this.takePlace();
+    }
+  }
+
+  /** Takes the place that a client begins at which brings none, so that it is never later than the head of the answer. */
+  async takePlace(): Promise<void> {
+    if (this.#topics.size > 0) await (this.#feed ?? this.#openFeed(undefined)).begun();
   }
 
   close({ reason = 'closed', reconnect }: Parameters<SseConnection['close']>[0] = {}): void {
@@ -252,8 +253,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     const isOfTopics = source.kind === 'topics';
     if (isOfTopics) this.steps = source.selection.steps;
     // The id of a source's own event is no place in the log of the topics beside it.
-    const isPosition = isOfTopics || parsePosition(this.lastEventId) !== undefined;
-    if (this.#topics.size > 0 || isOfTopics) this.#openFeed(isPosition ? this.lastEventId : undefined);
+    const from = isOfTopics || parsePosition(this.lastEventId) !== undefined ? this.lastEventId : undefined;
+    if (isOfTopics || this.#topics.size > 0) (this.#feed ?? this.#openFeed(from)).attach();
     if (isOfTopics) return;
     this.#pump = new SourcePump(this);
     this.#pump.start(source);
@@ -264,9 +265,10 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.#pump === undefined ? this.#feed?.place : undefined;
   }
 
-  #openFeed(from: string | undefined): void {
+  #openFeed(from: string | undefined): TopicFeed {
     this.#feed = new TopicFeed(this.#host.hub, this, this.#topics);
     this.#feed.open(from);
+    return this.#feed;
   }
 
   /** Writes what cannot be held back, within the bound of what may wait. */
@@ -284,10 +286,6 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#release();
     this.writer.end(lastFrame);
     this.#timekeeper?.ended(reason === 'slow-consumer' || reason === 'revoked');
-  }
-
-  #keepContext(): void {
-    this.#context ??= new AsyncResource('SseConnection');
   }
 
   #release(): void {

@@ -26,7 +26,7 @@ export function observe(hub: Hub, selection: Observed, lastEventId?: string): Ob
     const sink = new ObserverSink(subscriber, selection);
     const cursor = new Cursor(hub, selection.selectors, sink);
     sink.stop = () => cursor.close();
-    cursor.open(lastEventId);
+    void cursor.open(lastEventId);
     return () => cursor.close();
   });
 }

@@ -7,8 +7,10 @@ const never: TimedSettings = { heartbeatMs: false, stallTimeoutMs: false, maxLif
 /** Notes what is done to it, and when. */
 class Stream implements TimedStream {
   settings = never;
-  lastWriteAtMs = performance.now();
-  blockedSinceMs: number | undefined;
+  readonly writer: { lastWriteAtMs: number; blockedSinceMs: number | undefined } = {
+    lastWriteAtMs: performance.now(),
+    blockedSinceMs: undefined,
+  };
   readonly done: string[] = [];
   onBeat: () => void = () => undefined;
   readonly #start = performance.now();
@@ -59,7 +61,7 @@ describe('a timekeeper', () => {
 
   it('beats each time that the stream has been silent for that long', () => {
     keep({ heartbeatMs: 1_000 });
-    stream.onBeat = () => void (stream.lastWriteAtMs = performance.now());
+    stream.onBeat = () => void (stream.writer.lastWriteAtMs = performance.now());
     jest.advanceTimersByTime(3_200);
 
     expect(stream.done).toEqual(['beat at 1000', 'beat at 2000', 'beat at 3000']);
@@ -69,7 +71,7 @@ describe('a timekeeper', () => {
     keep({ heartbeatMs: 1_000 });
     for (let n = 0; n < 10; n++) {
       jest.advanceTimersByTime(900);
-      stream.lastWriteAtMs = performance.now();
+      stream.writer.lastWriteAtMs = performance.now();
     }
 
     expect(stream.done).toEqual([]);
@@ -77,7 +79,7 @@ describe('a timekeeper', () => {
 
   it('does not beat for a client that does not read, and ends it after the stall timeout', () => {
     keep({ heartbeatMs: 1_000, stallTimeoutMs: 5_000 });
-    stream.blockedSinceMs = performance.now();
+    stream.writer.blockedSinceMs = performance.now();
     jest.advanceTimersByTime(5_100);
 
     expect(stream.done).toEqual(['slow-consumer at 5000']);
@@ -86,11 +88,11 @@ describe('a timekeeper', () => {
 
   it('a client that reads again in time is not ended, and has the whole time anew', () => {
     keep({ stallTimeoutMs: 1_000 });
-    stream.blockedSinceMs = performance.now();
+    stream.writer.blockedSinceMs = performance.now();
     jest.advanceTimersByTime(900);
-    stream.blockedSinceMs = performance.now();
+    stream.writer.blockedSinceMs = performance.now();
     jest.advanceTimersByTime(900);
-    stream.blockedSinceMs = undefined;
+    stream.writer.blockedSinceMs = undefined;
     jest.advanceTimersByTime(10_000);
 
     expect(stream.done).toEqual([]);
@@ -98,9 +100,9 @@ describe('a timekeeper', () => {
 
   it('ends a client that takes nothing although its stream goes on being written to', () => {
     keep({ stallTimeoutMs: 1_000 });
-    stream.blockedSinceMs = performance.now();
+    stream.writer.blockedSinceMs = performance.now();
     for (let n = 0; n < 30; n++) {
-      stream.lastWriteAtMs = performance.now();
+      stream.writer.lastWriteAtMs = performance.now();
       jest.advanceTimersByTime(100);
     }
 
@@ -144,8 +146,7 @@ describe('a timekeeper', () => {
     for (let n = 0; n < 1_000; n++) {
       const one: TimedStream = {
         settings: { ...never, maxLifetimeMs: 100_000 },
-        lastWriteAtMs: 0,
-        blockedSinceMs: undefined,
+        writer: { lastWriteAtMs: 0, blockedSinceMs: undefined },
         beat: () => undefined,
         destroy: () => undefined,
         expire,
@@ -178,7 +179,7 @@ describe('a timekeeper', () => {
     const timekeeper = keep({ stallTimeoutMs: 1_000 });
     timekeeper.ended(false);
     for (let n = 0; n < 10; n++) {
-      stream.blockedSinceMs = performance.now();
+      stream.writer.blockedSinceMs = performance.now();
       jest.advanceTimersByTime(900);
     }
     expect(stream.done).toEqual([]);

@@ -5,13 +5,18 @@ import type { Wheel, WheelTask } from './wheel.js';
 /** How long the end may take to leave the process, for a client that had stopped reading before, or was put out. */
 const URGENT_END_MS = 5_000;
 
-/** What a timekeeper does to its stream. */
-export interface TimedStream {
-  readonly settings: TimedSettings;
+/** What a timekeeper goes by. */
+export interface TimedWriter {
   /** When something was written last, on the clock of `performance.now()`. */
   readonly lastWriteAtMs: number;
   /** Since when what was written waits for the client, on the clock of `performance.now()`; `undefined`: it does not. */
   readonly blockedSinceMs: number | undefined;
+}
+
+/** What a timekeeper does to its stream. */
+export interface TimedStream {
+  readonly settings: TimedSettings;
+  readonly writer: TimedWriter;
   /** It has been silent for too long. */
   beat(): void;
   /** Its time is over. */
@@ -58,10 +63,10 @@ export class Timekeeper implements WheelTask {
   onTime(nowMs: number): void {
     if (this.#end !== undefined) return this.#endWithin(this.#end, nowMs);
     if (this.#expiry !== undefined && nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
-    const { blockedSinceMs } = this.#stream;
+    const { blockedSinceMs, lastWriteAtMs } = this.#stream.writer;
     const blockedMs = blockedSinceMs === undefined ? 0 : nowMs - blockedSinceMs;
     if (blockedMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
-    if (blockedSinceMs === undefined && nowMs - this.#stream.lastWriteAtMs >= this.#heartbeatMs) this.#stream.beat();
+    if (blockedSinceMs === undefined && nowMs - lastWriteAtMs >= this.#heartbeatMs) this.#stream.beat();
     if (this.#end === undefined) this.#scheduleNext();
   }
 
@@ -74,7 +79,7 @@ export class Timekeeper implements WheelTask {
   }
 
   #endWithin({ at, deadlineMs }: End, nowMs: number): void {
-    const since = Math.max(at, this.#stream.blockedSinceMs ?? 0);
+    const since = Math.max(at, this.#stream.writer.blockedSinceMs ?? 0);
     const leftMs = since + deadlineMs - nowMs;
     if (leftMs > 0) this.#wheel.schedule(this, leftMs);
     else this.#stream.destroy();
@@ -82,11 +87,11 @@ export class Timekeeper implements WheelTask {
 
   #scheduleNext(): void {
     const now = performance.now();
-    const silentAt = this.#stream.lastWriteAtMs + this.#heartbeatMs;
+    const silentAt = this.#stream.writer.lastWriteAtMs + this.#heartbeatMs;
     // A stream that cannot be written to stays silent: look again after a whole interval, not at once.
     const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
     // Whoever is blocked from now on is found at most one interval late.
-    const stalledAt = (this.#stream.blockedSinceMs ?? now) + this.#stallTimeoutMs;
+    const stalledAt = (this.#stream.writer.blockedSinceMs ?? now) + this.#stallTimeoutMs;
     const at = Math.min(beatAt, stalledAt, this.#expiry?.at ?? Infinity);
     if (at !== Infinity) this.#wheel.schedule(this, at - now);
   }

@@ -5,7 +5,7 @@ import type { Hub } from '../hub/hub.js';
 import type { OnSlow } from '../topic/define.js';
 import { encodeCursor, encodeEvent } from '../wire/encode.js';
 import type { ResponseWriter } from './response-writer.js';
-import { encodeTransformed } from './transform.js';
+import { NO_STEPS, encodeTransformed } from './transform.js';
 import type { Step } from './transform.js';
 
 /** Larger writes save nothing, and what is written cannot be shared with those who stand elsewhere. */
@@ -26,36 +26,70 @@ export interface FeedOwner {
   tooSlow(): void;
 }
 
-/** The part of a connection that reads topics. */
+/** So long the head of an answer waits until the place is known that its client begins at. Memory and SQLite know it at once. */
+const MAX_BEGINNING_MS = 1_000;
+
+/**
+ * The part of a connection that reads topics. It may begin before there is an answer to write to, and holds its place until it is
+ * attached.
+ */
 export class TopicFeed implements CursorSink {
   readonly #owner: FeedOwner;
+  readonly #selectors: Iterable<string>;
+  readonly #cursor: Cursor;
   // The owner's own, because a delivery should touch as few objects as it can: with thousands of connections none is in
   // the processor's cache.
-  readonly #writer: ResponseWriter;
-  readonly #steps: readonly Step[];
-  readonly #cursor: Cursor;
+  #writer: ResponseWriter | undefined;
+  #steps = NO_STEPS;
+  /** What there was to tell before it was attached. */
+  #early = '';
+  #beginning: Promise<unknown> | undefined;
 
   constructor(hub: Hub, owner: FeedOwner, selectors: Iterable<string>) {
     this.#owner = owner;
-    this.#writer = owner.writer;
-    this.#steps = owner.steps;
+    this.#selectors = selectors;
     this.#cursor = new Cursor(hub, selectors, this);
   }
 
   get isWritable(): boolean {
-    return this.#writer.isWritable;
+    return this.#writer !== undefined && this.#writer.isWritable;
   }
 
   get maxWriteBytes(): number {
     return Math.min(MAX_WRITE_BYTES, this.#owner.settings.maxPendingBytes);
   }
 
+  /** Whoever has no answer yet is not slow. */
   get onSlow(): OnSlow {
-    return this.#owner.onSlow;
+    return this.#writer === undefined ? 'resume' : this.#owner.onSlow;
   }
 
   open(from: string | undefined): void {
-    this.#cursor.open(from);
+    this.#beginning = this.#cursor.open(from);
+  }
+
+  /** Resolves when it is known where the feed begins; or after 1 s, and then its client is told later that something may be missing. */
+  async begun(): Promise<void> {
+    const beginning = this.#beginning;
+    if (beginning === undefined) return;
+    this.#beginning = undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, MAX_BEGINNING_MS, true).unref();
+    });
+    const isLate = await Promise.race([beginning.then(() => false), late]);
+    clearTimeout(timer);
+    if (isLate) void beginning.then(() => this.reset('unknown', [...this.#selectors]));
+  }
+
+  /** Begins to write. */
+  attach(): void {
+    const { writer, steps } = this.#owner;
+    this.#writer = writer;
+    this.#steps = steps;
+    if (this.#early !== '') writer.writeNow(this.#early);
+    this.#early = '';
+    this.pump();
   }
 
   pump(): void {
@@ -72,26 +106,30 @@ export class TopicFeed implements CursorSink {
     return this.#cursor.advance();
   }
 
+  /** Reads other topics from now on. Resolves when every later event of a new one will be given. */
   select(selectors: Iterable<string>): Promise<void> {
-    return this.#cursor.select(selectors);
+    const selected = this.#cursor.select(selectors);
+    if (this.#writer === undefined) this.#beginning = Promise.all([this.#beginning, selected]);
+    return selected;
   }
 
   close(): void {
     this.#cursor.close();
+    this.#writer = undefined;
   }
 
   write(batch: Batch): boolean {
     if (this.#steps.length > 0) return this.#writeTransformed(batch);
-    this.#writer.writeFrame(batch.frame);
+    this.#writer?.writeFrame(batch.frame);
     return true;
   }
 
   position(id: string): void {
-    this.#writer.writeNow(encodeCursor(id));
+    this.#tell(encodeCursor(id));
   }
 
   reset(reason: ResetReason, topics: readonly string[]): void {
-    this.#writer.writeNow(encodeEvent({ type: 'stream.reset', data: { reason, topics } }));
+    this.#tell(encodeEvent({ type: 'stream.reset', data: { reason, topics } }));
     this.#owner.wasReset(reason, topics);
   }
 
@@ -102,18 +140,23 @@ export class TopicFeed implements CursorSink {
   }
 
   fellBehind(): void {
-    this.#owner.fellBehind();
+    if (this.#writer !== undefined) this.#owner.fellBehind();
   }
 
   tooSlow(): void {
     this.#owner.tooSlow();
   }
 
+  #tell(text: string): void {
+    if (this.#writer === undefined) this.#early += text;
+    else this.#writer.writeNow(text);
+  }
+
   #writeTransformed(batch: Batch): boolean {
     try {
       const text = this.#owner.within(() => encodeTransformed(batch, this.#steps));
       if (text === '') return false;
-      this.#writer.writeNow(text);
+      this.#tell(text);
       return true;
     } catch (error) {
       this.#owner.fail(error);

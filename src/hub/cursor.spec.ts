@@ -130,7 +130,7 @@ class Bench {
   /** A cursor that has reached its place. */
   async open(selectors: string[], sink: Sink, from?: string): Promise<Cursor> {
     const cursor = this.cursor(selectors, sink);
-    cursor.open(from);
+    void cursor.open(from);
     while (sink.told.length === 0) await turn();
     return cursor;
   }
@@ -311,7 +311,7 @@ describe('a cursor', () => {
     let go!: () => void;
     const gate = new Promise<void>((resolve) => (go = resolve));
     bench.beforeRead = () => gate;
-    cursor.open(formatPosition(positions[3]!));
+    void cursor.open(formatPosition(positions[3]!));
     await turn();
     await cursor.select(['a']);
     await cursor.select(['a', 'c']);
@@ -405,7 +405,7 @@ describe('a cursor', () => {
     let go!: () => void;
     const gate = new Promise<void>((resolve) => (go = resolve));
     bench.beforeRead = () => gate;
-    cursor.open(formatPosition(positions[0]!));
+    void cursor.open(formatPosition(positions[0]!));
     await turn();
     cursor.close();
     cursor.close();

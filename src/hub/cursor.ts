@@ -2,7 +2,6 @@ import type { LogEntry } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
-import { MAX_ID_BYTES } from '../wire/event.js';
 import { controlOf } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
 import { NOWHERE, START, batchOf, placeOf } from './batch.js';
@@ -62,11 +61,11 @@ export class Cursor implements Reader {
   }
 
   /**
-   * Starts to read: from now on, or after the event with the id `from`. Returns at once when it can start at once.
+   * Starts to read: from now on, or after the event with the id `from`. `undefined` when it has begun at once; otherwise resolves when it has.
    */
-  open(from?: string): void {
-    if (this.#view.isOpen && from === undefined) this.#join();
-    else void this.#openLater(from);
+  open(from?: string): Promise<void> | undefined {
+    if (!this.#view.isOpen || from !== undefined) return this.#openLater(from);
+    return void this.#join();
   }
 
   /** Gives the sink what there is, for as long as it can take more. */
@@ -84,10 +83,7 @@ export class Cursor implements Reader {
     }
   }
 
-  /**
-   * Moves past what the selection has not got, so that a client that has long heard nothing can resume from here.
-   * Answers whether there was anything to tell.
-   */
+  /** Moves past what the selection has not got, for a client that has long heard nothing. Answers whether there was anything to tell. */
   advance(): boolean {
     if (!this.#hasEverything()) return false;
     const position = this.#hub.positionOf(this.#view);
@@ -131,14 +127,19 @@ export class Cursor implements Reader {
   }
 
   async #openLater(from: string | undefined): Promise<void> {
-    await this.#view.opened;
+    const { opened } = this.#view;
+    const first = from === undefined ? await this.#hub.beginnings.firstDuring(opened) : await opened;
     if (this.#isClosed || !this.#view.isOpen) return;
-    if (from === undefined) this.#join();
-    else await this.#resume(from);
+    if (from !== undefined) return this.#resume(from);
+    if (first?.epoch !== this.#view.base.epoch) return this.#join();
+    // What this process has published meanwhile was published after this reader had come.
+    this.#place = { ...first, seq: first.seq - 1 };
+    if (this.seq >= this.#view.floor) this.#goLive();
+    else await this.#readLog();
   }
 
   #join(): void {
-    this.#place = this.#hub.positionOf(this.#view);
+    this.#place = this.#hub.now(this.#view);
     this.#goLive();
   }
 
@@ -154,8 +155,7 @@ export class Cursor implements Reader {
     const claimed = parsePosition(from);
     // No event has an id of its own that looks like a position.
     if (claimed !== undefined) return this.#readLog(claimed);
-    const located =
-      from.length > MAX_ID_BYTES ? undefined : await this.#persist(() => this.#hub.locate(this.#view, from));
+    const located = await this.#persist(() => this.#hub.locate(this.#view, from));
     if (this.#isClosed) return;
     if (located !== undefined && located !== 'ambiguous') return this.#readLog(located);
     this.#sink.reset('unknown', this.#view.selectors);

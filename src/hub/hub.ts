@@ -3,6 +3,7 @@ import { EVERY_TOPIC } from '../engine/engine.js';
 import type { Engine, LogEntry } from '../engine/engine.js';
 import { PatternIndex } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
+import { Beginnings } from './beginnings.js';
 import { EngineHealth } from './engine-health.js';
 import type { EngineState } from './engine-health.js';
 import { FanOut } from './fan-out.js';
@@ -40,6 +41,7 @@ export class Hub implements FeedListener {
   readonly #budget: WindowBudget;
   readonly #idle = new Set<View>();
   readonly health: EngineHealth;
+  readonly beginnings = new Beginnings();
   readonly #feed: LiveFeed;
   readonly #log: LogReader;
   #idleSelectors = 0;
@@ -84,6 +86,13 @@ export class Hub implements FeedListener {
     return place !== undefined && place.seq > view.base.seq ? place : view.base;
   }
 
+  /** Where someone begins who comes now. */
+  now(view: View): Position {
+    const position = this.positionOf(view);
+    const { newest } = this.beginnings;
+    return newest?.epoch === position.epoch && newest.seq > position.seq ? newest : position;
+  }
+
   entry(entry: LogEntry): void {
     const held: HeldEntry = { entry, windows: 0 };
     const named = this.#byName.get(entry.topic);
@@ -106,6 +115,7 @@ export class Hub implements FeedListener {
   restarted(head: Position): void {
     this.#restarts++;
     this.#log.forget();
+    this.beginnings.newest = undefined;
     for (const view of this.#views.values()) {
       view.reopen(head);
       for (const cursor of view.cursors) cursor.restart();

@@ -1,6 +1,7 @@
 import type { Engine, HoleReason, ReadPage } from '../engine/engine.js';
 import { contradiction } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
+import { MAX_ID_BYTES } from '../wire/event.js';
 import { LogPage } from './log-page.js';
 import { PageCache } from './page-cache.js';
 import { MAX_TOPICS_AT_ONCE, readTopics } from './read-topics.js';
@@ -58,6 +59,7 @@ export class LogReader {
 
   /** The place of the event that a publisher gave this id; `undefined`: there is none, or it is not to be found with reasonable effort. */
   async locate(view: View, id: string): Promise<Position | 'ambiguous' | undefined> {
+    if (id.length > MAX_ID_BYTES) return undefined;
     const key = `${view.id}\n${id}`;
     let located = this.#locating.get(key);
     if (located === undefined) {

@@ -118,7 +118,7 @@ export class OwnTopic<T> implements CursorSink {
   #open(from: string | undefined): Promise<void> {
     const opened = new Promise<void>((resolve) => (this.#opened = resolve));
     this.#cursor = new Cursor(this.#hub, [this.#options.name], this);
-    this.#cursor.open(from);
+    void this.#cursor.open(from);
     return opened;
   }
 

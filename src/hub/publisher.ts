@@ -9,6 +9,7 @@ import type { TopicRegistry } from '../topic/registry.js';
 import { validateEvent } from '../topic/validate.js';
 import { checkPublishable, copyEvent } from '../wire/event.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
+import type { Beginnings } from './beginnings.js';
 import { isEngineTrouble } from './engine-health.js';
 import type { EngineHealth } from './engine-health.js';
 import { COMPLETE, packEvent, packFailure } from '../wire/payload.js';
@@ -19,6 +20,7 @@ const NOTHING: Retention = { maxEvents: 0, maxBytes: 0, maxAgeMs: 600_000 };
 /** What publishing means to the hub. */
 export interface PublishingHub {
   readonly health: Pick<EngineHealth, 'succeeded' | 'failed'>;
+  readonly beginnings: Pick<Beginnings, 'storing' | 'stored'>;
   /** What to wait for before `publish` resolves, when its events come faster than they go out. */
   pressure(): Promise<void> | undefined;
 }
@@ -78,7 +80,10 @@ export class Publisher {
 
   async #append(request: AppendRequest): Promise<Position> {
     try {
-      const position = await this.#engine.append(request);
+      const stored = this.#engine.append(request);
+      this.#hub.beginnings.storing(stored);
+      const position = await stored;
+      this.#hub.beginnings.stored(position);
       this.#hub.health.succeeded('publish');
       return position;
     } catch (error) {

@@ -9,6 +9,7 @@ import type { RefusalReason } from '../connection/end-reason.js';
 import { discard, toSource } from '../connection/source.js';
 import type { Source } from '../connection/source.js';
 import { SseError } from '../errors.js';
+import { parsePosition } from '../topic/position.js';
 import { Exchange } from './exchange.js';
 import { FailureFilters } from './failure-filters.js';
 import { readLastEventId } from './last-event-id.js';
@@ -149,6 +150,9 @@ export class SseStreamInterceptor implements NestInterceptor {
       await connection.admit(source.selection.selectors);
       await connection.select(source.selection.selectors);
     }
+    // A source's own id is no place for the topics beside it.
+    if (source.kind !== 'topics' && !exchange.isHead && parsePosition(connection.lastEventId) === undefined)
+      await connection.takePlace();
     if (exchange.isGone || connection.state === 'closed') return 'over';
     if (!exchange.isHead && !(await this.#redeem(exchange))) return 'unavailable';
     const { options, settings } = route;

@@ -40,9 +40,9 @@ export interface ReadStreamOptions {
 }
 
 /**
- * Opens a stream as a client does, for tests. Resolves when the answer's head is there, whatever its status: an answer
- * that is not an event stream has been read to its end then, and its body is in `text()`. Close the reading, or let
- * `await using` do it.
+ * Opens a stream as a client does, for tests. Resolves when the answer's head and its first bytes are there, whatever its status:
+ * what is published from then on is in the stream. An answer that is not an event stream has been read to its end then, and its
+ * body is in `text()`. Close the reading, or let `await using` do it.
  *
  * @param target the stream's URL, or an application that listens
  * @param path resolved against the target
@@ -86,7 +86,8 @@ export async function readStream(
     clearTimeout(timer);
   }
   try {
-    if (!reading.isEventStream) await reading.end();
+    // The first bytes have the place in the log that the stream begins at.
+    await (reading.isEventStream ? reading.begun() : reading.end());
     if (take !== undefined) await reading.take(take);
     if (until !== undefined) await reading.until(until);
     return reading;

@@ -94,6 +94,11 @@ export class LiveReading implements StreamReading {
     return this.status === 200 && (this.headers.get('content-type') ?? '').startsWith('text/event-stream');
   }
 
+  /** Resolves with the first bytes. */
+  async begun(): Promise<void> {
+    await this.#when('the first bytes', () => this.#text !== '' || this.#isOver);
+  }
+
   async next(): Promise<StreamEvent | undefined> {
     await this.#when('the next event', () => this.events.length > this.#taken || this.#isOver);
     if (this.events.length === this.#taken && this.#failure !== undefined) throw this.#failure;

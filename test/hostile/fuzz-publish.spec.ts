@@ -137,7 +137,8 @@ function startPublisher() {
   const topics = new TopicRegistry();
   const history = { maxEvents: 1, maxBytes: Infinity, maxAgeMs: Infinity };
   const ignored = (): undefined => undefined;
-  const hub = { health: { succeeded: ignored, failed: ignored }, pressure: ignored };
+  const beginnings = { storing: ignored, stored: ignored };
+  const hub = { health: { succeeded: ignored, failed: ignored }, beginnings, pressure: ignored };
   const publisher = new Publisher(engine, topics, history, hub);
   let appended = 0;
   const append = engine.append.bind(engine);

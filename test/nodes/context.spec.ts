@@ -1,25 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Catch, Controller, Get, UseFilters } from '@nestjs/common';
 import type { ExceptionFilter, INestApplication } from '@nestjs/common';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
-import { Connection, EventStreamService, type SseConnection, SseStream, memoryEngine } from 'nestjs-event-stream';
+import { describe, expect, jest, test } from '@jest/globals';
+import { Connection, EventStreamService, type SseConnection, SseStream } from 'nestjs-event-stream';
 import { Observable, merge } from 'rxjs';
 import type { Engine } from '../../src/engine/engine.js';
-import { natsEngine } from '../../src/nats/index.js';
-import { postgresEngine } from '../../src/postgres/index.js';
-import { redisEngine } from '../../src/redis/index.js';
-import { sqliteEngine } from '../../src/sqlite/index.js';
 import { type TestApp, adapters, startApp } from '../support/app.js';
-import { ServerProcess } from '../support/server-process.js';
-import { NATS } from '../support/servers/nats.js';
-import { postgresServer, urlOf } from '../support/servers/postgres.js';
-import { redisServer } from '../support/servers/redis.js';
-import { loadDrivers } from '../support/sqlite.js';
+import { engineKinds } from '../support/engines.js';
 import type { Stream } from '../support/stream.js';
 import { until } from '../support/until.js';
 
@@ -109,32 +98,6 @@ class ContextController {
   }
 }
 
-const servers: ServerProcess[] = [];
-afterAll(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]();
-});
-
-const serve = async (spec: Parameters<typeof ServerProcess.start>[0]): Promise<number> => {
-  const server = await ServerProcess.start(spec);
-  servers.push(server);
-  return server.port;
-};
-
-const engines: readonly { readonly name: string; create(): Promise<Engine> }[] = [
-  { name: 'memory', create: async () => memoryEngine() },
-  ...(loadDrivers().length > 0
-    ? [
-        {
-          name: 'SQLite',
-          create: async () => sqliteEngine({ path: join(mkdtempSync(join(tmpdir(), 'sse-context-')), 'log.db') }),
-        },
-      ]
-    : []),
-  { name: 'Redis', create: async () => redisEngine({ url: `redis://127.0.0.1:${await serve(redisServer())}` }) },
-  { name: 'NATS', create: async () => natsEngine({ servers: `127.0.0.1:${await serve(NATS)}` }) },
-  { name: 'PostgreSQL', create: async () => postgresEngine({ connectionString: urlOf(await serve(postgresServer)) }) },
-];
-
 async function start(adapter: (typeof adapters)[number], engine: Engine): Promise<TestApp> {
   calls = [];
   return startApp(adapter, {
@@ -175,9 +138,10 @@ async function settled(app: TestApp, ...streams: Stream[]): Promise<void> {
   expect(app).toBeDefined();
 }
 
-describe.each(engines)('with $name', ({ create }) => {
+describe.each(engineKinds)('with $name', ({ open }) => {
   test.each(adapters)('what a stream calls is called in the context of its own request, on $name', async (adapter) => {
-    await using app = await start(adapter, await create());
+    await using log = await open();
+    await using app = await start(adapter, log.engine());
     const ann = await openAs(app, 'filtered', 'ann');
     const bob = await openAs(app, 'filtered', 'bob');
     await settled(app, ann, bob);
@@ -223,7 +187,8 @@ describe.each(engines)('with $name', ({ create }) => {
 
   test('what is shared keeps nothing of the first who came', async () => {
     const [express] = adapters;
-    await using app = await start(express!, await create());
+    await using log = await open();
+    await using app = await start(express!, log.engine());
     const first = await firstToCome(app);
     const second = await openAs(app, 'plain', 'bob');
     await settled(app, second);
