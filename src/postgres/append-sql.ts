@@ -1,13 +1,14 @@
 import { EMPTIED, LANE_IS_GONE } from './failure.js';
 import { PLANNING } from './quote.js';
 
-/** The bytes of a payload that go into one piece of a notification: 7,700 in base64, of the 7,999 that PostgreSQL takes. */
-const PIECE_BYTES = 5_700;
-const MAX_NOTIFICATION_BYTES = 7_999;
-
-/** The functions that write. `clock` is the time in ms in place of the server's, for tests, and NULL otherwise. */
+/**
+ * The functions that write. `clock` is the time in ms in place of the server's, for tests, and NULL otherwise.
+ *
+ * Whoever may log in to the database may listen to any channel, and send to it. So a notification carries nothing but the newest
+ * number, and is believed by nobody: it wakes those who then read the tables.
+ */
 export function appendFunctions(s: string, channels: { readonly log: string; readonly outbox: string }): string {
-  const ofLog = [advance(s), claim(s), store(s), notify(s, channels.log), append(s), appendOne(s, channels.log)];
+  const ofLog = [advance(s), claim(s), store(s, channels.log), append(s), appendOne(s, channels.log)];
   return [...ofLog, enqueue(s, channels.outbox), drain(s)].join('\n');
 }
 
@@ -60,10 +61,10 @@ END $$;`;
  * Stores a batch under a lane that is locked and has been advanced: entries, heads, and what each topic no longer
  * retains. The payloads are one value, cut by `sizes`: as an array they would travel as text, of twice the size.
  */
-function store(s: string): string {
+function store(s: string, channel: string): string {
   return `
 CREATE FUNCTION ${s}.store(
-  lane ${s}.lane, names text[], ids text[], sizes int[], data bytea, texts boolean[],
+  lane ${s}.lane, names text[], ids text[], sizes int[], data bytea,
   events float8[], bytes float8[], ages float8[], is_notified boolean
 ) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -106,45 +107,8 @@ BEGIN
     WHERE o.name = ANY (names) AND (o.kept > o.max_events OR o.kept_bytes > o.max_bytes) AND t.id = o.id;
 
   IF is_notified THEN
-    PERFORM ${s}.notify(lane.epoch, base, texts);
+    PERFORM pg_notify(${channel}, lane.seq::text);
   END IF;
-END $$;`;
-}
-
-/**
- * Notifies the entries beyond `base`, each in its place: see `readNotification` for the form. One that is too large for
- * a notification is a hint, unless nothing of it is retained for the reader: then it comes in pieces.
- */
-function notify(s: string, channel: string): string {
-  return `
-CREATE FUNCTION ${s}.notify(epoch text, base bigint, texts boolean[]) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM pg_notify(${channel}, ready.payload) FROM (
-    SELECT CASE
-      WHEN form.kind = '+' AND piece.n < form.pieces THEN
-        '+' || concat_ws(E'\\n', form.seq, piece.n) || E'\\n' ||
-        encode(substr(form.data, piece.n * ${PIECE_BYTES} + 1, ${PIECE_BYTES}), 'base64')
-      WHEN form.kind = '+' THEN '.' || form.head
-      WHEN form.kind = 't' THEN 't' || form.head || convert_from(form.data, 'UTF8')
-      WHEN form.kind = 'b' THEN 'b' || form.head || encode(form.data, 'base64')
-      ELSE 'h' || concat_ws(E'\\n', epoch, form.seq, form.name)
-    END AS payload
-    FROM (
-      SELECT made.*, CASE
-        WHEN made.is_text AND octet_length(made.head) + made.size < ${MAX_NOTIFICATION_BYTES} THEN 't'
-        WHEN octet_length(made.head) + (made.size / 3 + 1) * 4 + made.size / 57 < ${MAX_NOTIFICATION_BYTES} THEN 'b'
-        WHEN made.max_events >= 1 AND made.max_bytes >= made.size THEN 'h'
-        ELSE '+'
-      END AS kind, (made.size - 1) / ${PIECE_BYTES} + 1 AS pieces
-      FROM (
-        SELECT e.seq, e.size, e.data, t.name, t.max_events, t.max_bytes, texts[e.seq - base] AS is_text,
-               concat_ws(E'\\n', epoch, e.seq, e.prev, e.at, t.name, coalesce('=' || e.id, ''), '') AS head
-        FROM ${s}.entry e JOIN ${s}.topic t ON t.id = e.topic
-        WHERE e.seq > base AND e.seq <= base + cardinality(texts)
-      ) made
-    ) form CROSS JOIN LATERAL generate_series(0, CASE WHEN form.kind = '+' THEN form.pieces ELSE 0 END) AS piece (n)
-    ORDER BY form.seq, piece.n
-  ) ready;
 END $$;`;
 }
 
@@ -152,7 +116,7 @@ END $$;`;
 function append(s: string): string {
   return `
 CREATE FUNCTION ${s}.append(
-  writer uuid, batch bigint, names text[], ids text[], sizes int[], data bytea, texts boolean[],
+  writer uuid, batch bigint, names text[], ids text[], sizes int[], data bytea,
   events float8[], bytes float8[], ages float8[], is_notified boolean, wait_ms int, clock bigint,
   OUT epoch text, OUT seq bigint, OUT at bigint
 ) LANGUAGE plpgsql ${PLANNING} AS $$
@@ -160,7 +124,7 @@ DECLARE
   claimed record := ${s}.claim(writer, batch, cardinality(names), wait_ms, clock);
 BEGIN
   IF claimed.is_new THEN
-    PERFORM ${s}.store(claimed.lane, names, ids, sizes, data, texts, events, bytes, ages, is_notified);
+    PERFORM ${s}.store(claimed.lane, names, ids, sizes, data, events, bytes, ages, is_notified);
   END IF;
   epoch := (claimed.lane).epoch;
   seq := (claimed.lane).seq;
@@ -175,7 +139,7 @@ END $$;`;
 function appendOne(s: string, channel: string): string {
   return `
 CREATE FUNCTION ${s}.append_one(
-  writer uuid, batch bigint, name text, id text, size int, data bytea, is_text boolean,
+  writer uuid, batch bigint, name text, id text, size int, data bytea,
   events float8, bytes float8, age float8, is_notified boolean, wait_ms int, clock bigint,
   OUT epoch text, OUT seq bigint, OUT at bigint
 ) LANGUAGE plpgsql ${PLANNING} AS $$
@@ -186,7 +150,6 @@ DECLARE
   is_known boolean;
   prev bigint;
   oldest record;
-  head text;
 BEGIN
   epoch := (claimed.lane).epoch;
   seq := (claimed.lane).seq;
@@ -222,15 +185,8 @@ BEGIN
   ELSE
     INSERT INTO ${s}.topic VALUES (topic.*);
   END IF;
-  IF NOT is_notified THEN
-    RETURN;
-  END IF;
-
-  head := concat_ws(E'\\n', epoch, seq, prev, at, name, coalesce('=' || id, ''), '');
-  IF is_text AND octet_length(head) + size < ${MAX_NOTIFICATION_BYTES} THEN
-    PERFORM pg_notify(${channel}, 't' || head || convert_from(data, 'UTF8'));
-  ELSE
-    PERFORM ${s}.notify(epoch, seq - 1, ARRAY[is_text]);
+  IF is_notified THEN
+    PERFORM pg_notify(${channel}, seq::text);
   END IF;
 END $$;`;
 }
@@ -239,18 +195,14 @@ END $$;`;
 function enqueue(s: string, channel: string): string {
   return `
 CREATE FUNCTION ${s}.enqueue(
-  name text, id text, data bytea, is_text boolean, events float8, bytes float8, age float8, is_notified boolean
-) RETURNS bigint LANGUAGE plpgsql AS $$
+  name text, id text, data bytea, events float8, bytes float8, age float8, is_notified boolean
+) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
-DECLARE
-  place bigint;
 BEGIN
-  INSERT INTO ${s}.outbox AS o (name, id, data, is_text, max_events, max_bytes, max_age)
-    VALUES (name, id, data, is_text, events, bytes, age) RETURNING o.n INTO place;
+  INSERT INTO ${s}.outbox (name, id, data, max_events, max_bytes, max_age) VALUES (name, id, data, events, bytes, age);
   IF is_notified THEN
     PERFORM pg_notify(${channel}, '');
   END IF;
-  RETURN place;
 END $$;`;
 }
 
@@ -280,11 +232,11 @@ BEGIN
   )
   SELECT count(*)::int AS number, array_agg(name ORDER BY n) AS names, array_agg(id ORDER BY n) AS ids,
          array_agg(octet_length(data) ORDER BY n) AS sizes, string_agg(data, ''::bytea ORDER BY n) AS data,
-         array_agg(is_text ORDER BY n) AS texts, array_agg(max_events ORDER BY n) AS events,
-         array_agg(max_bytes ORDER BY n) AS bytes, array_agg(max_age ORDER BY n) AS ages
+         array_agg(max_events ORDER BY n) AS events, array_agg(max_bytes ORDER BY n) AS bytes,
+         array_agg(max_age ORDER BY n) AS ages
     INTO moved FROM gone;
   IF moved.number > 0 THEN
-    PERFORM ${s}.store(${s}.advance(moved.number, clock), moved.names, moved.ids, moved.sizes, moved.data, moved.texts,
+    PERFORM ${s}.store(${s}.advance(moved.number, clock), moved.names, moved.ids, moved.sizes, moved.data,
                        moved.events, moved.bytes, moved.ages, is_notified);
   END IF;
   RETURN moved.number;

@@ -4,6 +4,7 @@ import type { AppendRequest, Retention } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { encodeBatch, encodeOne } from './batch.js';
 import type { Database, Trace } from './database.js';
+import { toNumber, toText } from './rows.js';
 import type { Statements } from './statements.js';
 
 const MAX_BATCH = 500;
@@ -115,7 +116,7 @@ export class Appender {
       const rows = await database.run<StoredRow>(statement, values, { deadline, trace: sent.trace });
       const [stored] = rows as [StoredRow];
       if (stored.epoch === null) throw new Error('a later one had been stored before it came');
-      resolveAll(sent, { ...stored, epoch: stored.epoch });
+      resolveAll(sent, stored);
     } catch (error) {
       const { isUncertain } = sent.trace;
       const failed = SseError.is(error) && !isUncertain ? error : appendError(isUncertain, error);
@@ -162,15 +163,16 @@ function takeLate(waiting: Waiting[], now: number): Waiting[] {
 
 interface StoredRow {
   /** `null`: nothing was stored, as the next batch had been stored before. */
-  readonly epoch: string | null;
+  readonly epoch: unknown;
   readonly seq: unknown;
   readonly at: unknown;
 }
 
 /** Those of a batch that still wait are the last of it. */
-function resolveAll({ waiting }: Sent, { epoch, seq, at }: StoredRow & { readonly epoch: string }): void {
-  let place = Number(seq) - waiting.length;
-  for (const each of waiting) each.resolve({ epoch, seq: ++place, at: Number(at) });
+function resolveAll({ waiting }: Sent, stored: StoredRow): void {
+  const [epoch, last, at] = [toText(stored.epoch), toNumber(stored.seq), toNumber(stored.at)];
+  let seq = last - waiting.length;
+  for (const each of waiting) each.resolve({ epoch, seq: ++seq, at });
 }
 
 function appendError(isUncertain: boolean, cause: unknown): SseError {

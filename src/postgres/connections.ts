@@ -2,18 +2,24 @@ import { SseError } from '../errors.js';
 import { configOf, loadDriver, openPool } from './driver.js';
 import type { ListenClient, OpenPool } from './driver.js';
 import type { PostgresSettings } from './options.js';
+import { Secrets } from './secrets.js';
 
 /** How the engine comes to its connections. */
 export interface Connections {
   readonly openPool: () => Promise<OpenPool>;
   readonly createListenClient: () => Promise<ListenClient>;
+  /** Takes out of a driver's error what must not be told. */
+  readonly clean: (error: unknown) => Error;
 }
 
 const KEEP_ALIVE_MS = 10_000;
 
 /** @throws SseError `invalid-options` when a pool does not tell how it connects, and somebody has to listen */
 export function connectionsOf({ source, schema, isListening, deadlineMs }: PostgresSettings): Connections {
-  const { pool, listenOptions } = source;
+  const { pool } = source;
+  const secrets = new Secrets();
+  const { clean } = secrets;
+  const listenOptions = source.listenOptions && secrets.watch(source.listenOptions);
   const listening = {
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
@@ -22,14 +28,16 @@ export function connectionsOf({ source, schema, isListening, deadlineMs }: Postg
     application_name: `${schema}: event stream`,
   };
   if (pool === undefined) {
-    const given = source.options ?? { connectionString: source.connectionString };
+    const given = secrets.watch(source.options ?? { connectionString: source.connectionString });
     const config = { application_name: 'event stream', keepAlive: true, connectionTimeoutMillis: deadlineMs, ...given };
     return {
       openPool: () => openPool(config),
       createListenClient: async () => new (await loadDriver()).Client({ ...(listenOptions ?? given), ...listening }),
+      clean,
     };
   }
   const known = configOf(pool);
+  const own = known && secrets.watch(known.config);
   if (isListening && known === undefined && listenOptions === undefined) {
     throw new SseError(
       'invalid-options',
@@ -40,7 +48,8 @@ export function connectionsOf({ source, schema, isListening, deadlineMs }: Postg
     openPool: async () => ({ pool, close: async () => undefined }),
     createListenClient: async () => {
       const Client = known?.Client ?? (await loadDriver()).Client;
-      return new Client({ ...(listenOptions ?? known?.config), ...listening });
+      return new Client({ ...(listenOptions ?? own), ...listening });
     },
+    clean,
   };
 }

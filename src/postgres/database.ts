@@ -2,6 +2,7 @@ import { SseError } from '../errors.js';
 import { ignore } from './driver.js';
 import type { OpenPool, PostgresPool, PostgresPoolClient } from './driver.js';
 import { Failure, connectFailure, statementFailure } from './failure.js';
+import { TEXT } from './rows.js';
 import { backOff, within } from './timing.js';
 
 const MAX_RETRY_MS = 400;
@@ -39,12 +40,15 @@ export interface Ground {
 /** Runs statements on clients of a pool, each within its deadline. */
 export class Database {
   readonly #open: () => Promise<OpenPool>;
+  readonly #clean: (error: unknown) => Error;
   readonly #closing: AbortSignal;
   readonly #ground: Ground;
   #opened: Promise<OpenPool> | undefined;
 
-  constructor(open: () => Promise<OpenPool>, ground: Ground, closing: AbortSignal) {
+  /** @param clean takes out of a driver's error what must not be told */
+  constructor(open: () => Promise<OpenPool>, clean: (error: unknown) => Error, ground: Ground, closing: AbortSignal) {
     this.#open = open;
+    this.#clean = clean;
     this.#ground = ground;
     this.#closing = closing;
   }
@@ -92,7 +96,7 @@ export class Database {
         });
       return await within(work(client), ms, late, isAbandoned === true ? this.#closing : undefined);
     } catch (error) {
-      failure = error instanceof Failure ? error : statementFailure(error);
+      failure = error instanceof Failure ? error : statementFailure(this.#clean(error));
       throw SseError.is(error) ? error : failure;
     } finally {
       client.off('error', ignore);
@@ -122,7 +126,8 @@ export class Database {
     } catch (error) {
       // It may still come, and has to go back then.
       connecting?.then((client) => client.release(), ignore);
-      throw SseError.is(error) ? error : connectFailure(error);
+      if (SseError.is(error) || error instanceof Failure) throw error;
+      throw connectFailure(this.#clean(error));
     }
   }
 
@@ -144,7 +149,7 @@ export class Database {
     const query = async (client: PostgresPoolClient): Promise<Row[]> => {
       if (trace.isGivenUp) throw new Failure(new Error('given up before it was sent'));
       trace.isUncertain = true;
-      const { rows } = await client.query(text, values(ms));
+      const { rows } = await client.query({ text, values: values(ms), types: TEXT });
       return rows as Row[];
     };
     return this.use(options, query, ms);

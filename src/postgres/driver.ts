@@ -9,9 +9,16 @@ export interface PostgresPool {
   off?(event: 'connect', listener: (client: PostgresPoolClient) => void): unknown;
 }
 
+/** A statement, and how its results are read, whatever the application has set for the driver or the pool. */
+export interface PostgresQuery {
+  readonly text: string;
+  readonly values: unknown[];
+  readonly types: { getTypeParser(oid: number, format?: string): (value: string | Buffer) => unknown };
+}
+
 /** What this engine uses of a client that a pool has lent. */
 export interface PostgresPoolClient {
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  query(query: PostgresQuery): Promise<{ rows: unknown[] }>;
   release(error?: Error | boolean): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
@@ -27,12 +34,20 @@ interface Endable {
   readonly connection?: { readonly stream?: { destroy?(): void } };
 }
 
+interface Notification {
+  readonly channel: string;
+  readonly payload?: string;
+  /** The process of the server that has sent it. */
+  readonly processId?: number;
+}
+
 /** A connection of its own, which listens. */
 export interface ListenClient extends Endable {
   connect(): Promise<unknown>;
   query(text: string): Promise<unknown>;
+  query(query: PostgresQuery): Promise<{ rows: unknown[] }>;
   on(event: 'error' | 'end', listener: (error?: unknown) => void): unknown;
-  on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): unknown;
+  on(event: 'notification', listener: (message: Notification) => void): unknown;
 }
 
 export type ListenClientClass = new (config: object) => ListenClient;

@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
 import { SseError } from '../errors.js';
-import { EVERY_TOPIC } from '../engine/engine.js';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
 import { checkSize } from '../engine/size.js';
 import type { Position } from '../topic/position.js';
@@ -9,16 +8,13 @@ import { connectionsOf } from './connections.js';
 import type { Connections } from './connections.js';
 import { Database } from './database.js';
 import type { TransactionClient } from './driver.js';
-import { Listener } from './listener.js';
-import type { LiveSource } from './live-source.js';
+import { Interest } from './interest.js';
+import { Live } from './live.js';
 import { LogReader } from './log-reader.js';
 import { Migration } from './migrate.js';
-import { NotificationReader } from './notification.js';
 import { resolveOptions } from './options.js';
 import type { PostgresEngineOptions, PostgresSettings } from './options.js';
 import { Outbox } from './outbox.js';
-import { Poller } from './poller.js';
-import { logChannel } from './schema.js';
 import { createStatements } from './statements.js';
 import type { Statements } from './statements.js';
 import { Sweeper } from './sweeper.js';
@@ -65,25 +61,25 @@ class SharedPostgresEngine implements PostgresEngine {
   readonly #reader: LogReader;
   readonly #outbox: Outbox;
   readonly #sweeper: Sweeper;
-  readonly #interest = new Set<string>();
+  readonly #interest = new Interest();
   #sink: EngineSink | undefined;
-  #live: LiveSource | undefined;
-  #hasBeenUp = false;
+  #live: Live | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(settings: PostgresSettings, connections: Connections) {
-    const { schema, isMigrating, isListening: isNotified, deadlineMs, outboxMs, sweepMs, now } = settings;
+    const { schema, isMigrating, isListening: isNotified, deadlineMs, pollMs, outboxMs, sweepMs, now } = settings;
+    const { clean } = connections;
     // Each call that is under way listens to it.
     setMaxListeners(0, this.#closing.signal);
     this.#settings = settings;
     this.#connections = connections;
     this.#sql = createStatements(schema);
     this.#migration = new Migration(schema, isMigrating, deadlineMs);
-    this.#database = new Database(connections.openPool, this.#migration, this.#closing.signal);
+    this.#database = new Database(connections.openPool, clean, this.#migration, this.#closing.signal);
     const shared = { database: this.#database, sql: this.#sql, deadlineMs, now };
     this.#appender = new Appender({ ...shared, statements: this.#sql, isNotified });
     this.#reader = new LogReader(this.#database, this.#sql, deadlineMs, now);
-    this.#outbox = new Outbox({ ...shared, isNotified, outboxMs });
+    this.#outbox = new Outbox({ ...shared, clean, isNotified, pollMs, outboxMs });
     this.#sweeper = new Sweeper({ ...shared, sweepMs });
   }
 
@@ -128,16 +124,18 @@ class SharedPostgresEngine implements PostgresEngine {
 
   async subscribe(topics: readonly string[]): Promise<Position> {
     this.#use();
-    for (const topic of topics) this.#interest.add(topic);
-    this.#live ??= this.#listen();
-    const late = (): SseError =>
-      new SseError('engine-failed', 'The postgres engine has no live delivery at the moment');
-    await within(this.#live.ready(), this.#settings.deadlineMs, late, this.#closing.signal);
-    return this.#reader.head();
+    this.#interest.add(topics);
+    this.#outbox.watch();
+    const live = (this.#live ??= this.#deliver());
+    const late = (): SseError => {
+      const { failure: cause } = live;
+      return new SseError('engine-failed', 'The postgres engine has no live delivery at the moment', { cause });
+    };
+    return within(live.ready(), this.#settings.deadlineMs, late, this.#closing.signal);
   }
 
   unsubscribe(topics: readonly string[]): void {
-    for (const topic of topics) this.#interest.delete(topic);
+    this.#interest.delete(topics);
   }
 
   async health(): Promise<void> {
@@ -180,37 +178,20 @@ class SharedPostgresEngine implements PostgresEngine {
     }
   }
 
-  #listen(): LiveSource {
-    this.#outbox.watch();
-    const { deadlineMs, pollMs, probeMs, schema, isListening } = this.#settings;
-    const events = { up: () => this.#up(), down: (error: unknown) => this.#sink?.interrupted(error) };
-    const sink = this.#delivery();
-    if (!isListening) {
-      const shared = { database: this.#database, statement: this.#sql.tail, interest: this.#interest };
-      return new Poller({ ...shared, sink, events, deadlineMs, pollMs });
-    }
-    const reader = new NotificationReader();
-    const isWanted = (topic: string): boolean => this.#interest.has(topic) || this.#interest.has(EVERY_TOPIC);
-    const onNotification = (channel: string, payload: string): void => {
-      if (channel === logChannel(schema)) reader.read(payload, isWanted, sink);
-      else this.#outbox.wake();
-    };
-    const { createListenClient: create } = this.#connections;
-    return new Listener({ create, statement: this.#sql.listen, onNotification, events, deadlineMs, probeMs });
-  }
-
-  #up(): void {
-    if (this.#hasBeenUp) this.#sink?.resumed();
-    this.#hasBeenUp = true;
-  }
-
-  /** The sink, for as long as there is one. */
-  #delivery(): EngineSink {
-    return {
-      entry: (epoch, entry) => this.#sink?.entry(epoch, entry),
-      hint: (epoch, topic, seq) => this.#sink?.hint(epoch, topic, seq),
-      interrupted: (error) => this.#sink?.interrupted(error),
-      resumed: () => this.#sink?.resumed(),
-    };
+  #deliver(): Live {
+    return new Live({
+      settings: this.#settings,
+      connections: this.#connections,
+      database: this.#database,
+      sql: this.#sql,
+      interest: this.#interest,
+      outbox: this.#outbox,
+      // For as long as there is one.
+      sink: {
+        entry: (epoch, entry) => this.#sink?.entry(epoch, entry),
+        interrupted: (error) => this.#sink?.interrupted(error),
+        resumed: () => this.#sink?.resumed(),
+      },
+    });
   }
 }

@@ -36,7 +36,6 @@ export class Failure extends Error {
 
 /** What an error of a connection attempt means: nothing was sent. A wrong password will not become right. */
 export function connectFailure(cause: unknown): Failure {
-  if (cause instanceof Failure) return cause;
   return new Failure(cause, { isTransient: !/^(28|3D)/.test(sqlState(cause) ?? '') });
 }
 

@@ -1,7 +1,9 @@
+import { destroy, endClient, ignore } from './driver.js';
 import type { ListenClient } from './driver.js';
-import { destroy, endClient } from './driver.js';
-import { Gate } from './live-source.js';
-import type { LiveEvents, LiveSource } from './live-source.js';
+import { statementFailure } from './failure.js';
+import { Deaf, Probe } from './probe.js';
+import { TEXT } from './rows.js';
+import type { Line } from './tail.js';
 import { backOff, pause, within } from './timing.js';
 
 const MAX_RETRY_MS = 5_000;
@@ -11,26 +13,27 @@ export interface ListenerOptions {
   readonly create: () => Promise<ListenClient>;
   /** The statement that makes it listen. */
   readonly statement: string;
-  readonly onNotification: (channel: string, payload: string) => void;
-  readonly events: LiveEvents;
+  /** Sends this to a channel that it listens to, over the pool. */
+  readonly notify: (payload: string) => Promise<unknown>;
+  readonly onNotification: (channel: string, payload: string, sender: number) => void;
+  /** Notifications arrive, and it can be read over the same connection; or they do not, or not any more. */
+  readonly onLine: (line: Line | undefined) => void;
+  /** There has been no such connection for some time. */
+  readonly onSilence: (error: unknown) => void;
   readonly deadlineMs: number;
   readonly probeMs: number;
 }
 
-/** Keeps one connection that listens, and opens another whenever it is lost. */
-export class Listener implements LiveSource {
+/** Keeps one connection that listens, and opens another whenever it is lost or hears nothing. */
+export class Listener {
   readonly #options: ListenerOptions;
   readonly #closing = new AbortController();
-  readonly #gate = new Gate();
   readonly #running: Promise<void>;
+  #heardAt = performance.now();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#running = this.#run();
-  }
-
-  ready(): Promise<void> {
-    return this.#gate.opened;
   }
 
   async close(): Promise<void> {
@@ -39,16 +42,18 @@ export class Listener implements LiveSource {
   }
 
   async #run(): Promise<void> {
+    const { onLine, onSilence, probeMs } = this.#options;
     const { signal } = this.#closing;
     for (let attempt = 0; !signal.aborted; attempt++) {
+      const from = this.#heardAt;
       const error = await this.#session();
       if (signal.aborted) return;
-      if (this.#gate.isOpen) {
-        attempt = 0;
-        this.#gate.close();
-        this.#options.events.down(error);
-      }
-      await backOff(attempt, MAX_RETRY_MS, signal);
+      onLine(undefined);
+      if (this.#heardAt > from) attempt = 0;
+      const isDeaf = error instanceof Deaf;
+      if (isDeaf || performance.now() - this.#heardAt > probeMs) onSilence(error);
+      // Another connection would mostly hear no more.
+      await (isDeaf ? pause(probeMs, signal) : backOff(attempt, MAX_RETRY_MS, signal));
     }
   }
 
@@ -69,16 +74,18 @@ export class Listener implements LiveSource {
   }
 
   async #listen(client: ListenClient, ending: AbortSignal): Promise<never> {
-    const { statement, onNotification, events, deadlineMs } = this.#options;
+    const { statement, notify, onNotification, onLine, deadlineMs, probeMs } = this.#options;
+    const probe = new Probe(notify, Math.min(probeMs, deadlineMs) / 2);
+    let lose!: (error: unknown) => void;
     const lost = new Promise<never>((_, reject) => {
+      lose = reject;
       client.on('error', reject);
       client.on('end', () => reject(new Error('the connection that listens has ended')));
       this.#closing.signal.addEventListener('abort', reject, { once: true, signal: ending });
     });
-    lost.catch(() => undefined);
-    client.on('notification', ({ channel, payload = '' }) => {
-      // Before "up" nothing may come; after it, what came before is read.
-      if (this.#gate.isOpen && !ending.aborted) onNotification(channel, payload);
+    lost.catch(ignore);
+    client.on('notification', ({ channel, payload = '', processId = 0 }) => {
+      if (!ending.aborted && !probe.take(payload)) onNotification(channel, payload, processId);
     });
     const late = (): Error => new Error(`no answer within ${deadlineMs} ms`);
     const begin = async (): Promise<void> => {
@@ -86,19 +93,35 @@ export class Listener implements LiveSource {
       await client.query(statement);
     };
     await within(Promise.race([begin(), lost]), deadlineMs, late);
-    this.#gate.open();
-    events.up();
-    return await Promise.race([lost, this.#probe(client, ending)]);
+    await Promise.race([probe.confirm(), lost]);
+    onLine((text, values) => this.#read(client, text, values, lose));
+    return await Promise.race([lost, this.#repeat(probe, ending)]);
   }
 
-  /** Nothing else tells that the network swallows everything. */
-  async #probe(client: ListenClient, ending: AbortSignal): Promise<never> {
-    const { probeMs } = this.#options;
-    const late = (): Error => new Error(`the connection that listens has not answered within ${probeMs / 2} ms`);
+  async #repeat(probe: Probe, ending: AbortSignal): Promise<never> {
     for (;;) {
-      await pause(probeMs, ending);
+      this.#heardAt = performance.now();
+      await pause(this.#options.probeMs, ending);
       ending.throwIfAborted();
-      await within(client.query('SELECT 1'), probeMs / 2, late);
+      await probe.check();
+    }
+  }
+
+  /** That an answer comes in time is the second thing that the connection is tried by. */
+  async #read(
+    client: ListenClient,
+    text: string,
+    values: (ms: number) => unknown[],
+    lose: (error: unknown) => void,
+  ): Promise<readonly unknown[]> {
+    const ms = this.#options.probeMs / 2;
+    const late = (): Error => new Error(`the connection that listens has not answered within ${ms} ms`);
+    try {
+      const { rows } = await within(client.query({ text, values: values(ms), types: TEXT }), ms, late);
+      return rows;
+    } catch (error) {
+      if (statementFailure(error).isCut) lose(error);
+      throw error;
     }
   }
 

@@ -1,24 +1,15 @@
 import { SseError } from '../errors.js';
-import type { Heads, Hole, Listing, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
+import type { Heads, Hole, Listing, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
 import { contradiction, isTrimmed } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
 import type { Database } from './database.js';
 import type { Failure } from './failure.js';
+import { toEntry, toNumber, toText } from './rows.js';
+import type { Row } from './rows.js';
 import type { Statements } from './statements.js';
 
 /** Larger pages would only take longer: the caller goes on from the end of one. */
 const MAX_PAGE = 10_000;
-
-interface PageRow {
-  readonly kind: 't' | 'l' | 'e';
-  readonly name: string;
-  readonly a: string;
-  readonly b: string;
-  readonly c: string | null;
-  readonly d: string | null;
-  readonly id: string | null;
-  readonly data: Buffer;
-}
 
 interface TopicState {
   readonly head: number;
@@ -34,12 +25,6 @@ interface Page {
   /** Of the newest retained entry at or before the claimed place. */
   readonly newestAt: number | undefined;
   readonly entries: readonly LogEntry[];
-}
-
-interface LaneRow {
-  readonly epoch: string;
-  readonly seq: string;
-  readonly at: string;
 }
 
 /** Everything that is asked of the log, each in one statement and therefore of one moment. */
@@ -65,56 +50,44 @@ export class LogReader {
     return toReadPage(whole, [{ reason: lost, topics }]);
   }
 
-  async locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
-    const found = await this.#rows<LaneRow>(this.#sql.locate, [[...new Set(topics)], id, this.#now()]);
-    if (found.length > 1) return 'ambiguous';
-    return found[0] && toPosition(found[0]);
+  locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
+    const values = [[...new Set(topics)], id, this.#now()];
+    return this.#ask(this.#sql.locate, values, ([found, second]) => {
+      return second === undefined ? found && toPosition(found) : 'ambiguous';
+    });
   }
 
-  async list(prefix: string): Promise<Listing> {
-    const rows = await this.#laneRows<LaneRow & { forgotten: string; name: string | null }>(this.#sql.list, [
-      prefix.replace(/[\\%_]/g, '\\$&') + '%',
-    ]);
-    const names = rows.flatMap(({ name }) => name ?? []);
-    return { names, upTo: toPosition(rows[0]), forgottenUpTo: Number(rows[0].forgotten) };
+  list(prefix: string): Promise<Listing> {
+    const values = [prefix.replace(/[\\%_]/g, '\\$&') + '%'];
+    return this.#ask(this.#sql.list, values, (rows) => {
+      const names = rows.flatMap(({ name }) => (name === null ? [] : toText(name)));
+      return { names, upTo: toPosition(rows[0]), forgottenUpTo: toNumber(rows[0]?.['forgotten']) };
+    });
   }
 
-  async heads(topics: readonly string[]): Promise<Heads> {
-    const rows = await this.#laneRows<LaneRow & { name: string | null; head: string; head_at: string }>(
-      this.#sql.heads,
-      [topics],
-    );
-    const known = new Map(rows.map(({ name, head, head_at: at }) => [name, { seq: Number(head), at: Number(at) }]));
-    return { upTo: toPosition(rows[0]), topics: topics.map((topic) => known.get(topic)) };
-  }
-
-  async head(): Promise<Position> {
-    const { upTo } = await this.heads([]);
-    return upTo;
+  heads(topics: readonly string[]): Promise<Heads> {
+    return this.#ask(this.#sql.heads, [topics], (rows) => {
+      const known = new Map(rows.filter(({ name }) => name !== null).map((row) => [row['name'], toHead(row)]));
+      return { upTo: toPosition(rows[0]), topics: topics.map((topic) => known.get(topic)) };
+    });
   }
 
   /** Asks once: whoever wants to know wants to know now. */
-  async check(): Promise<void> {
-    await this.#laneRows(this.#sql.heads, [[]], false);
+  check(): Promise<Position> {
+    return this.#ask(this.#sql.heads, [[]], ([lane]) => toPosition(lane), false);
   }
 
-  async #page(topics: readonly string[], after: number | undefined, request: ReadRequest): Promise<Page> {
+  #page(topics: readonly string[], after: number | undefined, request: ReadRequest): Promise<Page> {
     const entries = Math.min(Math.max(request.maxEntries, 1), MAX_PAGE);
     const claimed = after === undefined ? undefined : request.verify?.seq;
     const values = [topics, entries, Math.max(request.maxBytes, 0), after ?? null, claimed ?? null, this.#now()];
-    return toPage(await this.#rows<PageRow>(this.#sql.read, values));
+    return this.#ask(this.#sql.read, values, toPage);
   }
 
-  /** Of a statement that gives at least the row of the lane. */
-  async #laneRows<Row>(text: string, values: unknown[], isRetried = true): Promise<[Row, ...Row[]]> {
-    const rows = await this.#rows<Row>(text, values, isRetried);
-    return rows as [Row, ...Row[]];
-  }
-
-  async #rows<Row>(text: string, values: unknown[], isRetried = true): Promise<Row[]> {
+  async #ask<T>(text: string, values: unknown[], toAnswer: (rows: Row[]) => T, isRetried = true): Promise<T> {
     const deadline = performance.now() + this.#deadlineMs;
     try {
-      return await this.#database.run<Row>(text, () => values, { deadline, isAbandoned: true, isRetried });
+      return toAnswer(await this.#database.run<Row>(text, () => values, { deadline, isAbandoned: true, isRetried }));
     } catch (error) {
       if (SseError.is(error)) throw error;
       const { message, cause } = error as Failure;
@@ -123,22 +96,24 @@ export class LogReader {
   }
 }
 
-function toPage(rows: readonly PageRow[]): Page {
+function toPage(rows: readonly Row[]): Page {
   const topics = new Map<string, TopicState>();
   const entries: LogEntry[] = [];
   let newestAt: number | undefined;
-  let lane: PageRow | undefined;
+  let lane: Row | undefined;
   for (const row of rows) {
-    if (row.kind === 'l') lane = row;
-    if (row.kind === 'e') entries.push(toEntry(row));
-    if (row.kind !== 't') continue;
-    const first = row.c === null ? undefined : { prev: Number(row.c) };
-    topics.set(row.name, { head: Number(row.a), unknownBefore: Number(row.b), first });
-    if (row.d !== null) newestAt = Math.max(newestAt ?? 0, Number(row.d));
+    if (row['kind'] === 'l') lane = row;
+    else if (row['kind'] === 'e') entries.push(toEntry(row));
+    else topics.set(toText(row['name']), toState(row));
+    if (row['kind'] === 't' && row['d'] !== null) newestAt = Math.max(newestAt ?? 0, toNumber(row['d']));
   }
-  const { name: epoch, a: seq, b: at, c: forgotten, d: isCut } = lane!;
-  const head = toPosition({ epoch, seq, at });
-  return { head, forgotten: Number(forgotten), isCut: isCut === '1', topics, newestAt, entries };
+  const head = toPosition({ epoch: lane?.['name'], seq: lane?.['a'], at: lane?.['b'] });
+  return { head, forgotten: toNumber(lane?.['c']), isCut: lane?.['d'] === '1', topics, newestAt, entries };
+}
+
+function toState({ a: head, b: unknownBefore, c: firstPrev }: Row): TopicState {
+  const first = firstPrev === null ? undefined : { prev: toNumber(firstPrev) };
+  return { head: toNumber(head), unknownBefore: toNumber(unknownBefore), first };
 }
 
 function toReadPage({ head, isCut, entries }: Page, holes: readonly Hole[]): ReadPage {
@@ -162,12 +137,10 @@ function holesOf(page: Page, topics: readonly string[], after: number | undefine
   return holes;
 }
 
-function toEntry({ name, a, b, c, id, data }: PageRow): LogEntry {
-  const entry = { topic: name, seq: Number(a), prev: Number(b), at: Number(c), data: new Uint8Array(data) };
-  return { ...entry, id: id ?? undefined };
+function toHead({ head, head_at: at }: Row): TopicHead {
+  return { seq: toNumber(head), at: toNumber(at) };
 }
 
-/** Numbers of 64 bits come as text. */
-function toPosition({ epoch, seq, at }: LaneRow): Position {
-  return { epoch, seq: Number(seq), at: Number(at) };
+function toPosition(row: Row | undefined): Position {
+  return { epoch: toText(row?.['epoch']), seq: toNumber(row?.['seq']), at: toNumber(row?.['at']) };
 }

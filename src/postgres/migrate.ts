@@ -4,6 +4,8 @@ import type { Database, Deadline, Ground } from './database.js';
 import type { PostgresPoolClient } from './driver.js';
 import { Failure } from './failure.js';
 import { quoteIdentifier } from './quote.js';
+import { TEXT, toNumber, toText } from './rows.js';
+import type { Row } from './rows.js';
 import { SCHEMA_VERSION, schemaObjectsSql } from './schema.js';
 import { within } from './timing.js';
 
@@ -52,29 +54,29 @@ export class Migration implements Ground {
   /** What is not there yet, in one transaction, which nodes that start at once do one after the other. */
   async #begin(client: PostgresPoolClient): Promise<void> {
     // Who has waited for the lock has to see what the other has done, whatever transactions see here by default.
-    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+    await run(client, 'BEGIN ISOLATION LEVEL READ COMMITTED');
     try {
-      await client.query('SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))', [LOCK_SPACE, this.#schema]);
+      await run(client, 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))', [LOCK_SPACE, this.#schema]);
       if ((await this.#version(client)) === undefined) await this.#create(client);
-      await client.query(`SELECT ${quoteIdentifier(this.#schema)}.begin($1)`, [createEpoch()]);
-      await client.query('COMMIT');
+      await run(client, `SELECT ${quoteIdentifier(this.#schema)}.begin($1)`, [createEpoch()]);
+      await run(client, 'COMMIT');
     } catch (error) {
-      await client.query('ROLLBACK');
+      await run(client, 'ROLLBACK');
       throw error;
     }
   }
 
   async #hasBegun(client: PostgresPoolClient): Promise<boolean> {
-    const { rows } = await client.query(`SELECT FROM ${quoteIdentifier(this.#schema)}.lane`);
-    return rows.length > 0;
+    return (await run(client, `SELECT FROM ${quoteIdentifier(this.#schema)}.lane`)).length > 0;
   }
 
   async #create(client: PostgresPoolClient): Promise<void> {
-    const { rows } = await client.query(
-      'SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS exists, getdatabaseencoding() AS encoding',
+    const [found] = await run(
+      client,
+      'SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = $1)::text AS count, getdatabaseencoding()::text AS encoding',
       [this.#schema],
     );
-    const { exists, encoding } = rows[0] as { exists: boolean; encoding: string };
+    const encoding = toText(found?.['encoding']);
     if (encoding !== 'UTF8') {
       throw new SseError(
         'invalid-options',
@@ -82,8 +84,8 @@ export class Migration implements Ground {
       );
     }
     // Where it exists, the right to create schemas is not needed, and IF NOT EXISTS would ask for it.
-    if (!exists) await client.query(`CREATE SCHEMA ${quoteIdentifier(this.#schema)}`);
-    await client.query(schemaObjectsSql(this.#schema));
+    if (toNumber(found?.['count']) === 0) await run(client, `CREATE SCHEMA ${quoteIdentifier(this.#schema)}`);
+    await run(client, schemaObjectsSql(this.#schema));
   }
 
   /**
@@ -91,13 +93,14 @@ export class Migration implements Ground {
    * cached before it waited for the lock.
    */
   async #version(client: PostgresPoolClient): Promise<number | undefined> {
-    const { rows } = await client.query(
+    const found = await run(
+      client,
       `SELECT FROM pg_proc WHERE proname = 'version' AND pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)`,
       [this.#schema],
     );
-    if (rows.length === 0) return undefined;
-    const found = await client.query(`SELECT ${quoteIdentifier(this.#schema)}.version() AS version`);
-    return Number((found.rows[0] as { version: unknown }).version);
+    if (found.length === 0) return undefined;
+    const [row] = await run(client, `SELECT ${quoteIdentifier(this.#schema)}.version()::text AS version`);
+    return toNumber(row?.['version']);
   }
 
   #mismatch(version: number | undefined): SseError {
@@ -109,4 +112,9 @@ export class Migration implements Ground {
     const what = `of version ${version}, and this version of nestjs-event-stream works with ${SCHEMA_VERSION}`;
     return new SseError('engine-failed', `postgresEngine: ${where} is ${what}`);
   }
+}
+
+async function run(client: PostgresPoolClient, text: string, values: unknown[] = []): Promise<Row[]> {
+  const { rows } = await client.query({ text, values, types: TEXT });
+  return rows as Row[];
 }

@@ -1,4 +1,5 @@
 import { SseError, describe } from '../errors.js';
+import { CONNECTION_STRING, isConnectionString } from './connection-string.js';
 import type { PostgresPool } from './driver.js';
 import { SCHEMA_NAMES, isSchemaName } from './schema.js';
 
@@ -10,7 +11,10 @@ export interface PostgresEngineOptions {
    */
   readonly pool?: PostgresPool | undefined;
 
-  /** Where the database is, for a pool of the engine's own: `postgres://user:password@host:5432/database`. */
+  /**
+   * Where the database is, for a pool of the engine's own: `postgres://user:password@host:5432/database`, or the path of a Unix socket. User
+   * and password are encoded as by `encodeURIComponent()`.
+   */
   readonly connectionString?: string | undefined;
 
   /** The settings of a pool of the engine's own: the `PoolConfig` of the package `pg`. */
@@ -26,8 +30,8 @@ export interface PostgresEngineOptions {
   readonly schema?: string | undefined;
 
   /**
-   * How nodes hear of each other's events: `listen` with `LISTEN` and `NOTIFY` on a connection that is kept for that, `poll` by
-   * asking every `pollMs` what is new. All nodes must have the same.
+   * How nodes hear of each other's events: `listen` by reading what is new whenever a `NOTIFY` says that there is something, over a connection
+   * that is kept for that, `poll` by reading every `pollMs`. All nodes must have the same.
    *
    * @default 'listen'
    */
@@ -56,7 +60,7 @@ export interface PostgresEngineOptions {
   readonly deadlineMs?: number | undefined;
 
   /**
-   * With `notify: 'poll'`, how many milliseconds lie between two questions.
+   * How many milliseconds lie between two reads of what is new, with `notify: 'poll'` and as long as no notifications arrive.
    *
    * Minimum: `1`.
    *
@@ -65,7 +69,7 @@ export interface PostgresEngineOptions {
   readonly pollMs?: number | undefined;
 
   /**
-   * How often, in milliseconds, the connection that listens is tried. One that does not answer within half of it is replaced.
+   * How often, in milliseconds, it is tried whether notifications arrive. A connection that does not answer within half of it is replaced.
    *
    * Minimum: `1`.
    *
@@ -92,6 +96,13 @@ export interface PostgresEngineOptions {
   readonly outboxMs?: number | undefined;
 
   /**
+   * Told when notifications do not arrive, so that events are late by up to `pollMs`: once, and again after they have arrived in between.
+   *
+   * @default process.emitWarning
+   */
+  readonly onWarning?: ((warning: Error) => void) | undefined;
+
+  /**
    * The clock, in ms since 1970. For tests.
    *
    * @default the server's clock
@@ -110,6 +121,7 @@ export interface PostgresSettings {
   readonly probeMs: number;
   readonly sweepMs: number;
   readonly outboxMs: number;
+  readonly onWarning: (warning: Error) => void;
   readonly now: (() => number) | undefined;
 }
 
@@ -121,6 +133,8 @@ const MAX_MS = 2 ** 31 - 1;
 interface Rule {
   readonly expected: string;
   readonly allows: (value: unknown) => boolean;
+  /** It may have a password in it, and is not shown. */
+  readonly isSecret?: boolean;
 }
 
 const milliseconds: Rule = {
@@ -128,13 +142,14 @@ const milliseconds: Rule = {
   allows: (value) => typeof value === 'number' && value >= 1 && value <= MAX_MS,
 };
 const configuration: Rule = {
-  expected: 'an object with settings of the package pg',
-  allows: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  expected: `an object with settings of the package pg, its connectionString ${CONNECTION_STRING}`,
+  allows: isConfiguration,
+  isSecret: true,
 };
 
 const RULES: Readonly<Record<keyof PostgresEngineOptions, Rule>> = {
   pool: { expected: 'a pool of the package pg', allows: isPool },
-  connectionString: { expected: 'a text', allows: (value) => typeof value === 'string' && value !== '' },
+  connectionString: { expected: CONNECTION_STRING, allows: isConnectionString, isSecret: true },
   options: configuration,
   listenOptions: configuration,
   schema: { expected: SCHEMA_NAMES, allows: isSchemaName },
@@ -145,7 +160,8 @@ const RULES: Readonly<Record<keyof PostgresEngineOptions, Rule>> = {
   probeMs: milliseconds,
   sweepMs: milliseconds,
   outboxMs: milliseconds,
-  now: { expected: 'a function', allows: (value) => typeof value === 'function' },
+  onWarning: { expected: 'a function', allows: isFunction },
+  now: { expected: 'a function', allows: isFunction },
 };
 
 /** @throws SseError `invalid-options` */
@@ -162,6 +178,7 @@ export function resolveOptions(given: PostgresEngineOptions): PostgresSettings {
     probeMs: given.probeMs ?? 10_000,
     sweepMs: given.sweepMs ?? 30_000,
     outboxMs: given.outboxMs ?? 1_000,
+    onWarning: given.onWarning ?? warn,
     now: given.now,
   };
 }
@@ -170,8 +187,11 @@ function check(given: unknown): asserts given is PostgresEngineOptions {
   if (typeof given !== 'object' || given === null) throw invalid('its options must be an object', given);
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(RULES, name)) throw invalid('there is no option of the name', name);
-    const { expected, allows } = RULES[name as keyof PostgresEngineOptions];
-    if (value !== undefined && !allows(value)) throw invalid(`${name} must be ${expected}`, value);
+    const { expected, allows, isSecret = false } = RULES[name as keyof PostgresEngineOptions];
+    if (value === undefined || allows(value)) continue;
+    if (!isSecret) throw invalid(`${name} must be ${expected}`, value);
+    const problem = `postgresEngine: ${name} must be ${expected}; it is not shown, as there may be a password in it`;
+    throw new SseError('invalid-options', problem);
   }
   const named = SOURCES.filter((name) => (given as PostgresEngineOptions)[name] !== undefined);
   if (named.length !== 1) {
@@ -184,7 +204,20 @@ function isPool(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'connect' in value && typeof value.connect === 'function';
 }
 
-/** Names that begin with `pg_` are the server's. */
+function isConfiguration(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { connectionString } = value as { connectionString?: unknown };
+  return connectionString === undefined || connectionString === '' || isConnectionString(connectionString);
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+
+function warn(warning: Error): void {
+  process.emitWarning(warning.message);
+}
+
 function invalid(problem: string, got: unknown): SseError {
   return new SseError('invalid-options', `postgresEngine: ${problem}; got ${describe(got)}`);
 }

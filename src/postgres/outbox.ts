@@ -1,9 +1,10 @@
 import { SseError } from '../errors.js';
 import type { AppendRequest } from '../engine/engine.js';
-import { isText } from './batch.js';
 import type { Database } from './database.js';
 import type { TransactionClient } from './driver.js';
 import { pause } from './timing.js';
+import { toNumber } from './rows.js';
+import type { Row } from './rows.js';
 import type { Statements } from './statements.js';
 
 const MAX_ROWS = 500;
@@ -13,8 +14,11 @@ const LOCK_SHARE = 0.8;
 export interface OutboxOptions {
   readonly database: Database;
   readonly sql: Statements;
+  /** Takes out of the error of a client what must not be told. */
+  readonly clean: (error: unknown) => Error;
   readonly isNotified: boolean;
   readonly deadlineMs: number;
+  readonly pollMs: number;
   readonly outboxMs: number;
   readonly now: (() => number) | undefined;
 }
@@ -28,7 +32,9 @@ export class Outbox {
   readonly #closing = new AbortController();
   #watching: Promise<void> | undefined;
   #moving: Promise<void> | undefined;
+  #last = Promise.resolve(false);
   #isAsked = false;
+  #fruitless = 0;
   /** Why the last move has failed. */
   failure: unknown;
 
@@ -38,14 +44,15 @@ export class Outbox {
 
   async add(client: TransactionClient, { topic, data, id, retention }: AppendRequest): Promise<void> {
     const { maxEvents, maxBytes, maxAgeMs } = retention;
-    const { sql, isNotified } = this.#options;
+    const { sql, isNotified, clean } = this.#options;
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     try {
-      const values = [topic, id ?? null, bytes, isText(data), maxEvents, maxBytes, maxAgeMs, isNotified];
+      const values = [topic, id ?? null, bytes, maxEvents, maxBytes, maxAgeMs, isNotified];
       await client.query(sql.enqueue, values);
-    } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new SseError('engine-failed', `The postgres engine could not write to the outbox: ${message}`, { cause });
+    } catch (error) {
+      const cause = clean(error);
+      const problem = `The postgres engine could not write to the outbox: ${cause.message}`;
+      throw new SseError('engine-failed', problem, { cause });
     }
   }
 
@@ -54,10 +61,10 @@ export class Outbox {
     this.#watching ??= this.#watch();
   }
 
-  /** There may be something to move. */
-  wake(): void {
+  /** Somebody says that there is something to move; anybody may say so. */
+  ring(): void {
     this.#isAsked = true;
-    this.#moving ??= this.#move().finally(() => (this.#moving = undefined));
+    this.#moving ??= this.#answer().finally(() => (this.#moving = undefined));
   }
 
   async close(): Promise<void> {
@@ -68,22 +75,36 @@ export class Outbox {
 
   async #watch(): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      this.wake();
+      await this.#move();
       await pause(this.#options.outboxMs, this.#closing.signal);
     }
   }
 
-  async #move(): Promise<void> {
-    while (this.#isAsked && !this.#closing.signal.aborted) {
+  /** After each time that there was nothing, the next waits longer. */
+  async #answer(): Promise<void> {
+    const { signal } = this.#closing;
+    while (this.#isAsked && !signal.aborted) {
       this.#isAsked = false;
-      try {
-        while ((await this.#moveSome()) > 0 && !this.#closing.signal.aborted);
-        this.failure = undefined;
-      } catch (error) {
-        // The next look tries again; until then the engine is not healthy.
-        this.failure = error;
-      }
+      this.#fruitless = (await this.#move()) ? 0 : this.#fruitless + 1;
+      if (this.#fruitless > 0) await pause(Math.min(2 ** this.#fruitless, this.#options.pollMs), signal);
     }
+  }
+
+  /** Resolves to whether there was something. One at a time: one that has begun may not see what has been committed since. */
+  #move(): Promise<boolean> {
+    return (this.#last = this.#last.then(() => this.#moveAll()));
+  }
+
+  async #moveAll(): Promise<boolean> {
+    let isAny = false;
+    try {
+      while ((await this.#moveSome()) > 0 && !this.#closing.signal.aborted) isAny = true;
+      this.failure = undefined;
+    } catch (error) {
+      // The next look tries again; until then the engine is not healthy.
+      this.failure = error;
+    }
+    return isAny;
   }
 
   async #moveSome(): Promise<number> {
@@ -96,7 +117,7 @@ export class Outbox {
       now?.() ?? null,
     ];
     const deadline = performance.now() + deadlineMs;
-    const rows = await database.run<{ count: number }>(sql.drain, values, { deadline, isAbandoned: true });
-    return Number(rows[0]?.count);
+    const rows = await database.run<Row>(sql.drain, values, { deadline, isAbandoned: true });
+    return toNumber(rows[0]?.['count']);
   }
 }

@@ -82,13 +82,64 @@ END $$;`;
 }
 
 /**
+ * What is new beyond `place`, for live delivery, in one snapshot and also when it is no longer retained: a row `e` for each entry of
+ * the wanted topics, of all when there is no list, and a row `l`, the lane, with how far this goes. At most so many entries are
+ * looked at, and no further one is given once there are `max_total` bytes. Where nobody has said what is wanted, one of more than
+ * `max_unasked` bytes comes without its data.
+ */
+export function tailFunction(s: string): string {
+  return `
+CREATE FUNCTION ${s}.tail(
+  place bigint, wanted text[], max_entries int, max_total int, max_unasked int, wait_ms int
+) RETURNS TABLE (kind text, name text, a bigint, b bigint, c bigint, id text, data bytea)
+LANGUAGE plpgsql STABLE ${PLANNING} AS $$
+#variable_conflict use_variable
+DECLARE
+  lane ${s}.lane;
+  found record;
+  upto bigint;
+  number int := 0;
+  total bigint := 0;
+BEGIN
+  PERFORM set_config('lock_timeout', wait_ms || 'ms', true);
+  lane := ${s}.current_lane();
+  upto := lane.seq;
+  FOR found IN
+    SELECT t.name, e.seq, e.prev, e.at, e.id, e.size, e.data
+    FROM (SELECT n.* FROM ${s}.entry n WHERE n.seq > place ORDER BY n.seq LIMIT max_entries) e
+    JOIN ${s}.topic t ON t.id = e.topic
+    ORDER BY e.seq
+  LOOP
+    number := number + 1;
+    IF wanted IS NULL OR found.name = ANY (wanted) THEN
+      kind := 'e';
+      name := found.name;
+      a := found.seq;
+      b := found.prev;
+      c := found.at;
+      id := found.id;
+      data := CASE WHEN wanted IS NOT NULL OR found.size <= max_unasked THEN found.data END;
+      RETURN NEXT;
+      total := total + coalesce(octet_length(data), 0);
+    END IF;
+    IF number = max_entries OR total >= max_total THEN
+      upto := found.seq;
+      EXIT;
+    END IF;
+  END LOOP;
+  RETURN QUERY SELECT 'l', lane.epoch, lane.seq, lane.at, upto, NULL, NULL::bytea;
+END $$;`;
+}
+
+/**
  * `expire` evicts what has become too old and forgets idle topics, under the lock of the lane and therefore few at a time.
- * `clear` deletes what is no longer retained, without that lock, but for what a node that polls may still have to deliver.
+ * `clear` deletes what is no longer retained, without that lock. Neither deletes what is younger than `keep_ms`: a node may still have
+ * to deliver it.
  * Both return how many there were: as many as asked for means that there are more.
  */
 export function sweepFunctions(s: string): string {
   return `
-CREATE FUNCTION ${s}.expire(max_topics int, wait_ms int, clock bigint) RETURNS int LANGUAGE plpgsql ${PLANNING} AS $$
+CREATE FUNCTION ${s}.expire(max_topics int, keep_ms bigint, wait_ms int, clock bigint) RETURNS int LANGUAGE plpgsql ${PLANNING} AS $$
 #variable_conflict use_variable
 DECLARE
   lane ${s}.lane;
@@ -97,7 +148,7 @@ DECLARE
 BEGIN
   SELECT array_agg(found.id) INTO candidates FROM (
     SELECT t.id FROM ${s}.topic t
-    WHERE CASE WHEN t.kept > 0 THEN t.first_at < now - t.max_age ELSE t.head_at < now - 4 * t.max_age END
+    WHERE CASE WHEN t.kept > 0 THEN t.first_at < now - t.max_age ELSE t.head_at < now - greatest(4 * t.max_age, keep_ms) END
     LIMIT max_topics
   ) found;
   IF candidates IS NULL THEN
@@ -122,7 +173,7 @@ BEGIN
 
   WITH idle AS (
     DELETE FROM ${s}.topic t
-    WHERE t.id = ANY (candidates) AND t.kept = 0 AND t.head_at < now - 4 * t.max_age
+    WHERE t.id = ANY (candidates) AND t.kept = 0 AND t.head_at < now - greatest(4 * t.max_age, keep_ms)
     RETURNING t.id, t.head
   ), rest AS (
     DELETE FROM ${s}.entry e USING idle WHERE e.topic = idle.id

@@ -1,7 +1,7 @@
 import { SseError, describe } from '../errors.js';
 import { appendFunctions } from './append-sql.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
-import { readFunctions, sweepFunctions } from './read-sql.js';
+import { readFunctions, sweepFunctions, tailFunction } from './read-sql.js';
 
 /** What the schema's `version()` returns. Raised with every release that changes a table or a function. */
 export const SCHEMA_VERSION = 1;
@@ -16,7 +16,7 @@ export function isSchemaName(value: unknown): value is string {
   return !value.includes('$$') && new TextEncoder().encode(value).length <= MAX_SCHEMA_BYTES;
 }
 
-/** Where entries are notified. */
+/** Where each commit that has stored entries says so. */
 export function logChannel(schema: string): string {
   return `${schema}:log`;
 }
@@ -46,7 +46,7 @@ export function postgresSchemaSql(schema = 'sse'): string {
 export function schemaObjectsSql(schema: string): string {
   const s = quoteIdentifier(schema);
   const channels = { log: quoteLiteral(logChannel(schema)), outbox: quoteLiteral(outboxChannel(schema)) };
-  return [tables(s), appendFunctions(s, channels), readFunctions(s), sweepFunctions(s)].join('\n');
+  return [tables(s), appendFunctions(s, channels), readFunctions(s), tailFunction(s), sweepFunctions(s)].join('\n');
 }
 
 /**
@@ -111,7 +111,6 @@ CREATE TABLE ${s}.outbox (
   name text COLLATE "C" NOT NULL,
   id text COLLATE "C",
   data bytea NOT NULL,
-  is_text boolean NOT NULL,
   max_events float8 NOT NULL,
   max_bytes float8 NOT NULL,
   max_age float8 NOT NULL

@@ -1,11 +1,13 @@
 import type { Database } from './database.js';
+import { toNumber } from './rows.js';
+import type { Row } from './rows.js';
 import type { Statements } from './statements.js';
 import { pause } from './timing.js';
 
 /** Topics at a time: the lane is locked meanwhile. */
 const MAX_TOPICS = 200;
 const MAX_ENTRIES = 5_000;
-/** So long a node that polls may be late. */
+/** So long a node may be late with its reading of what is new. */
 const KEEP_MS = 15_000;
 const LOCK_SHARE = 0.8;
 
@@ -54,24 +56,24 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const { sql, sweepMs, now } = this.#options;
     const clock = now?.() ?? null;
-    const [{ due } = { due: false }] = await this.#rows<{ due: boolean }>(sql.sweepIsDue, () => [sweepMs, clock]);
-    if (!due) return;
-    await this.#all(sql.expire, MAX_TOPICS, (ms) => Math.max(1, Math.floor(ms * LOCK_SHARE)));
-    await this.#all(sql.clear, MAX_ENTRIES, () => KEEP_MS);
+    if ((await this.#number(sql.sweepIsDue, () => [sweepMs, clock])) === 0) return;
+    await this.#all(sql.expire, (ms) => [MAX_TOPICS, KEEP_MS, Math.max(1, Math.floor(ms * LOCK_SHARE))]);
+    await this.#all(sql.clear, () => [MAX_ENTRIES, KEEP_MS]);
   }
 
   /** As long as there is as much as was asked for, there is more. */
-  async #all(text: string, max: number, second: (ms: number) => number): Promise<void> {
+  async #all(text: string, values: (ms: number) => [max: number, ...rest: number[]]): Promise<void> {
     const clock = this.#options.now?.() ?? null;
+    const [max] = values(0);
     for (let count = max; count >= max && !this.#closing.signal.aborted;) {
-      const rows = await this.#rows<{ count: number }>(text, (ms) => [max, second(ms), clock]);
-      count = Number(rows[0]?.count);
+      count = await this.#number(text, (ms) => [...values(ms), clock]);
     }
   }
 
-  #rows<Row>(text: string, values: (ms: number) => unknown[]): Promise<Row[]> {
+  async #number(text: string, values: (ms: number) => unknown[]): Promise<number> {
     const { database, deadlineMs } = this.#options;
     const deadline = performance.now() + deadlineMs;
-    return database.run<Row>(text, values, { deadline, isAbandoned: true, isRetried: false });
+    const rows = await database.run<Row>(text, values, { deadline, isAbandoned: true, isRetried: false });
+    return toNumber(rows[0]?.['count']);
   }
 }

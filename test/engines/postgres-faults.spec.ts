@@ -196,67 +196,6 @@ describe('a database that others use', () => {
   });
 });
 
-describe('the connection that listens', () => {
-  it('is replaced when the server ends it, and says so', async () => {
-    const engine = lab.engine();
-    const recorder = await record(engine, ['a']);
-    await lab.rows(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%: event stream'`,
-    );
-    await until(() => recorder.said.length === 2, 'its replacement');
-    await append(engine, 'a');
-
-    await until(() => recorder.entries.length === 1, 'the entry');
-    expect(recorder.said).toEqual(['interrupted', 'resumed']);
-    expect((await lab.connections()).listening).toBe(1);
-  });
-
-  it('is probed: a network that swallows everything is found within the bound', async () => {
-    await using proxy = await TcpProxy.start(lab.server.port);
-    const listenOptions = { connectionString: through(proxy) };
-    const engine = lab.engine({ pool: lab.openPool(), listenOptions, probeMs: 200, deadlineMs: 300 });
-    const recorder = await record(engine, ['a']);
-    const from = performance.now();
-    proxy.swallow(true);
-    await until(() => recorder.said.length === 1, 'the interruption');
-    expect(performance.now() - from).toBeLessThan(300 + 250);
-    await append(engine, 'a', 'lost to delivery');
-    await expect(engine.subscribe(['b'])).rejects.toMatchObject({ code: 'engine-failed' });
-    proxy.swallow(false);
-
-    await until(() => recorder.said.length === 2, 'the end of the interruption');
-    await append(engine, 'a', 'delivered');
-    await until(() => recorder.entries.length === 1, 'the entry');
-    expect([recorder.texts, recorder.said]).toEqual([['delivered'], ['interrupted', 'resumed']]);
-  });
-
-  it('is one again after the network has flapped, and so are the others', async () => {
-    await using proxy = await TcpProxy.start(lab.server.port);
-    const engine = lab.engine({ options: { connectionString: through(proxy), max: 3 }, deadlineMs: 300 });
-    const recorder = await record(engine, ['a']);
-    await append(engine, 'a');
-    for (let n = 0; n < 30; n++) {
-      proxy.refuse(n % 5 === 0);
-      proxy.cut();
-      await append(engine, 'a', `${n}`).catch(() => undefined);
-    }
-    proxy.refuse(false);
-    await persist(() => engine.subscribe(['b']));
-    await append(engine, 'b', 'last');
-
-    await until(() => recorder.texts.includes('last'), 'the last');
-    expect(recorder.said.at(-1)).toBe('resumed');
-    expect(recorder.said.filter((_, n) => n % 2 === 0)).toEqual(Array(recorder.said.length / 2).fill('interrupted'));
-    await eventually(async () => {
-      const { all, listening } = await lab.connections();
-      return listening === 1 && all <= 4;
-    }, 'one connection that listens, and no more than the pool has');
-    await engine.close();
-    await eventually(async () => (await lab.connections()).all === 0, 'all to be gone');
-    await until(() => proxy.count === 0, 'the connections to the proxy to be gone');
-  });
-});
-
 describe('a server that is killed twice under load', () => {
   it('has what was acknowledged once, what failed never, and what is uncertain at most once', async () => {
     const schema = newSchema();

@@ -31,7 +31,7 @@ function contract(name: string, more: (now: () => number) => PostgresEngineOptio
       reopen: async (needs: { now: () => number }) => open(needs.now),
       housekeep: async () => {
         const quoted = `"Contract ""${count}"""`;
-        await pool.query(`SELECT ${quoted}.expire(1000, 1000, $1), ${quoted}.clear(1000, 15000, $1)`, [now()]);
+        await pool.query(`SELECT ${quoted}.expire(1000, 15000, 1000, $1), ${quoted}.clear(1000, 15000, $1)`, [now()]);
       },
     };
   };
