@@ -11,6 +11,8 @@ export interface PostgresPool {
 
 /** A statement, and how its results are read, whatever the application has set for the driver or the pool. */
 export interface PostgresQuery {
+  /** What the connection keeps it under, parsed. */
+  readonly name?: string;
   readonly text: string;
   readonly values: unknown[];
   readonly types: { getTypeParser(oid: number, format?: string): (value: string | Buffer) => unknown };
