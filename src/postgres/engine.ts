@@ -50,7 +50,7 @@ export function postgresEngine(options: PostgresEngineOptions): PostgresEngine {
 class SharedPostgresEngine implements PostgresEngine {
   readonly name = 'postgres';
   readonly isShared = true;
-  readonly maxEventBytes = 33_554_432;
+  readonly maxEventBytes = 16_777_216;
   readonly #settings: PostgresSettings;
   readonly #connections: Connections;
   readonly #sql: Statements;
