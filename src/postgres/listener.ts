@@ -20,8 +20,8 @@ export interface ListenerOptions {
   readonly onNotification: (channel: string, payload: string, sender: number) => void;
   /** Notifications arrive, and it can be read over the same connection; or they do not, or not any more. */
   readonly onLine: (line: Line | undefined) => void;
-  /** There has been no such connection for some time. */
-  readonly onSilence: (error: unknown) => void;
+  /** A further connection has not been told of anything, and none before it since then. */
+  readonly onSilence: (error: unknown, since: number) => void;
   readonly deadlineMs: number;
   readonly probeMs: number;
 }
@@ -31,7 +31,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
-  #heardAt = performance.now();
+  #hasHeard = false;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -46,16 +46,18 @@ export class Listener {
   async #run(): Promise<void> {
     const { onLine, onSilence, probeMs } = this.#options;
     const { signal } = this.#closing;
+    let silentSince = performance.now();
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const from = this.#heardAt;
+      this.#hasHeard = false;
       const error = await this.#session();
       if (signal.aborted) return;
       onLine(undefined);
-      if (this.#heardAt > from) attempt = 0;
-      const isDeaf = error instanceof Deaf;
-      if (isDeaf || performance.now() - this.#heardAt > probeMs) onSilence(error);
-      // Another connection would mostly hear no more.
-      await (isDeaf ? pause(probeMs, signal) : backOff(attempt, MAX_RETRY_MS, signal));
+      if (this.#hasHeard) [attempt, silentSince] = [0, performance.now()];
+      else onSilence(error, silentSince);
+      // Another connection to the same place would mostly hear no more.
+      await (error instanceof Deaf && !this.#hasHeard
+        ? pause(probeMs, signal)
+        : backOff(attempt, MAX_RETRY_MS, signal));
     }
   }
 
@@ -96,13 +98,13 @@ export class Listener {
     };
     await within(Promise.race([begin(), lost]), deadlineMs, late);
     await Promise.race([probe.confirm(), lost]);
+    this.#hasHeard = true;
     onLine((text, values) => this.#read(client, text, values, lose));
     return await Promise.race([lost, this.#repeat(probe, ending)]);
   }
 
   async #repeat(probe: Probe, ending: AbortSignal): Promise<never> {
     for (;;) {
-      this.#heardAt = performance.now();
       await pause(this.#options.probeMs, ending);
       ending.throwIfAborted();
       await probe.check();

@@ -6,6 +6,7 @@ import type { Interest } from './interest.js';
 import { Listener } from './listener.js';
 import type { PostgresSettings } from './options.js';
 import type { Outbox } from './outbox.js';
+import { Deaf } from './probe.js';
 import { logChannel } from './schema.js';
 import type { Statements } from './statements.js';
 import { Tail } from './tail.js';
@@ -76,7 +77,7 @@ export class Live {
         else outbox.ring();
       },
       onLine: (line) => this.#use(line),
-      onSilence: (error) => this.#warn(error),
+      onSilence: (error, since) => this.#tellOf(error, since),
       deadlineMs,
       probeMs,
     });
@@ -87,11 +88,12 @@ export class Live {
     this.#tail.use(line);
   }
 
-  /** While nothing can be read either, that is what there is to tell. */
-  #warn(error: unknown): void {
-    if (this.#isWarned || !this.#tail.isUp) return;
-    this.#isWarned = true;
+  /** While the pool is of no use either, that is what there is to tell. After an interruption both may need their time. */
+  #tellOf(error: unknown, since: number): void {
     const { settings, connections } = this.#options;
+    const patienceMs = error instanceof Deaf ? 0 : 2 * settings.probeMs;
+    if (this.#isWarned || this.#tail.readAt < since + patienceMs) return;
+    this.#isWarned = true;
     const cause = connections.clean(error);
     const effect = `until then new events are looked for every ${settings.pollMs} ms`;
     const problem = `postgresEngine: no notifications arrive, and ${effect}: ${cause.message}`;

@@ -69,8 +69,9 @@ export class Tail {
     this.#running = this.#run();
   }
 
-  get isUp(): boolean {
-    return this.#isUp;
+  /** When the last read has succeeded, on the clock of `performance.now()`. */
+  get readAt(): number {
+    return this.#readAt;
   }
 
   /** Why the last read has failed. */

@@ -71,6 +71,31 @@ describe('the connection that listens', () => {
     expect([recorder.texts, recorder.said]).toEqual([['swallowed', 'meanwhile'], []]);
   });
 
+  it('leaves nobody behind in the server that waits for a lock', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema, pollMs: 5, probeMs: 200, deadlineMs: 200 });
+    const recorder = await record(engine, ['a']);
+    await append(engine, 'a', 'before');
+    await eventually(isListening, 'the connection that listens');
+    await using blocker = await lab.begin(`LOCK TABLE ${schema}.entry IN ACCESS EXCLUSIVE MODE`);
+    let most = 0;
+    const connections = new Set<number>();
+    const look = async (): Promise<boolean> => {
+      const rows = await lab.rows<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'`);
+      most = Math.max(most, rows.length);
+      for (const { pid } of rows) connections.add(pid);
+      return recorder.said.includes('interrupted') && connections.size >= 2;
+    };
+    await eventually(look, 'the delivery to be held up');
+    for (let n = 0; n < 50; n++) await look();
+    await blocker.query('COMMIT');
+    await append(engine, 'a', 'after');
+
+    await until(() => recorder.texts.includes('after'), 'the event');
+    expect(recorder.texts).toEqual(['before', 'after']);
+    expect(most).toBeLessThanOrEqual(2);
+  });
+
   it('is one again after the network has flapped, and so are the others', async () => {
     await using proxy = await TcpProxy.start(lab.server.port);
     const engine = lab.engine({ options: { connectionString: through(proxy), max: 3 }, deadlineMs: 300 });

@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Pool } from 'pg';
 import { postgresEngine, type PostgresEngineOptions } from '../../src/postgres/index.js';
 import { adapters, startApp } from '../support/app.js';
 import { Log } from '../support/log.js';
@@ -51,10 +50,7 @@ const ways: [string, (place: Place) => PostgresEngineOptions][] = [
     'a connectionString of options',
     (at) => ({ options: { connectionString: `postgres://canary:${ENCODED}@${at.host}:${at.port}/postgres` } }),
   ],
-  [
-    'pool',
-    (at) => ({ pool: lab.openPool({ connectionString: undefined, ...at, user: 'canary', password: CANARY }) }),
-  ],
+  ['pool', (at) => ({ pool: lab.openPool({ connectionString: undefined, ...at, user: 'canary', password: CANARY }) })],
   [
     'listenOptions',
     (at) => ({
