@@ -3,4 +3,4 @@ export { postgresSchemaSql } from './schema.js';
 
 export type { PostgresEngine } from './engine.js';
 export type { PostgresEngineOptions } from './options.js';
-export type { PostgresPool, PostgresPoolClient, TransactionClient } from './driver.js';
+export type { PostgresPool, PostgresPoolClient, PostgresQuery, TransactionClient } from './driver.js';
