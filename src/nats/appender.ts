@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { AppendRequest } from '../engine/engine.js';
-import { SseError, describe } from '../errors.js';
+import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
+import { DeadlineError, pause } from './deadline.js';
 import type { NatsMessage } from './driver.js';
-import { encodeEnvelope } from './envelope.js';
-import { DeadlineError, pause } from './link.js';
+import { EVENT_HEADER, encodeMeta } from './event-header.js';
+import { failureOf } from './failure.js';
+import { sizeProblem } from './largest.js';
 import type { Call, Link } from './link.js';
 import type { NatsSettings } from './options.js';
-import { isNobodyThere } from './stream.js';
+import { isNobodyThere, parse } from './stored-message.js';
 import type { Stream } from './stream.js';
 import type { Subjects } from './subjects.js';
 import type { Messages } from './messages.js';
@@ -15,8 +17,8 @@ import type { Messages } from './messages.js';
 /** One append on its way. */
 interface Pending {
   readonly n: number;
-  readonly topic: string;
-  readonly payload: Uint8Array;
+  readonly request: AppendRequest;
+  readonly header: string;
   readonly deadline: number;
   readonly resolve: (position: Position) => void;
   readonly reject: (error: unknown) => void;
@@ -45,6 +47,7 @@ export class Appender {
   readonly #messages: Messages;
   readonly #signal: AbortSignal;
   readonly #pinMs: number;
+  readonly #secrets: readonly string[];
   /** Tells this process's messages from those of others. */
   readonly #name = randomUUID();
   /** What was sent, and with which try. */
@@ -65,14 +68,15 @@ export class Appender {
     this.#stream = stream;
     this.#messages = messages;
     this.#signal = signal;
+    this.#secrets = settings.secrets;
     this.#pinMs = Math.min(settings.maxAgeMs / 4, MAX_PIN_MS);
   }
 
   append(request: AppendRequest, deadline: number): Promise<Position> {
-    const payload = encodeEnvelope({ data: request.data, id: request.id, retention: request.retention });
+    const header = encodeMeta(request);
     return new Promise((resolve, reject) => {
       const n = ++this.#count;
-      const pending: Pending = { n, topic: request.topic, payload, deadline, resolve, reject, mayBeStored: false };
+      const pending: Pending = { n, request, header, deadline, resolve, reject, mayBeStored: false };
       if (this.#subjects !== undefined) return this.#send(pending, this.#subjects);
       this.#waiting.push(pending);
       void this.#prepare();
@@ -87,13 +91,15 @@ export class Appender {
   }
 
   #send(pending: Pending, subjects: Subjects): void {
-    const { topic, payload, deadline, n } = pending;
+    const { request, header, deadline, n } = pending;
+    const problem = sizeProblem(request.data, this.#link, this.#stream);
+    if (problem !== undefined) return pending.reject(pending.mayBeStored ? this.#failure(pending, problem) : problem);
     if (performance.now() - this.#pinnedAt > this.#pinMs) this.#pin(subjects, deadline);
     const call: Call = {
-      subject: subjects.topic(topic),
-      data: payload,
+      subject: subjects.topic(request.topic),
+      data: request.data,
       deadline,
-      messageId: `${this.#name}.${n}`,
+      headers: { 'Nats-Msg-Id': `${this.#name}.${n}`, [EVENT_HEADER]: header },
       sends: 0,
     };
     this.#inFlight.set(pending, call);
@@ -102,7 +108,9 @@ export class Appender {
       (error: unknown) => {
         if (!this.#leave(pending, call)) return;
         pending.mayBeStored ||= call.sends > 0;
-        pending.reject(failure(pending, error));
+        // Another server than that before may take less.
+        const problem = call.sends > 0 ? undefined : sizeProblem(request.data, this.#link, this.#stream);
+        pending.reject(problem ?? this.#failure(pending, error));
       },
     );
   }
@@ -113,7 +121,7 @@ export class Appender {
     const { seq, error } = isNobodyThere(reply) ? UNAVAILABLE : acknowledgementOf(reply);
     if (error?.code === 503) return this.#refused(pending, call);
     if (seq === undefined || error !== undefined) {
-      return pending.reject(failure(pending, new Error(error?.description ?? 'not an acknowledgement')));
+      return pending.reject(this.#failure(pending, new Error(error?.description ?? 'not an acknowledgement')));
     }
     this.#giveUpBefore(pending.n);
     this.#timing++;
@@ -123,7 +131,7 @@ export class Appender {
         (at) => pending.resolve({ epoch: subjects.epoch, seq, at }),
         (cause: unknown) => {
           pending.mayBeStored = true;
-          pending.reject(failure(pending, cause));
+          pending.reject(this.#failure(pending, cause));
         },
       )
       .finally(() => this.#timing--);
@@ -143,7 +151,7 @@ export class Appender {
     const late = this.#waiting.filter((each) => each.n < n);
     this.#waiting = this.#waiting.filter((each) => each.n >= n);
     for (const each of late)
-      each.reject(failure(each, new Error('A later event was stored, and this one was refused')));
+      each.reject(this.#failure(each, new Error('A later event was stored, and this one was refused')));
   }
 
   /** Tells whether this was its latest try: what becomes of earlier ones does not matter. */
@@ -170,7 +178,7 @@ export class Appender {
         const now = performance.now();
         const isLasting = !(error instanceof DeadlineError);
         const lost = this.#take(({ deadline }) => isLasting || deadline <= now);
-        for (const pending of lost) pending.reject(failure(pending, error));
+        for (const pending of lost) pending.reject(this.#failure(pending, error));
       }
     }
     this.#isPreparing = false;
@@ -199,6 +207,13 @@ export class Appender {
     this.#inFlight.clear();
   }
 
+  #failure({ mayBeStored }: Pending, cause: unknown): SseError {
+    if (SseError.is(cause) && cause.code === 'closed' && !mayBeStored) return cause;
+    return mayBeStored
+      ? failureOf('engine-uncertain', 'NATS did not say whether the event was stored', cause, this.#secrets)
+      : failureOf('engine-failed', 'NATS did not store the event', cause, this.#secrets);
+  }
+
   /**
    * Stores a message that no newer one pushes out, from time to time: as long as it is the oldest of the stream, nothing
    * behind it can have been dropped for its age or for want of room, however busy some topics are.
@@ -213,19 +228,11 @@ export class Appender {
 
 const UNAVAILABLE: Acknowledgement = { error: { code: 503 } };
 
-function acknowledgementOf({ data }: NatsMessage): Acknowledgement {
+function acknowledgementOf(reply: NatsMessage): Acknowledgement {
   try {
-    return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()) as Acknowledgement;
+    return parse(reply) as Acknowledgement;
   } catch {
     // Not from JetStream, whatever it is; the caller says so.
     return {};
   }
-}
-
-function failure({ mayBeStored }: Pending, cause: unknown): SseError {
-  if (SseError.is(cause) && cause.code === 'closed' && !mayBeStored) return cause;
-  const why = cause instanceof Error ? cause.message : describe(cause);
-  return mayBeStored
-    ? new SseError('engine-uncertain', `NATS did not say whether the event was stored: ${why}`, { cause })
-    : new SseError('engine-failed', `NATS did not store the event: ${why}`, { cause });
 }

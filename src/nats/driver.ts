@@ -3,7 +3,8 @@ import { SseError } from '../errors.js';
 /** What is used of the headers of `@nats-io/transport-node`. */
 export interface NatsHeaders {
   readonly code: number;
-  get(name: string): string;
+  /** The last of that name: what the server adds, it adds behind what the publisher gave. `''` when there is none. */
+  last(name: string): string;
   set(name: string, value: string): void;
 }
 
@@ -15,9 +16,33 @@ export interface NatsMessage {
   readonly headers?: NatsHeaders | undefined;
 }
 
+/** A header of a message; `''` when there is none, or when what was published as headers are none. */
+export function headerOf(message: NatsMessage, name: string): string {
+  return headersOf(message)?.last(name) ?? '';
+}
+
+/** Whether it bears a status, as what the server says of itself does. Others can give theirs one. */
+export function isStatus(message: NatsMessage): boolean {
+  return (headersOf(message)?.code ?? 0) >= 300;
+}
+
+/** They are parsed as late as this, which throws at what no client of this package has made. */
+function headersOf(message: NatsMessage): NatsHeaders | undefined {
+  try {
+    return message.headers;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface NatsSubscription {
   unsubscribe(): void;
   isClosed(): boolean;
+}
+
+/** What is used of what a server says of itself. */
+export interface NatsServerInfo {
+  readonly max_payload: number;
 }
 
 export interface NatsStatus {
@@ -27,6 +52,8 @@ export interface NatsStatus {
 
 /** What the engine uses of a `NatsConnection` of `@nats-io/transport-node`. */
 export interface NatsConnection {
+  /** That of the server it is connected to. */
+  readonly info?: NatsServerInfo | undefined;
   publish(subject: string, data?: Uint8Array, options?: { reply?: string; headers?: NatsHeaders }): void;
   subscribe(
     subject: string,

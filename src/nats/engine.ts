@@ -1,15 +1,18 @@
 import { setMaxListeners } from 'node:events';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
-import { checkSize } from '../engine/size.js';
-import { SseError, describe } from '../errors.js';
+import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import { Appender } from './appender.js';
+import { pause } from './deadline.js';
+import { failureOf } from './failure.js';
 import { Feed } from './feed.js';
-import { Link, pause } from './link.js';
+import { maxEventBytesOf } from './largest.js';
+import { Link } from './link.js';
 import { resolveOptions } from './options.js';
 import type { NatsEngineOptions, NatsSettings } from './options.js';
 import { Reader } from './reader.js';
-import { Stream, UnavailableError } from './stream.js';
+import { UnavailableError } from './stored-message.js';
+import { Stream } from './stream.js';
 import { Messages } from './messages.js';
 
 const RETRY_MS = 20;
@@ -33,8 +36,8 @@ export function natsEngine(options: NatsEngineOptions): Engine {
 class NatsEngine implements Engine {
   readonly name = 'nats';
   readonly isShared = true;
-  readonly maxEventBytes = 1_000_000;
   readonly #timeoutMs: number;
+  readonly #secrets: readonly string[];
   readonly #closing = new AbortController();
   readonly #link: Link;
   readonly #stream: Stream;
@@ -49,15 +52,21 @@ class NatsEngine implements Engine {
     // Each call that waits listens to it.
     setMaxListeners(0, signal);
     this.#timeoutMs = settings.timeoutMs;
+    this.#secrets = settings.secrets;
     this.#link = new Link(settings, {
       down: (error) => this.#onDown(error),
       up: () => void this.#feed.restore(),
     });
     this.#stream = new Stream(this.#link, settings, signal);
     this.#messages = new Messages(this.#stream);
-    this.#reader = new Reader(this.#stream);
+    this.#reader = new Reader(this.#stream, settings.timeoutMs);
     this.#appender = new Appender(this.#link, this.#stream, this.#messages, settings, signal);
     this.#feed = new Feed(this.#link, this.#stream, this.#messages, settings, signal);
+  }
+
+  /** What the server takes that the engine is connected to; before it is, what a server takes by default. */
+  get maxEventBytes(): number {
+    return maxEventBytesOf(this.#link, this.#stream);
   }
 
   async start(sink: EngineSink): Promise<void> {
@@ -67,7 +76,6 @@ class NatsEngine implements Engine {
 
   async append(request: AppendRequest): Promise<Position> {
     this.#assertOpen();
-    checkSize('NATS', request, this.maxEventBytes);
     return this.#appender.append(request, this.#deadline());
   }
 
@@ -131,7 +139,11 @@ class NatsEngine implements Engine {
         return await task(deadline);
       } catch (error) {
         this.#assertOpen();
-        if (!(error instanceof UnavailableError) || performance.now() + RETRY_MS > deadline) throw failure(what, error);
+        if (!(error instanceof UnavailableError) || performance.now() + RETRY_MS > deadline) {
+          throw SseError.is(error)
+            ? error
+            : failureOf('engine-failed', `The NATS engine could not ${what}`, error, this.#secrets);
+        }
         await pause(RETRY_MS, this.#closing.signal);
       }
     }
@@ -140,10 +152,4 @@ class NatsEngine implements Engine {
   #assertOpen(): void {
     if (this.#closed !== undefined) throw new SseError('closed', 'The NATS engine has been closed');
   }
-}
-
-function failure(what: string, cause: unknown): SseError {
-  if (SseError.is(cause)) return cause;
-  const why = cause instanceof Error ? cause.message : describe(cause);
-  return new SseError('engine-failed', `The NATS engine could not ${what}: ${why}`, { cause });
 }

@@ -1,15 +1,15 @@
+import { cleanError } from '../engine/clean-error.js';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink, LogEntry } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import type { NatsMessage, NatsSubscription } from './driver.js';
-import { decodeEnvelope } from './envelope.js';
+import { pause } from './deadline.js';
 import { LaneOrder } from './lane-order.js';
-import { pause } from './link.js';
+import { liveEventOf } from './live-event.js';
 import type { Link } from './link.js';
 import type { NatsSettings } from './options.js';
-import { millisecondsOf } from './stream.js';
 import type { Stream } from './stream.js';
-import { Subjects, epochOfLive, liveSubject, nameOf, tokenOf } from './subjects.js';
+import { Subjects, liveSubject, nameOf, tokenOf } from './subjects.js';
 import type { Messages } from './messages.js';
 
 /** What was delivered and waits for those before it. */
@@ -19,7 +19,7 @@ interface Item {
   readonly seq: number;
   /** Without it the item becomes a hint. */
   entry: LogEntry | undefined;
-  isReady: boolean;
+  state: 'waiting' | 'ready' | 'dropped';
 }
 
 /** What is delivered of a topic. */
@@ -46,6 +46,9 @@ export class Feed {
   #advisory: NatsSubscription | undefined;
   #sink: EngineSink | undefined;
   #queue: Item[] = [];
+  /** Delivered, and perhaps never stored. */
+  readonly #doubtful: Item[] = [];
+  #isChecking = false;
   #isInterrupted = false;
   /** Counts the interruptions, so that a restoration knows when it has been overtaken. */
   #round = 0;
@@ -147,24 +150,19 @@ export class Feed {
     return liveSubject(this.#settings.prefix, topic === EVERY_TOPIC ? '*' : tokenOf(topic));
   }
 
-  #onMessage({ subject, headers, data }: NatsMessage): void {
-    const seq = Number(headers?.get('Nats-Sequence'));
-    const envelope = decodeEnvelope(data);
-    if (this.#isInterrupted || headers === undefined || !(seq > 0) || envelope === undefined) return;
-    const epoch = epochOfLive(this.#settings.prefix, subject);
-    const item: Item = { epoch, topic: nameOf(subject), seq, entry: undefined, isReady: false };
+  #onMessage(message: NatsMessage): void {
+    if (this.#isInterrupted) return;
+    const live = liveEventOf(message, this.#settings.prefix);
+    if (live === undefined) return;
+    const { epoch, topic, seq, at } = live;
+    const item: Item = { epoch, topic, seq, entry: undefined, state: 'waiting' };
     this.#insert(item);
     this.#order.arrived(epoch, seq);
-    if (this.#queue.length > MAX_QUEUE) return this.#settle(item);
-    const prev = Number(headers.get('Nats-Last-Sequence'));
-    const { topic } = item;
-    const entryAt = (at: number): LogEntry => ({ topic, seq, prev, at, data: envelope.data, id: envelope.id });
-    const time = headers.get('Nats-Time-Stamp');
-    if (time !== '') return this.#settle(item, entryAt(millisecondsOf(time)));
+    if (this.#queue.length > MAX_QUEUE) return this.#doubt(item);
+    if (at !== undefined) return this.#settle(item, live.entryAt(at));
     this.#ask(item).then(
-      (at) => this.#settle(item, entryAt(at)),
-      // Its time is not known, but the hub can read it.
-      () => this.#settle(item),
+      (stored) => this.#settle(item, live.entryAt(stored)),
+      () => this.#doubt(item),
     );
   }
 
@@ -195,12 +193,39 @@ export class Feed {
     this.#queue.splice(place, 0, item);
   }
 
+  /** The hub can read it, if it was stored: whoever may publish here can say so of any number. */
+  #doubt(item: Item): void {
+    this.#doubtful.push(item);
+    if (!this.#isChecking) void this.#check();
+  }
+
+  async #check(): Promise<void> {
+    this.#isChecking = true;
+    while (this.#doubtful.length > 0) {
+      const items = this.#doubtful.splice(0);
+      try {
+        const { head } = await this.#stream.state(performance.now() + this.#settings.timeoutMs);
+        for (const item of items) {
+          if (item.epoch === head.epoch && item.seq > head.seq) item.state = 'dropped';
+          this.#settle(item);
+        }
+      } catch (error) {
+        if (this.#signal.aborted) break;
+        // As after an interruption: the hub reads what there is.
+        this.interrupt(cleanError(error, this.#settings.secrets));
+        void this.restore();
+      }
+    }
+    this.#isChecking = false;
+  }
+
   #settle(item: Item, entry?: LogEntry): void {
     item.entry = entry;
-    item.isReady = true;
+    if (item.state === 'waiting') item.state = 'ready';
     let count = 0;
-    while (this.#queue[count]?.isReady) count++;
-    for (const { epoch, topic, seq, entry } of this.#queue.splice(0, count)) {
+    while (count < this.#queue.length && this.#queue[count]?.state !== 'waiting') count++;
+    for (const { epoch, topic, seq, entry, state } of this.#queue.splice(0, count)) {
+      if (state === 'dropped') continue;
       if (entry !== undefined) this.#sink?.entry(epoch, entry);
       else this.#sink?.hint(epoch, topic, seq);
     }

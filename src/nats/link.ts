@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { cleanError } from '../engine/clean-error.js';
 import { SseError } from '../errors.js';
+import { DeadlineError, before, pause } from './deadline.js';
 import { loadDriver } from './driver.js';
 import type { NatsConnection, NatsDriver, NatsMessage, NatsStatus, NatsSubscription } from './driver.js';
 import type { NatsSettings } from './options.js';
@@ -9,8 +11,8 @@ export interface Call {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly deadline: number;
-  /** Lets the server recognise what it is sent twice. */
-  readonly messageId?: string | undefined;
+  /** Of an event: with what the server recognises it by when it is sent twice. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** How often it has been handed to the connection; counted by the link. */
   sends: number;
   /** When it was last, by `performance.now()`. */
@@ -30,9 +32,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** No answer came in time. */
-export class DeadlineError extends Error {}
-
+const DEFAULT_MAX_PAYLOAD = 1_048_576;
 const MIN_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
 /** How often a question is asked before its time is over. */
@@ -56,7 +56,7 @@ export class Link {
   #isUp = false;
   /** Why the link will never work again. */
   #failure: Error | undefined;
-  /** What the server has complained about last. */
+  /** What the server has complained about last, or why there is no connection. */
   #complaint: Error | undefined;
   #sweeper: NodeJS.Timeout | undefined;
   #prober: NodeJS.Timeout | undefined;
@@ -66,6 +66,11 @@ export class Link {
     this.#settings = settings;
     this.#events = events;
     this.#inbox = `${settings.inboxPrefix}.${randomUUID().replaceAll('-', '')}`;
+  }
+
+  /** How many bytes a message may have, with its headers: what the server says, or else its default. */
+  get maxPayload(): number {
+    return this.#connection?.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
   }
 
   /** Sends now, or as soon as there is a connection. Rejects with a `DeadlineError`, or when the link is closed. */
@@ -123,20 +128,24 @@ export class Link {
     await this.#opening;
   }
 
+  #clean(error: unknown): Error {
+    return cleanError(error, this.#settings.secrets);
+  }
+
   get #isOwn(): boolean {
     return 'options' in this.#settings.source;
   }
 
   #send(n: number, call: Call): void {
     try {
-      const headers = call.messageId === undefined ? undefined : this.#driver?.headers();
-      if (call.messageId !== undefined) headers?.set('Nats-Msg-Id', call.messageId);
+      const headers = call.headers && this.#driver?.headers();
+      for (const [name, value] of Object.entries(call.headers ?? {})) headers?.set(name, value);
       const reply = `${this.#inbox}.${n}`;
       this.#connection?.publish(call.subject, call.data, headers === undefined ? { reply } : { reply, headers });
       call.sends++;
       call.sentAt = performance.now();
     } catch (error) {
-      this.#settle(n)?.reject(error);
+      this.#settle(n)?.reject(this.#clean(error));
     }
   }
 
@@ -156,13 +165,13 @@ export class Link {
     for (const [n, { call }] of [...this.#waiting]) {
       if (call.deadline <= now) this.#settle(n)?.reject(this.#late(call));
       // A stream that is deleted, or changes its leader, leaves questions unanswered. Appends would lose their order.
-      else if (this.#isUp && call.messageId === undefined && (call.sentAt ?? now) < old) this.#send(n, call);
+      else if (this.#isUp && call.headers === undefined && (call.sentAt ?? now) < old) this.#send(n, call);
     }
   }
 
   /** A question that is not permitted gets no answer; what the server says of it is told to the connection only. */
   #late({ subject }: Call): DeadlineError {
-    const hint = this.#complaint === undefined ? '' : `; the server has complained: ${this.#complaint.message}`;
+    const hint = this.#complaint === undefined ? '' : `; what went wrong last: ${this.#complaint.message}`;
     return new DeadlineError(`No answer in time on ${subject}${hint}`, { cause: this.#complaint });
   }
 
@@ -182,6 +191,7 @@ export class Link {
         return await this.#adopt(await this.#dial(this.#driver));
       } catch (error) {
         if (SseError.is(error)) return this.#fail(error);
+        this.#complaint = this.#clean(error);
         await pause(wait * (0.5 + Math.random()), this.#closing.signal);
       }
     }
@@ -218,7 +228,7 @@ export class Link {
     // The only way to end the iteration of a connection that lives on: `return()` would wait for its next event.
     this.#stopStatus = () => events.stop?.();
     for await (const { type, error } of events) {
-      if (type === 'error') this.#complaint = error;
+      if (type === 'error') this.#complaint = this.#clean(error);
       if (type === 'disconnect') this.#onDown(new Error('The connection to NATS was lost'));
       if (type === 'reconnect') this.#onUp();
     }
@@ -245,12 +255,12 @@ export class Link {
   /** A connection that is closed for good: one of our own is replaced, the user's is not ours to replace. */
   #onClosed(reason: unknown): void {
     if (this.#closing.signal.aborted) return;
-    this.#onDown(reason ?? new Error('The connection to NATS was closed'));
+    this.#onDown(reason === undefined ? new Error('The connection to NATS was closed') : this.#clean(reason));
     if (this.#isOwn) {
       this.#connection = undefined;
       return this.#open();
     }
-    const options = reason instanceof Error ? { cause: reason } : {};
+    const options = reason instanceof Error ? { cause: this.#clean(reason) } : {};
     this.#fail(new SseError('engine-failed', 'The connection that was given to natsEngine has been closed', options));
   }
 
@@ -267,32 +277,4 @@ export class Link {
       await connection.reconnect().catch(() => undefined);
     }
   }
-}
-
-/** @throws DeadlineError */
-export async function before<T>(deadline: number, pending: Promise<T> | undefined): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const give = (): void => reject(new DeadlineError('No answer in time'));
-    // When this process was busy, the answer may be there and not have been read: first that is done.
-    timer = setTimeout(() => setImmediate(() => setImmediate(give)), Math.max(0, deadline - performance.now()));
-  });
-  try {
-    return await Promise.race([pending, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end);
-  });
 }

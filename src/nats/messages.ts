@@ -1,6 +1,6 @@
-import { before } from './link.js';
-import { UnavailableError } from './stream.js';
-import type { StoredMessage } from './envelope.js';
+import { before } from './deadline.js';
+import { UnavailableError } from './stored-message.js';
+import type { StoredMessage } from './stored-message.js';
 import type { Stream } from './stream.js';
 import type { Subjects } from './subjects.js';
 

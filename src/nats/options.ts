@@ -1,12 +1,17 @@
 import { SseError, describe } from '../errors.js';
 import { isNatsConnection } from './driver.js';
 import type { NatsConnection } from './driver.js';
+import { secretsOfAddress, secretsOfOptions } from './secrets.js';
+import { EXPECTED_SERVERS, parseServer } from './servers.js';
 
 /** Exactly one of `connection`, `servers` and `options` is given. */
 export interface NatsEngineOptions {
   /** A connection of `@nats-io/transport-node` that the application already has. The engine never closes it. */
   readonly connection?: NatsConnection | undefined;
-  /** Where the servers are, for example `nats://127.0.0.1:4222`. The engine opens one connection and closes it. */
+  /**
+   * Where the servers are, for example `nats://127.0.0.1:4222` or `tls://user:password@nats.example`. The engine opens one
+   * connection and closes it.
+   */
   readonly servers?: string | readonly string[] | undefined;
   /** The `ConnectionOptions` of `@nats-io/transport-node`. The engine opens one connection and closes it. */
   readonly options?: object | undefined;
@@ -57,7 +62,7 @@ export interface NatsEngineOptions {
    * The largest `maxEvents` of any topic's history. A stream that the engine creates keeps one message more of each
    * topic. A topic whose history allows more keeps no more than this.
    *
-   * Whole, `1` or more.
+   * Whole, `1` to `100_000`.
    *
    * @default 1_000
    */
@@ -96,6 +101,8 @@ export type ConnectionSource = { readonly connection: NatsConnection } | { reado
 /** Checked, and with the defaults filled in. */
 export interface NatsSettings {
   readonly source: ConnectionSource;
+  /** What must not be told, wherever it stands. */
+  readonly secrets: readonly string[];
   readonly prefix: string;
   readonly stream: string;
   readonly apiPrefix: string;
@@ -112,26 +119,30 @@ export interface NatsSettings {
 interface Rule {
   readonly expected: string;
   readonly allows: (value: unknown) => boolean;
+  /** What was given is not told. */
+  readonly isSecret?: boolean;
 }
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 const TOKENS = /^(?=.{1,64}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+/** Each can be read within the time of a call: all rows of a topic take about a second. */
+const MAX_EVENTS_PER_TOPIC = 100_000;
 const MAX_SET_TIMEOUT_MS = 2_147_483_647;
 
 const isNumber = (value: unknown, min: number, max = Infinity): boolean =>
   typeof value === 'number' && value >= min && value <= max;
 const isText = (value: unknown, form: RegExp): boolean => typeof value === 'string' && form.test(value);
-const isUrl = (value: unknown): boolean => typeof value === 'string' && value.trim() !== '';
+const isServer = (value: unknown): boolean => typeof value === 'string' && parseServer(value) !== undefined;
+const isServers = (value: unknown): boolean =>
+  isServer(value) || (Array.isArray(value) && value.length > 0 && value.every(isServer));
 
 const RULES: Readonly<Record<keyof NatsEngineOptions, Rule>> = {
-  connection: { expected: 'a NatsConnection of @nats-io/transport-node', allows: isNatsConnection },
-  servers: {
-    expected: 'an address or a list of addresses',
-    allows: (value) => isUrl(value) || (Array.isArray(value) && value.length > 0 && value.every(isUrl)),
-  },
+  connection: { expected: 'a NatsConnection of @nats-io/transport-node', allows: isNatsConnection, isSecret: true },
+  servers: { expected: EXPECTED_SERVERS, allows: isServers, isSecret: true },
   options: {
     expected: 'an object',
     allows: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    isSecret: true,
   },
   prefix: {
     expected: 'tokens of letters, digits, _ and -, parted by dots, at most 64 characters',
@@ -153,8 +164,8 @@ const RULES: Readonly<Record<keyof NatsEngineOptions, Rule>> = {
     allows: (value) => value === Infinity || isNumber(value, 100, 1e11),
   },
   maxEventsPerTopic: {
-    expected: 'a whole number of at least 1',
-    allows: (value) => isNumber(value, 1, 1e9) && Number.isInteger(value),
+    expected: 'a whole number of 1 to 100000',
+    allows: (value) => isNumber(value, 1, MAX_EVENTS_PER_TOPIC) && Number.isInteger(value),
   },
   maxTotalBytes: { expected: 'a number of at least 1024, or Infinity', allows: (value) => isNumber(value, 1_024) },
   timeoutMs: { expected: 'a number of 10 to 60000', allows: (value) => isNumber(value, 10, 60_000) },
@@ -163,15 +174,17 @@ const RULES: Readonly<Record<keyof NatsEngineOptions, Rule>> = {
 
 /** @throws SseError `invalid-options` */
 export function resolveOptions(given: NatsEngineOptions): NatsSettings {
-  if (typeof given !== 'object' || given === null) refuse(`expected an object of options, got ${describe(given)}`);
+  if (typeof given !== 'object' || given === null) refuse(`expected an object of options, got ${kindOf(given)}`);
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(RULES, name)) refuse(`there is no option ${describe(name)}`);
-    const { expected, allows } = RULES[name as keyof NatsEngineOptions];
-    if (value !== undefined && !allows(value)) refuse(`${name} must be ${expected}; got ${describe(value)}`);
+    const { expected, allows, isSecret = false } = RULES[name as keyof NatsEngineOptions];
+    if (value === undefined || allows(value)) continue;
+    refuse(`${name} must be ${expected}; got ${isSecret ? kindOf(value) : describe(value)}`);
   }
   const { prefix = 'sse', domain } = given;
   return {
     source: sourceOf(given),
+    secrets: secretsIn(given),
     prefix,
     stream: given.stream ?? prefix.replaceAll('.', '_'),
     apiPrefix: domain === undefined ? '$JS.API' : `$JS.${domain}.API`,
@@ -191,7 +204,34 @@ function sourceOf({ connection, servers, options }: NatsEngineOptions): Connecti
     refuse('give exactly one of connection, servers and options');
   }
   if (connection !== undefined) return { connection };
-  return { options: options ?? { servers } };
+  return { options: options === undefined ? withServers({}, servers) : withServers(options, serversOf(options)) };
+}
+
+/** The driver does not look at the credentials in addresses, nor at `tls:`. */
+function withServers(options: object, servers: unknown): object {
+  if (servers === undefined) return options;
+  if (!isServers(servers)) refuse(`options.servers must be ${EXPECTED_SERVERS}; got ${kindOf(servers)}`);
+  const addresses = [servers].flat().flatMap((each) => parseServer(each as string) ?? []);
+  const [credentials, ...others] = addresses.flatMap((each) => each.credentials ?? []);
+  if (others.some((other) => JSON.stringify(other) !== JSON.stringify(credentials))) {
+    refuse('the addresses must have the same user and password: there is one connection for all of them');
+  }
+  const tls = addresses.some(({ isTls }) => isTls) ? { tls: {} } : {};
+  return { ...tls, ...credentials, ...options, servers: addresses.map(({ server }) => server) };
+}
+
+function serversOf(options: object): unknown {
+  return (options as { readonly servers?: unknown }).servers;
+}
+
+function secretsIn({ connection, servers, options }: NatsEngineOptions): string[] {
+  const addresses = [servers ?? (options && serversOf(options)) ?? []].flat() as string[];
+  const given = connection as { readonly options?: unknown } | undefined;
+  return [...secretsOfOptions(options), ...secretsOfOptions(given?.options), ...addresses.flatMap(secretsOfAddress)];
+}
+
+function kindOf(value: unknown): string {
+  return typeof value === 'string' ? 'another text' : describe(value);
 }
 
 function refuse(problem: string): never {

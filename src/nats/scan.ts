@@ -1,77 +1,139 @@
+import { DeadlineError, before } from './deadline.js';
+import { headerOf, isStatus } from './driver.js';
 import type { NatsMessage } from './driver.js';
-import type { StoredMessage } from './envelope.js';
-import { DeadlineError, before } from './link.js';
+import { EVENT_HEADER } from './event-header.js';
 import type { Link } from './link.js';
 import type { NatsSettings } from './options.js';
+import type { StoredMessage } from './stored-message.js';
 
 /** How many messages come for one request: what they take is in memory at once. */
-const BATCH = 100;
+const MAX_MESSAGES = 100;
+const MAX_BYTES = 8_388_608;
+const MAX_HEADERS = 1_000;
 /** A batch that the connection lost does not come again. */
 const PATIENCE_MS = 1_000;
 const CONSUMER_MS = 5_000;
 const NS_PER_MS = 1_000_000;
 
+export interface ScanRequest {
+  /** `undefined` for all that the stream has: for a pattern the server counts what matches, 0.1 s for 150,000, and stores nothing meanwhile. */
+  readonly subject: string | undefined;
+  /** From which sequence on. */
+  readonly from: number;
+  /** Without the data of the messages. */
+  readonly headersOnly: boolean;
+}
+
 /**
- * Reads the messages of one subject from a sequence on, many at a time, with a consumer that exists only for that. It ends
+ * Reads the messages of a subject from a sequence on, many at a time, with a consumer that exists only for that. It ends
  * where the consumer's server knows no more, or does not answer: the caller knows whether that was all.
  */
 export async function* scan(
   link: Link,
-  { apiPrefix, stream }: NatsSettings,
-  subject: string,
-  from: number,
+  settings: NatsSettings,
+  { subject, from, headersOnly }: ScanRequest,
   until: number,
-): AsyncGenerator<StoredMessage> {
-  const deadline = Math.min(until, performance.now() + PATIENCE_MS);
-  const batch = new Batch();
+): AsyncGenerator<StoredMessage[]> {
+  const { apiPrefix, stream } = settings;
+  const size = headersOnly ? MAX_HEADERS : MAX_MESSAGES;
+  const bounds = headersOnly ? { batch: size } : { batch: size, max_bytes: MAX_BYTES };
+  const batch = new Batch(size);
   const inbox = link.createInbox();
   const subscription = link.subscribe(inbox, (message) => batch.take(message));
-  const config = {
-    ack_policy: 'none',
-    deliver_policy: 'by_start_sequence',
-    opt_start_seq: from,
-    filter_subject: subject,
-    inactive_threshold: CONSUMER_MS * NS_PER_MS,
-    mem_storage: true,
-    num_replicas: 1,
-  };
-  const ask = (operation: string, request: object): Promise<NatsMessage> =>
-    link.request({ subject: `${apiPrefix}.CONSUMER.${operation}`, data: json(request), deadline, sends: 0 });
   let name: string | undefined;
   try {
-    const reply = await ask(`CREATE.${stream}`, { stream_name: stream, config });
-    name = (JSON.parse(Buffer.from(reply.data).toString() || '{}') as { name?: string }).name;
+    const filter = subject === undefined ? {} : { filter_subject: subject };
+    const config = { opt_start_seq: from, headers_only: headersOnly, ...filter };
+    ({ name } = await createConsumer(link, settings, config, patience(until)));
     while (name !== undefined) {
       const messages = batch.next();
-      link.publish(`${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${name}`, json({ batch: BATCH, no_wait: true }), inbox);
-      const found = (await before(deadline, messages)) ?? [];
-      yield* found;
-      if (found.length < BATCH) return;
+      link.publish(`${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${name}`, json({ ...bounds, no_wait: true }), inbox);
+      const found = (await before(patience(until), messages)) ?? [];
+      if (found.length > 0) yield found;
+      if (found.length < size) return;
     }
   } catch (error) {
     if (!(error instanceof DeadlineError)) throw error;
   } finally {
     subscription?.unsubscribe();
-    // It goes by itself when this fails.
-    if (name !== undefined) ask(`DELETE.${stream}.${name}`, {}).catch(() => undefined);
+    if (name !== undefined) deleteConsumer(link, settings, name);
   }
+}
+
+/** How many messages of a subject there are beyond a sequence; `undefined` when its server does not say. */
+export async function countBeyond(
+  link: Link,
+  settings: NatsSettings,
+  subject: string,
+  seq: number,
+  deadline: number,
+): Promise<number | undefined> {
+  const config = { opt_start_seq: seq + 1, filter_subject: subject, headers_only: true };
+  const { name, num_pending } = await createConsumer(link, settings, config, deadline);
+  if (name !== undefined) deleteConsumer(link, settings, name);
+  return num_pending;
+}
+
+interface Consumer {
+  readonly name?: string;
+  readonly num_pending?: number;
+}
+
+async function createConsumer(
+  link: Link,
+  { apiPrefix, stream }: NatsSettings,
+  more: object,
+  deadline: number,
+): Promise<Consumer> {
+  const config = {
+    ack_policy: 'none',
+    deliver_policy: 'by_start_sequence',
+    inactive_threshold: CONSUMER_MS * NS_PER_MS,
+    mem_storage: true,
+    num_replicas: 1,
+    ...more,
+  };
+  const request = json({ stream_name: stream, config });
+  const reply = await link.request({
+    subject: `${apiPrefix}.CONSUMER.CREATE.${stream}`,
+    data: request,
+    deadline,
+    sends: 0,
+  });
+  return JSON.parse(Buffer.from(reply.data).toString() || '{}') as Consumer;
+}
+
+/** It goes by itself when this fails. */
+function deleteConsumer(link: Link, { apiPrefix, stream }: NatsSettings, name: string): void {
+  link.publish(`${apiPrefix}.CONSUMER.DELETE.${stream}.${name}`, json({}));
+}
+
+function patience(until: number): number {
+  return Math.min(until, performance.now() + PATIENCE_MS);
 }
 
 /** Gathers the answers to one request. */
 class Batch {
+  readonly #size: number;
   #found: StoredMessage[] = [];
   #resolve: ((found: StoredMessage[]) => void) | undefined;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
 
   next(): Promise<StoredMessage[]> {
     this.#found = [];
     return new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  take({ subject, reply, headers, data }: NatsMessage): void {
-    // A status without a message: there are no more.
-    if (headers !== undefined && headers.code >= 300) return this.#resolve?.(this.#found);
-    this.#found.push({ subject, data, ...placeIn(reply ?? '') });
-    if (this.#found.length === BATCH) this.#resolve?.(this.#found);
+  take(message: NatsMessage): void {
+    const { subject, reply = '', data } = message;
+    // There are no more.
+    if (isStatus(message) && reply === '') return this.#resolve?.(this.#found);
+    const bytes = data.byteLength > 0 ? data.byteLength : Number(headerOf(message, 'Nats-Msg-Size'));
+    this.#found.push({ subject, data, bytes, header: headerOf(message, EVENT_HEADER), ...placeIn(reply) });
+    if (this.#found.length === this.#size) this.#resolve?.(this.#found);
   }
 }
 

@@ -1,12 +1,14 @@
 import { SseError } from '../errors.js';
 import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
+import { before, pause } from './deadline.js';
 import type { NatsMessage } from './driver.js';
-import type { StoredMessage } from './envelope.js';
-import { before, pause } from './link.js';
 import type { Call, Link } from './link.js';
 import type { NatsSettings } from './options.js';
-import { scan } from './scan.js';
+import { countBeyond, scan } from './scan.js';
+import type { ScanRequest } from './scan.js';
+import { UnavailableError, directOf, isNobodyThere, millisecondsOf, parse, storedOf } from './stored-message.js';
+import type { ApiError, StoredMessage } from './stored-message.js';
 import { Subjects } from './subjects.js';
 import { takeTurn } from './turn.js';
 
@@ -16,6 +18,8 @@ export interface StreamState {
   readonly head: Position;
   /** Every message beyond this sequence is still there, but for those that newer ones of their own topic have pushed out. */
   readonly goneUpTo: number;
+  /** How many messages there are. */
+  readonly messages: number;
   /** How many messages of each topic the server keeps. */
   readonly keptPerTopic: number;
 }
@@ -26,30 +30,29 @@ export type MessageQuery =
   | { readonly last_by_subj: string }
   | { readonly seq: number; readonly next_by_subj: string };
 
-/** The stream does not answer, or is not there: to be asked again. */
-export class UnavailableError extends Error {}
-
-interface ApiError {
-  readonly code: number;
-  readonly err_code?: number;
-  readonly description?: string;
-}
-
 interface StreamInfo {
   readonly error?: ApiError;
   readonly config: {
     readonly max_msgs_per_subject: number;
+    readonly max_msg_size?: number;
     readonly num_replicas: number;
     readonly republish?: { readonly dest?: string };
     readonly subjects?: readonly string[];
   };
   readonly state: {
+    readonly messages: number;
     readonly first_seq: number;
     readonly last_seq: number;
     readonly last_ts: string;
     readonly subjects?: Readonly<Record<string, number>> | null;
   };
   readonly total?: number;
+}
+
+/** How many messages there are of each subject of a topic, and the log as it was no later. */
+export interface TopicCounts {
+  readonly state: StreamState;
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 /** The server's clock, as a difference to `performance.now()`, and when it was asked. */
@@ -74,6 +77,7 @@ export class Stream {
   readonly #settings: NatsSettings;
   readonly #signal: AbortSignal;
   #isReplicated = false;
+  #maxMessageBytes = Infinity;
   #clock: Promise<ServerClock> | undefined;
   #creating: Promise<void> | undefined;
 
@@ -87,39 +91,54 @@ export class Stream {
     return this.#isReplicated;
   }
 
+  /** How many bytes a message may have, with its headers. Known once the stream is. */
+  get maxMessageBytes(): number {
+    return this.#maxMessageBytes;
+  }
+
   /** Describes the log, and makes it when there is none. Waits until the server can tell. */
   async state(deadline: number): Promise<StreamState> {
     return this.#stateOf(await this.#info('', deadline));
   }
 
-  /** All subjects of topics that have a message, and the log as it was no later. */
-  async topics(deadline: number): Promise<{ readonly state: StreamState; readonly subjects: ReadonlySet<string> }> {
+  /** All subjects of topics that have a message. */
+  async topics(deadline: number): Promise<TopicCounts> {
     const { subjects: subjectsOf } = await this.state(deadline);
-    const found = new Set<string>();
+    const counts = new Map<string, number>();
     let state: StreamState | undefined;
     for (let offset = 0, total = 1; offset < total;) {
       const info = await this.#info(JSON.stringify({ subjects_filter: subjectsOf.topics, offset }), deadline);
       state ??= this.#stateOf(info);
-      const names = Object.keys(info.state.subjects ?? {});
-      for (const name of names) found.add(name);
-      offset += names.length;
-      total = names.length === 0 ? 0 : (info.total ?? 0);
+      const found = Object.entries(info.state.subjects ?? {});
+      for (const [subject, count] of found) counts.set(subject, count);
+      offset += found.length;
+      total = found.length === 0 ? 0 : (info.total ?? 0);
     }
-    return { state: state as StreamState, subjects: found };
+    return { state: state as StreamState, counts };
   }
 
   /** `undefined` when there is no such message. */
   async get(query: MessageQuery, deadline: number): Promise<StoredMessage | undefined> {
     const { apiPrefix, stream } = this.#settings;
     // With replicas the direct way may be answered by one that does not have the newest messages yet.
-    if (this.#isReplicated) return storedOf(await this.#ask(`${apiPrefix}.STREAM.MSG.GET.${stream}`, query, deadline));
-    const reply = await this.#ask(`${apiPrefix}.DIRECT.GET.${stream}`, query, deadline);
-    return directOf(reply);
+    const reply = this.#isReplicated
+      ? undefined
+      : await this.#ask(`${apiPrefix}.DIRECT.GET.${stream}`, query, deadline);
+    const direct = reply && directOf(reply);
+    if (direct !== undefined) return direct === 'none' ? undefined : direct;
+    return storedOf(await this.#ask(`${apiPrefix}.STREAM.MSG.GET.${stream}`, query, deadline));
   }
 
   /** The messages of a subject from a sequence on, as far as they are quick to have: to be gone on from with {@link get}. */
-  scan(subject: string, from: number, deadline: number): AsyncGenerator<StoredMessage> {
-    return scan(this.#link, this.#settings, subject, from, deadline);
+  scan(request: ScanRequest, deadline: number): AsyncGenerator<StoredMessage[]> {
+    return scan(this.#link, this.#settings, request, deadline);
+  }
+
+  /** How many messages of a subject there are beyond a sequence. */
+  async countBeyond(subject: string, seq: number, deadline: number): Promise<number> {
+    const count = await countBeyond(this.#link, this.#settings, subject, seq, deadline);
+    if (count === undefined) throw new UnavailableError('The server does not count');
+    return count;
   }
 
   /** The server's clock in ms since 1970. */
@@ -216,10 +235,13 @@ export class Stream {
       );
     }
     this.#isReplicated = config.num_replicas > 1;
+    const { max_msg_size: size = -1 } = config;
+    this.#maxMessageBytes = size < 0 ? Infinity : size;
     return {
       subjects,
       head: { epoch, seq: state.last_seq, at: state.last_seq === 0 ? 0 : millisecondsOf(state.last_ts) },
       goneUpTo: Math.max(0, state.first_seq - 1),
+      messages: state.messages,
       keptPerTopic: config.max_msgs_per_subject > 0 ? config.max_msgs_per_subject : Infinity,
     };
   }
@@ -237,48 +259,10 @@ function timeOf({ offset }: ServerClock): number {
   return Math.floor(performance.now() + offset);
 }
 
-/** Nobody listens on the subject: nothing was done. */
-export function isNobodyThere({ data, headers }: NatsMessage): boolean {
-  return data.byteLength === 0 && headers?.code === 503;
-}
-
-/** Whole ms of RFC 3339 with up to nine digits after the point. */
-export function millisecondsOf(time: string): number {
-  return Math.floor(Date.parse(time.replace(/(\.\d{3})\d+/, '$1')));
-}
-
 function call(subject: string, request: string, deadline: number): Call {
   return { subject, data: request === '' ? NOTHING : Buffer.from(request), deadline, sends: 0 };
 }
 
-function parse({ data }: NatsMessage): unknown {
-  return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
-}
-
 function refusal({ code, description = 'no reason' }: ApiError): SseError {
   return new SseError('engine-failed', `JetStream refused: ${description} (${code})`);
-}
-
-function directOf({ data, headers }: NatsMessage): StoredMessage | undefined {
-  if (headers === undefined || headers.code === 404) return undefined;
-  if (headers.code >= 400) throw new UnavailableError(`JetStream refused a read (${headers.code})`);
-  return {
-    subject: headers.get('Nats-Subject'),
-    seq: Number(headers.get('Nats-Sequence')),
-    at: millisecondsOf(headers.get('Nats-Time-Stamp')),
-    data,
-  };
-}
-
-function storedOf(reply: NatsMessage): StoredMessage | undefined {
-  const { message, error } = parse(reply) as {
-    readonly message?: { subject: string; seq: number; time: string; data?: string };
-    readonly error?: ApiError;
-  };
-  if (message !== undefined) {
-    const { subject, seq, time, data = '' } = message;
-    return { subject, seq, at: millisecondsOf(time), data: Buffer.from(data, 'base64') };
-  }
-  if (error?.code === 404) return undefined;
-  throw new UnavailableError(error?.description ?? 'JetStream refused a read');
 }

@@ -50,6 +50,11 @@ export function tokenOf(name: string): string {
   return Buffer.from(name).toString('base64url');
 }
 
+/** Whether the last token of a subject is the name of a topic. Others may have published to whatever subject. */
+export function isToken(subject: string): boolean {
+  return tokenOf(nameOf(subject)) === subject.slice(subject.lastIndexOf('.') + 1);
+}
+
 /** The name of the topic in the last token of a subject. */
 export function nameOf(subject: string): string {
   return Buffer.from(subject.slice(subject.lastIndexOf('.') + 1), 'base64url').toString();

@@ -1,5 +1,11 @@
 import type { Retention } from '../engine/engine.js';
 
+/** A message of a topic. */
+export interface Place {
+  readonly seq: number;
+  readonly at: number;
+}
+
 /** What is known of one stored event without its payload. */
 export interface Row {
   readonly seq: number;
@@ -14,15 +20,21 @@ export interface Row {
  * retention has evicted. What one append has evicted stays so, also when later ones would allow more.
  */
 export class TopicRows {
-  /** Rows begin beyond this sequence. */
+  /** Every event beyond this sequence is a row, or has been evicted. */
   readonly from: number;
+  /** Every event beyond this one is a row: those between the two are known to be evicted, and no more. */
+  readonly #wholeFrom: number;
+  /** The newest message at or before `wholeFrom`. */
+  readonly #before: Place | undefined;
   readonly #rows: Row[];
   #evicted = 0;
   #retainedBytes = 0;
   #retention: Retention = { maxEvents: 0, maxBytes: 0, maxAgeMs: 0 };
 
-  constructor(from: number, rows: Row[] = []) {
+  constructor(from: number, wholeFrom = from, before: Place | undefined = undefined, rows: Row[] = []) {
     this.from = from;
+    this.#wholeFrom = wholeFrom;
+    this.#before = before;
     this.#rows = rows;
   }
 
@@ -30,13 +42,19 @@ export class TopicRows {
     return this.#rows.length;
   }
 
-  get last(): Row | undefined {
-    return this.#rows.at(-1);
+  /** Where the rows end, and those that are not loaded yet begin. */
+  get upTo(): number {
+    return this.#rows.at(-1)?.seq ?? this.#wholeFrom;
+  }
+
+  /** The newest message that is known: the predecessor of the next row. */
+  get last(): Place | undefined {
+    return this.#rows.at(-1) ?? this.#before;
   }
 
   /** To be added to while others read this one. */
   copy(): TopicRows {
-    const copy = new TopicRows(this.from, this.#rows.slice());
+    const copy = new TopicRows(this.from, this.#wholeFrom, this.#before, this.#rows.slice());
     copy.#evicted = this.#evicted;
     copy.#retainedBytes = this.#retainedBytes;
     copy.#retention = this.#retention;
@@ -61,11 +79,22 @@ export class TopicRows {
     }
   }
 
-  /** Those beyond one sequence, up to another. */
-  between(after: number, upTo: number): { readonly rows: readonly Row[]; readonly retained: readonly Row[] } {
-    const begin = firstBeyond(this.#rows, after);
-    const end = firstBeyond(this.#rows, upTo);
-    return { rows: this.#rows.slice(begin, end), retained: this.#rows.slice(Math.max(begin, this.#evicted), end) };
+  /** The first so many of those that are retained, beyond one sequence and up to another. */
+  retained(after: number, upTo: number, maxRows: number): readonly Row[] {
+    const begin = Math.max(firstBeyond(this.#rows, after), this.#evicted);
+    return this.#rows.slice(begin, Math.min(firstBeyond(this.#rows, upTo), begin + maxRows));
+  }
+
+  /** The newest event beyond one sequence, up to another, whether retained or not; `0` when there is none. */
+  headOf(after: number, upTo: number): number {
+    const newest = this.#rows[firstBeyond(this.#rows, upTo) - 1]?.seq ?? 0;
+    return newest > after ? newest : 0;
+  }
+
+  /** The newest message at or before a sequence; `'unknown'` where that is not known. */
+  newestUpTo(seq: number): Place | undefined | 'unknown' {
+    if (seq < this.#wholeFrom) return 'unknown';
+    return this.#rows[firstBeyond(this.#rows, seq) - 1] ?? this.#before;
   }
 
   get #first(): Row | undefined {

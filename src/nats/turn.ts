@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { pause } from './link.js';
+import { pause } from './deadline.js';
 import type { Link } from './link.js';
 
 /** How long others have to object. */

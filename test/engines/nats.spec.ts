@@ -17,10 +17,13 @@ afterAll(async () => {
 
 engineContract(
   'nats',
-  () => {
+  async () => {
     const stream = `contract-${++count}`;
     const open = () => natsEngine({ servers: `127.0.0.1:${server.port}`, prefix: stream });
-    return { engine: open(), another: async () => open(), reopen: async () => open() };
+    const engine = open();
+    // The server says how large an event may be.
+    await engine.health();
+    return { engine, another: async () => open(), reopen: async () => open() };
   },
   { lacks: ['clock', 'housekeeping'] },
 );
