@@ -92,7 +92,7 @@ export class Appender {
 
   #send(pending: Pending, subjects: Subjects): void {
     const { request, header, deadline, n } = pending;
-    const problem = sizeProblem(request.data, this.#link, this.#stream);
+    const problem = sizeProblem(request.data, this.#stream);
     if (problem !== undefined) return pending.reject(pending.mayBeStored ? this.#failure(pending, problem) : problem);
     if (performance.now() - this.#pinnedAt > this.#pinMs) this.#pin(subjects, deadline);
     const call: Call = {
@@ -109,7 +109,7 @@ export class Appender {
         if (!this.#leave(pending, call)) return;
         pending.mayBeStored ||= call.sends > 0;
         // Another server than that before may take less.
-        const problem = call.sends > 0 ? undefined : sizeProblem(request.data, this.#link, this.#stream);
+        const problem = call.sends > 0 ? undefined : sizeProblem(request.data, this.#stream);
         pending.reject(problem ?? this.#failure(pending, error));
       },
     );

@@ -11,6 +11,8 @@ export const COST = {
   row: 4,
   /** An event that comes from a consumer of all topics. */
   laneRow: 1,
+  /** Of data that is sent. */
+  byte: 1 / 4_000,
 } as const;
 
 /** What costs more waits for its turn, so that all else keeps its latency: 0.2 s. */
@@ -52,8 +54,29 @@ export class Turns {
   }
 }
 
+/** What a question may cost. */
+export interface Bounds {
+  /**
+   * To be awaited before that is done which costs so much.
+   *
+   * @throws TooMuchError
+   */
+  spend(cost: number): Promise<void> | undefined;
+  /**
+   * To be awaited before something is begun that will cost about so much.
+   *
+   * @throws TooMuchError
+   */
+  allow(cost: number): Promise<void> | undefined;
+  /** @throws TooMuchError when so much is too much, or it is too late for much */
+  check(cost: number): void;
+}
+
+/** For what no client can make large. */
+export const UNBOUNDED: Bounds = { spend: () => undefined, allow: () => undefined, check: () => undefined };
+
 /** What one question has cost so far, and whether it may go on. To be ended. */
-export class Effort {
+export class Effort implements Bounds {
   readonly #turns: Turns;
   readonly #limit: number;
   readonly #waitMs: number;
@@ -71,28 +94,17 @@ export class Effort {
     this.#lateAt = deadline - (1 - LATE) * timeoutMs;
   }
 
-  /**
-   * To be awaited before that is done which costs so much.
-   *
-   * @throws TooMuchError
-   */
   spend(cost: number): Promise<void> | undefined {
     this.#spent += cost;
     return this.allow(0);
   }
 
-  /**
-   * To be awaited before something is begun that will cost about so much.
-   *
-   * @throws TooMuchError
-   */
   allow(cost: number): Promise<void> | undefined {
     this.check(cost);
     if (this.#spent + cost <= HEAVY || this.#hasTurn) return undefined;
     return (this.#turn ??= this.#takeTurn());
   }
 
-  /** @throws TooMuchError when so much is too much, or it is too late for much */
   check(cost: number): void {
     const sum = this.#spent + cost;
     if (this.#isOver || sum > this.#limit) throw new TooMuchError('More than one question may cost');

@@ -66,7 +66,7 @@ class NatsEngine implements Engine {
 
   /** What the server takes that the engine is connected to; before it is, what a server takes by default. */
   get maxEventBytes(): number {
-    return maxEventBytesOf(this.#link, this.#stream);
+    return maxEventBytesOf(this.#stream);
   }
 
   async start(sink: EngineSink): Promise<void> {

@@ -7,7 +7,8 @@ import { Fifo } from '../engine/fifo.js';
 const MAX_AT_ONCE = 48;
 /** The answers that are under way together. The server cuts a client that lets more than `max_pending` wait, by default 64 MiB. */
 const MAX_BYTES = 16_777_216;
-const FIRST_GUESS = 262_144;
+/** A consumer that gives the headers takes as long as so much data. */
+const LARGE_BYTES = 262_144;
 /** What the largest answer counts for after each that is smaller. */
 const FORGETTING = 0.95;
 
@@ -21,20 +22,37 @@ export class Gate {
   readonly #waiting = new Fifo<Waiting>();
   #running = 0;
   #bytes = 0;
-  /** How large an answer may well be. */
-  #likely = FIRST_GUESS;
+  readonly #largest: () => number;
+  /** How large an answer may well be; `undefined` while nothing is known of them. */
+  #likely: number | undefined;
 
-  /** @param bytes how large the answer will be, where that is known */
+  /** @param largest how large an answer can be */
+  constructor(largest: () => number) {
+    this.#largest = largest;
+  }
+
+  /** Whether answers are so large that much would be saved by asking for their headers only. */
+  get isLarge(): boolean {
+    return (this.#likely ?? 0) > LARGE_BYTES;
+  }
+
+  /** To be called when the connection was lost: too much may have been under way. */
+  forget(): void {
+    this.#likely = undefined;
+  }
+
+  /** @param known how large the answer will be, where that is known */
   async run<T extends { readonly bytes: number }>(
     ask: () => Promise<T | undefined>,
-    bytes = this.#likely,
+    known?: number,
   ): Promise<T | undefined> {
+    const bytes = known ?? this.#likely ?? this.#largest();
     if (this.#waiting.length > 0 || !this.#fits(bytes)) {
       await new Promise<void>((start) => this.#waiting.push({ bytes, start }));
     } else this.#begin(bytes);
     try {
       const answer = await ask();
-      this.#likely = Math.max(answer?.bytes ?? 0, this.#likely * FORGETTING);
+      this.#likely = Math.max(answer?.bytes ?? 0, (this.#likely ?? this.#largest()) * FORGETTING);
       return answer;
     } finally {
       this.#running--;

@@ -1,21 +1,20 @@
 import { SseError } from '../errors.js';
 import { HEADER_BYTES } from './event-header.js';
-import type { Link } from './link.js';
 import type { Stream } from './stream.js';
 
 /** How large the data of an event may be, by what the server said last. */
-export function maxEventBytesOf(link: Link, stream: Stream): number {
-  return Math.max(0, Math.min(link.maxPayload, stream.maxMessageBytes) - HEADER_BYTES);
+export function maxEventBytesOf(stream: Stream): number {
+  return Math.max(0, Math.min(stream.maxPayload, stream.maxMessageBytes) - HEADER_BYTES);
 }
 
 /** What is wrong with an event that is too large, and what would let it through; `undefined` when it is not. */
-export function sizeProblem(data: Uint8Array, link: Link, stream: Stream): SseError | undefined {
-  const max = maxEventBytesOf(link, stream);
+export function sizeProblem(data: Uint8Array, stream: Stream): SseError | undefined {
+  const max = maxEventBytesOf(stream);
   if (data.byteLength <= max) return undefined;
   const setting =
-    stream.maxMessageBytes < link.maxPayload
+    stream.maxMessageBytes < stream.maxPayload
       ? `max_msg_size of the stream, which is ${stream.maxMessageBytes}`
-      : `max_payload of nats-server, which is ${link.maxPayload}`;
+      : `max_payload of nats-server, which is ${stream.maxPayload}`;
   return new SseError(
     'invalid-event',
     `The NATS engine takes events of at most ${max} bytes; this one has ${data.byteLength}. ` +

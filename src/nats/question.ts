@@ -1,6 +1,6 @@
 import { DeadlineError } from './deadline.js';
 import { COST } from './effort.js';
-import type { Effort } from './effort.js';
+import type { Bounds } from './effort.js';
 import type { Gate } from './gate.js';
 import { UnavailableError } from './stored-message.js';
 import type { StoredMessage } from './stored-message.js';
@@ -9,28 +9,37 @@ import type { MessageQuery, Stream } from './stream.js';
 /** One question about the log, and all that is asked of the stream for it: within its effort and its time. */
 export class Question {
   readonly deadline: number;
-  readonly effort: Effort;
+  readonly effort: Bounds;
   readonly #stream: Stream;
   readonly #gate: Gate;
 
-  constructor(stream: Stream, gate: Gate, effort: Effort, deadline: number) {
+  constructor(stream: Stream, gate: Gate, effort: Bounds, deadline: number) {
     this.deadline = deadline;
     this.effort = effort;
     this.#stream = stream;
     this.#gate = gate;
   }
 
-  /** @param bytes how large the message is, where that is known */
-  async get(query: MessageQuery, bytes?: number): Promise<StoredMessage | undefined> {
-    await this.effort.spend(COST.get);
-    return this.#gate.run(async () => {
-      if (performance.now() > this.deadline) throw new DeadlineError('No answer in time');
-      return this.#stream.get(query, this.deadline);
-    }, bytes);
+  /** @param bytes how large the message is */
+  async get(query: MessageQuery, bytes: number): Promise<StoredMessage | undefined> {
+    await this.effort.spend(COST.get + bytes * COST.byte);
+    return this.#gate.run(async () => this.#stream.get(query, this.#inTime()), bytes);
   }
 
-  async mustGet(query: MessageQuery): Promise<StoredMessage> {
-    const message = await this.get(query);
+  /** What a message is; with its data, where that is not much more to send. */
+  async look(query: MessageQuery): Promise<StoredMessage | undefined> {
+    if (this.#gate.isLarge && !this.#stream.isReplicated) {
+      await this.effort.spend(COST.consumer);
+      return this.#gate.run(() => this.#stream.getHeader(query, this.#inTime()), 0);
+    }
+    await this.effort.spend(COST.get);
+    const message = await this.#gate.run(async () => this.#stream.get(query, this.#inTime()));
+    await this.effort.spend((message?.bytes ?? 0) * COST.byte);
+    return message;
+  }
+
+  async mustLook(query: MessageQuery): Promise<StoredMessage> {
+    const message = await this.look(query);
     if (message === undefined) throw new UnavailableError('The log has changed while it was read');
     return message;
   }
@@ -58,7 +67,7 @@ export class Question {
   /** The newest message at or before a sequence. JetStream looks forward only, so the place is searched for. */
   async newestUpTo(subject: string, seq: number, goneUpTo: number): Promise<StoredMessage | undefined> {
     const look = async (from: number): Promise<StoredMessage | undefined> => {
-      const message = await this.get({ seq: from, next_by_subj: subject });
+      const message = await this.look({ seq: from, next_by_subj: subject });
       return message !== undefined && message.seq <= seq ? message : undefined;
     };
     let found: StoredMessage | undefined;
@@ -92,6 +101,11 @@ export class Question {
     return place;
   }
 
+  #inTime(): number {
+    if (performance.now() > this.deadline) throw new DeadlineError('No answer in time');
+    return this.deadline;
+  }
+
   async *#scan(
     subject: string | undefined,
     after: number,
@@ -100,7 +114,8 @@ export class Question {
   ): AsyncGenerator<StoredMessage> {
     await this.effort.spend(COST.consumer);
     for await (const found of this.#stream.scan({ subject, from: after + 1, headersOnly }, this.deadline)) {
-      await this.effort.spend(found.length * cost);
+      const bytes = found.reduce((sum, { data }) => sum + data.byteLength, 0);
+      await this.effort.spend(found.length * cost + bytes * COST.byte);
       yield* found;
     }
   }

@@ -4,7 +4,7 @@ import type { OrderedEntries } from '../engine/merge.js';
 import { contradiction, isTrimmed } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
 import { each } from './each.js';
-import { Effort, TooMuchError, Turns } from './effort.js';
+import { Effort, TooMuchError, Turns, UNBOUNDED } from './effort.js';
 import { Gate } from './gate.js';
 import { KnownData } from './known-data.js';
 import { loadData } from './page-data.js';
@@ -32,7 +32,7 @@ export class Reader {
   readonly #stream: Stream;
   readonly #timeoutMs: number;
   readonly #loader: RowLoader;
-  readonly #gate = new Gate();
+  readonly #gate: Gate;
   readonly #turns = new Turns();
   /** Counts how often the log may have lost its end. */
   #life = 0;
@@ -41,12 +41,14 @@ export class Reader {
     this.#stream = stream;
     this.#timeoutMs = timeoutMs;
     this.#loader = new RowLoader(stream);
+    this.#gate = new Gate(() => stream.maxPayload);
   }
 
   /** To be called when the log may have lost its end: its numbers may mean other events then. */
   forget(): void {
     this.#life++;
     this.#loader.forget();
+    this.#gate.forget();
   }
 
   async read(request: ReadRequest, deadline: number): Promise<ReadPage> {
@@ -88,9 +90,10 @@ export class Reader {
 
   async heads(topics: readonly string[], deadline: number): Promise<Heads> {
     const { subjects, head } = await this.#stream.state(deadline);
+    // The hub asks for those that it needs, however many.
+    const question = new Question(this.#stream, this.#gate, UNBOUNDED, deadline);
     const heads = await each(topics, async (topic): Promise<TopicHead | undefined> => {
-      const query = { last_by_subj: subjects.topic(topic) };
-      const newest = await this.#gate.run(() => this.#stream.get(query, deadline));
+      const newest = await question.look({ last_by_subj: subjects.topic(topic) });
       return newest && { seq: newest.seq, at: newest.at };
     });
     return { upTo: head, topics: heads };
@@ -143,7 +146,7 @@ export class Reader {
   ): Promise<TopicView[]> {
     await this.#loader.foresee(question, state, topics, from);
     const heads = await each(topics, async (topic) => {
-      return { topic, newest: await question.get({ last_by_subj: state.subjects.topic(topic) }) };
+      return { topic, newest: await question.look({ last_by_subj: state.subjects.topic(topic) }) };
     });
     const behind = heads.flatMap(({ topic, newest }) => (newest && newest.seq > from ? [{ topic, newest }] : []));
     const loaded = await this.#loader.load(question, state, behind, from, data);

@@ -224,7 +224,7 @@ async function loadTopic(question: Question, state: StreamState, loading: Loadin
     const found =
       count % ONE_BY_ONE === 0
         ? question.rows(subject, upTo)
-        : [await question.mustGet({ seq: upTo + 1, next_by_subj: subject })];
+        : [await question.mustLook({ seq: upTo + 1, next_by_subj: subject })];
     for await (const message of found) {
       upTo = message.seq;
       if (addRow(state, loading, message)) data.add(message);

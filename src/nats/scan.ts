@@ -18,8 +18,10 @@ const NS_PER_MS = 1_000_000;
 export interface ScanRequest {
   /** `undefined` for all that the stream has: for a pattern the server counts what matches, 0.1 s for 150,000, and stores nothing meanwhile. */
   readonly subject: string | undefined;
-  /** From which sequence on. */
-  readonly from: number;
+  /** From which sequence on, or only the newest. */
+  readonly from: number | 'newest';
+  /** How many for one request. */
+  readonly size?: number;
   /** Without the data of the messages. */
   readonly headersOnly: boolean;
 }
@@ -31,11 +33,10 @@ export interface ScanRequest {
 export async function* scan(
   link: Link,
   settings: NatsSettings,
-  { subject, from, headersOnly }: ScanRequest,
+  { subject, from, headersOnly, size = headersOnly ? MAX_HEADERS : MAX_MESSAGES }: ScanRequest,
   until: number,
 ): AsyncGenerator<StoredMessage[]> {
   const { apiPrefix, stream } = settings;
-  const size = headersOnly ? MAX_HEADERS : MAX_MESSAGES;
   const bounds = headersOnly ? { batch: size } : { batch: size, max_bytes: MAX_BYTES };
   const batch = new Batch(size);
   const inbox = link.createInbox();
@@ -43,7 +44,8 @@ export async function* scan(
   let name: string | undefined;
   try {
     const filter = subject === undefined ? {} : { filter_subject: subject };
-    const config = { opt_start_seq: from, headers_only: headersOnly, ...filter };
+    const begin = from === 'newest' ? { deliver_policy: 'last_per_subject' } : { opt_start_seq: from };
+    const config = { headers_only: headersOnly, ...begin, ...filter };
     ({ name } = await createConsumer(link, settings, config, patience(until)));
     while (name !== undefined) {
       const messages = batch.next();

@@ -211,13 +211,21 @@ describe('the log in a JetStream stream', () => {
     expect((await nats.read(['a'])).entries.at(-1)).toMatchObject({ seq, at });
   });
 
-  test('an event larger than the server takes is refused, and the next is stored', async () => {
+  test('what a client is told of a made-up place says nothing of topics that it did not ask for', async () => {
     await using nats = openNew();
-    await nats.append('a');
-    await expect(nats.append('a', new Uint8Array(9_000_000))).rejects.toMatchObject({ code: 'engine-failed' });
+    const own = await nats.append('own');
+    let secret = await nats.append('secret');
+    while (secret.at < own.at + 5) secret = await nats.append('secret');
+    const places = Array.from({ length: 8 }, (_, n) => ({ ...secret, at: own.at + n }));
 
-    const { seq } = await nats.append('a', 'next');
-    expect((await nats.read(['a'])).entries.at(-1)?.seq).toBe(seq);
+    for (const place of places) expect(await nats.holes(['own', 'never'], place)).toEqual([]);
+    const later = await nats.append('own');
+    for (const place of places) expect(await nats.holes(['own', 'never'], place)).toEqual([]);
+    expect(await nats.holes(['own', 'secret'], { ...secret, at: secret.at - 1 })).toEqual([
+      'diverged own',
+      'diverged secret',
+    ]);
+    expect(await nats.holes(['own'], { ...later, at: later.at - 1 })).toEqual(['diverged own']);
   });
 
   test('what another program publishes to a subject of a topic is passed over', async () => {

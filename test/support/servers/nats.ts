@@ -4,16 +4,18 @@ import { connect } from '@nats-io/transport-node';
 import type { ServerProcess, ServerSpec } from '../server-process.js';
 
 /** The contract's payloads are as large as what a server takes by default, and an event is a little more. */
-const config = (folder: string): string => `
-  max_payload: 8MB
+const LARGE = 'max_payload: 8MB';
+
+const config = (folder: string, settings: string): string => `
+  ${settings}
   http: "127.0.0.1:-1"
   ports_file_dir: ${JSON.stringify(folder)}
 `;
 
-/** nats-server with JetStream. `NATS_SERVER` names another program than that of the PATH. */
-export const NATS: ServerSpec = {
+/** nats-server with JetStream and further settings. `NATS_SERVER` names another program than that of the PATH. */
+export const natsServer = (settings: string): ServerSpec => ({
   name: 'nats',
-  prepare: (folder) => writeFileSync(join(folder, 'nats.conf'), config(folder)),
+  prepare: (folder) => configure(folder, settings),
   command: (port, folder) => [
     process.env.NATS_SERVER ?? 'nats-server',
     ...['-c', join(folder, 'nats.conf'), '-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', storeOf(folder)],
@@ -26,7 +28,14 @@ export const NATS: ServerSpec = {
       await connection.close();
     }
   },
-};
+});
+
+export const NATS: ServerSpec = natsServer(LARGE);
+
+/** Holds from the next start on. */
+export function configure(folder: string, settings: string): void {
+  writeFileSync(join(folder, 'nats.conf'), config(folder, settings));
+}
 
 /** One server of a cluster, by its place in the list of the ports at which they reach each other. */
 export function natsNode(n: number, routes: readonly number[]): ServerSpec {
@@ -85,14 +94,24 @@ export interface ServerCounts {
 }
 
 /** What a server has of its clients that are connected. */
-export async function countsOf({ folder }: ServerProcess): Promise<ServerCounts> {
-  const file = readdirSync(folder).find((name) => name.endsWith('.ports')) as string;
-  const { monitoring } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { monitoring: string[] };
-  const response = await fetch(`${monitoring[0]}/connz`);
-  const { connections } = (await response.json()) as { connections: { subscriptions: number; in_msgs: number }[] };
+export async function countsOf(server: ServerProcess): Promise<ServerCounts> {
+  const { connections } = (await monitor(server, 'connz')) as {
+    connections: { subscriptions: number; in_msgs: number }[];
+  };
   return {
     connections: connections.length,
     subscriptions: connections.reduce((sum, { subscriptions }) => sum + subscriptions, 0),
     received: connections.reduce((sum, { in_msgs }) => sum + in_msgs, 0),
   };
+}
+
+/** How many bytes of messages a server has sent so far. */
+export async function bytesSentBy(server: ServerProcess): Promise<number> {
+  return ((await monitor(server, 'varz')) as { out_bytes: number }).out_bytes;
+}
+
+async function monitor({ folder }: ServerProcess, what: string): Promise<unknown> {
+  const file = readdirSync(folder).find((name) => name.endsWith('.ports')) as string;
+  const { monitoring } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { monitoring: string[] };
+  return (await fetch(`${monitoring[0]}/${what}`)).json();
 }
