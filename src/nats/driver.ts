@@ -21,9 +21,9 @@ export function headerOf(message: NatsMessage, name: string): string {
   return headersOf(message)?.last(name) ?? '';
 }
 
-/** Whether it bears a status, as what the server says of itself does. Others can give theirs one. */
-export function isStatus(message: NatsMessage): boolean {
-  return (headersOf(message)?.code ?? 0) >= 300;
+/** The status that it bears, as what the server says of itself does; `0`: none. Others can give theirs one. */
+export function statusOf(message: NatsMessage): number {
+  return headersOf(message)?.code ?? 0;
 }
 
 /** They are parsed as late as this, which throws at what no client of this package has made. */

@@ -2,7 +2,7 @@ import type { Retention } from '../engine/engine.js';
 import { SseError } from '../errors.js';
 import { MAX_ID_BYTES } from '../wire/event.js';
 
-/** What the stream keeps of an event beside its data, which is the payload: read for many events without their data. */
+/** What the stream keeps of an event beside its data, which is the payload. */
 export interface EventMeta {
   readonly id?: string | undefined;
   readonly retention: Retention;

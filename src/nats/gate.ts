@@ -7,8 +7,6 @@ import { Fifo } from '../engine/fifo.js';
 const MAX_AT_ONCE = 48;
 /** The answers that are under way together. The server cuts a client that lets more than `max_pending` wait, by default 64 MiB. */
 const MAX_BYTES = 16_777_216;
-/** A consumer that gives the headers takes as long as so much data. */
-const LARGE_BYTES = 262_144;
 /** What the largest answer counts for after each that is smaller. */
 const FORGETTING = 0.95;
 
@@ -31,18 +29,13 @@ export class Gate {
     this.#largest = largest;
   }
 
-  /** Whether answers are so large that much would be saved by asking for their headers only. */
-  get isLarge(): boolean {
-    return (this.#likely ?? 0) > LARGE_BYTES;
-  }
-
   /** To be called when the connection was lost: too much may have been under way. */
   forget(): void {
     this.#likely = undefined;
   }
 
   /** @param known how large the answer will be, where that is known */
-  async run<T extends { readonly bytes: number }>(
+  async run<T extends { readonly data: Uint8Array }>(
     ask: () => Promise<T | undefined>,
     known?: number,
   ): Promise<T | undefined> {
@@ -52,7 +45,7 @@ export class Gate {
     } else this.#begin(bytes);
     try {
       const answer = await ask();
-      this.#likely = Math.max(answer?.bytes ?? 0, (this.#likely ?? this.#largest()) * FORGETTING);
+      this.#likely = Math.max(answer?.data.byteLength ?? 0, (this.#likely ?? this.#largest()) * FORGETTING);
       return answer;
     } finally {
       this.#running--;

@@ -10,9 +10,9 @@ export class KnownData {
   }
 
   /** The client's buffers are larger than one message, and would be kept by it: what is kept is a copy. */
-  add({ seq, data, bytes }: StoredMessage): void {
-    if (this.#room <= 0 || data.byteLength !== bytes) return;
-    this.#room -= bytes;
+  add({ seq, data }: StoredMessage): void {
+    if (this.#room <= 0) return;
+    this.#room -= data.byteLength;
     this.#data.set(seq, data.slice());
   }
 

@@ -60,7 +60,7 @@ async function loadMany(
   if (!isOneTopic && last.row.seq - first.row.seq >= SPARSE * wanted.length) return;
   const subject = isOneTopic ? subjects.topic(first.topic) : undefined;
   const bySeq = new Map(wanted.map((each) => [each.row.seq, each]));
-  for await (const message of question.events(subject, first.row.seq - 1)) {
+  for await (const message of question.messages(subject, first.row.seq - 1)) {
     const each = bySeq.get(message.seq);
     if (each !== undefined && message.subject === subjects.topic(each.topic) && message.at === each.row.at) {
       found.set(message.seq, message.data.slice());

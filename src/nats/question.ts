@@ -20,43 +20,29 @@ export class Question {
     this.#gate = gate;
   }
 
-  /** @param bytes how large the message is */
-  async get(query: MessageQuery, bytes: number): Promise<StoredMessage | undefined> {
-    await this.effort.spend(COST.get + bytes * COST.byte);
-    return this.#gate.run(async () => this.#stream.get(query, this.#inTime()), bytes);
-  }
-
-  /** What a message is; with its data, where that is not much more to send. */
-  async look(query: MessageQuery): Promise<StoredMessage | undefined> {
-    if (this.#gate.isLarge && !this.#stream.isReplicated) {
-      await this.effort.spend(COST.consumer);
-      return this.#gate.run(() => this.#stream.getHeader(query, this.#inTime()), 0);
-    }
+  /** @param bytes how large the message is, where that is known */
+  async get(query: MessageQuery, bytes?: number): Promise<StoredMessage | undefined> {
     await this.effort.spend(COST.get);
-    const message = await this.#gate.run(async () => this.#stream.get(query, this.#inTime()));
-    await this.effort.spend((message?.bytes ?? 0) * COST.byte);
+    const message = await this.#gate.run(async () => this.#stream.get(query, this.#inTime()), bytes);
+    await this.effort.spend((message?.data.byteLength ?? 0) * COST.byte);
     return message;
   }
 
-  async mustLook(query: MessageQuery): Promise<StoredMessage> {
-    const message = await this.look(query);
+  async mustGet(query: MessageQuery): Promise<StoredMessage> {
+    const message = await this.get(query);
     if (message === undefined) throw new UnavailableError('The log has changed while it was read');
     return message;
   }
 
-  /** What there is of a subject beyond a sequence, without the data, as far as it is quick to have. */
-  rows(subject: string, after: number): AsyncGenerator<StoredMessage> {
-    return this.#scan(subject, after, true, COST.row);
-  }
-
-  /** The same of the whole lane. */
-  laneRows(after: number): AsyncGenerator<StoredMessage> {
-    return this.#scan(undefined, after, true, COST.laneRow);
-  }
-
-  /** What there is of a subject, or in the whole lane, with the data. */
-  events(subject: string | undefined, after: number): AsyncGenerator<StoredMessage> {
-    return this.#scan(subject, after, false, COST.row);
+  /** What there is of a subject, or in the whole lane, beyond a sequence, as far as it is quick to have. */
+  async *messages(subject: string | undefined, after: number): AsyncGenerator<StoredMessage> {
+    const cost = subject === undefined ? COST.laneRow : COST.row;
+    await this.effort.spend(COST.consumer);
+    for await (const found of this.#stream.scan({ subject, from: after + 1 }, this.deadline)) {
+      const bytes = found.reduce((sum, { data }) => sum + data.byteLength, 0);
+      await this.effort.spend(found.length * cost + bytes * COST.byte);
+      yield* found;
+    }
   }
 
   async countBeyond(subject: string, seq: number): Promise<number> {
@@ -67,7 +53,7 @@ export class Question {
   /** The newest message at or before a sequence. JetStream looks forward only, so the place is searched for. */
   async newestUpTo(subject: string, seq: number, goneUpTo: number): Promise<StoredMessage | undefined> {
     const look = async (from: number): Promise<StoredMessage | undefined> => {
-      const message = await this.look({ seq: from, next_by_subj: subject });
+      const message = await this.get({ seq: from, next_by_subj: subject });
       return message !== undefined && message.seq <= seq ? message : undefined;
     };
     let found: StoredMessage | undefined;
@@ -104,19 +90,5 @@ export class Question {
   #inTime(): number {
     if (performance.now() > this.deadline) throw new DeadlineError('No answer in time');
     return this.deadline;
-  }
-
-  async *#scan(
-    subject: string | undefined,
-    after: number,
-    headersOnly: boolean,
-    cost: number,
-  ): AsyncGenerator<StoredMessage> {
-    await this.effort.spend(COST.consumer);
-    for await (const found of this.#stream.scan({ subject, from: after + 1, headersOnly }, this.deadline)) {
-      const bytes = found.reduce((sum, { data }) => sum + data.byteLength, 0);
-      await this.effort.spend(found.length * cost + bytes * COST.byte);
-      yield* found;
-    }
   }
 }

@@ -11,10 +11,12 @@ import { loadData } from './page-data.js';
 import type { Wanted } from './page-data.js';
 import { Question } from './question.js';
 import { RowLoader } from './row-loader.js';
+import type { Behind } from './row-loader.js';
 import { UnavailableError } from './stored-message.js';
 import type { Stream, StreamState } from './stream.js';
 import { isToken, nameOf } from './subjects.js';
-import type { Row } from './topic-rows.js';
+import { TopicRows } from './topic-rows.js';
+import type { Place, Row } from './topic-rows.js';
 
 /** One topic as a page needs it. */
 interface TopicView {
@@ -93,7 +95,7 @@ export class Reader {
     // The hub asks for those that it needs, however many.
     const question = new Question(this.#stream, this.#gate, UNBOUNDED, deadline);
     const heads = await each(topics, async (topic): Promise<TopicHead | undefined> => {
-      const newest = await question.look({ last_by_subj: subjects.topic(topic) });
+      const newest = await question.get({ last_by_subj: subjects.topic(topic) });
       return newest && { seq: newest.seq, at: newest.at };
     });
     return { upTo: head, topics: heads };
@@ -145,25 +147,42 @@ export class Reader {
     data: KnownData,
   ): Promise<TopicView[]> {
     await this.#loader.foresee(question, state, topics, from);
-    const heads = await each(topics, async (topic) => {
-      return { topic, newest: await question.look({ last_by_subj: state.subjects.topic(topic) }) };
-    });
-    const behind = heads.flatMap(({ topic, newest }) => (newest && newest.seq > from ? [{ topic, newest }] : []));
-    const loaded = await this.#loader.load(question, state, behind, from, data);
-    const now = behind.length === 0 ? 0 : await this.#stream.now(question.deadline);
-    const rowsOf = new Map(behind.map(({ topic }, n) => [topic, loaded[n] as (typeof loaded)[number]]));
-    return each(heads, async ({ topic, newest }) => {
+    const rowsOf = await this.#rows(question, state, topics, from, data);
+    const now = rowsOf.size === 0 ? 0 : await this.#stream.now(question.deadline);
+    const upTo = state.head.seq;
+    return each(topics, async (topic) => {
       const rows = rowsOf.get(topic);
-      if (rows === undefined) return { topic, head: 0, retained: [], at: newest?.at };
+      if (!(rows instanceof TopicRows)) return { topic, head: 0, retained: [], at: rows?.at };
       rows.trim(now);
       let before = rows.newestUpTo(from);
       if (before === 'unknown') {
         before = await question.newestUpTo(state.subjects.topic(topic), from, state.goneUpTo);
       }
       // What was stored since the head was read is left to the next page: it would be read again from there.
-      const upTo = state.head.seq;
       return { topic, head: rows.headOf(from, upTo), retained: rows.retained(from, upTo, most), at: before?.at };
     });
+  }
+
+  /** What is known of each topic beyond a sequence, or the newest message of one that has nothing there. */
+  async #rows(
+    question: Question,
+    state: StreamState,
+    topics: readonly string[],
+    from: number,
+    data: KnownData,
+  ): Promise<Map<string, TopicRows | Place>> {
+    const found = new Map<string, TopicRows | Place>();
+    const behind: Behind[] = [];
+    await each(topics, async (topic) => {
+      const known = this.#loader.known(state, topic, from);
+      const newest = known === undefined && (await question.get({ last_by_subj: state.subjects.topic(topic) }));
+      if (known !== undefined) found.set(topic, known);
+      else if (newest && newest.seq > from) behind.push({ topic, newest });
+      else if (newest) found.set(topic, newest);
+    });
+    const loaded = await this.#loader.load(question, state, behind, from, data);
+    for (const [n, { topic }] of behind.entries()) found.set(topic, loaded[n] as TopicRows);
+    return found;
   }
 
   /** Answers a question, or `undefined` when it is too much. */

@@ -61,6 +61,12 @@ export class RowLoader {
     this.#cache.delete(topic);
   }
 
+  /** The rows of a topic beyond a sequence, when all up to the head of the lane are known. */
+  known({ subjects, head }: StreamState, topic: string, from: number): TopicRows | undefined {
+    const cached = this.#cache.get(subjects.epoch, topic);
+    return cached !== undefined && cached.from <= from && cached.upTo >= head.seq ? cached : undefined;
+  }
+
   /**
    * Refuses what is far too much before anything is asked of single topics.
    *
@@ -97,7 +103,7 @@ export class RowLoader {
     try {
       if (isLane) await lookBack(question, state, missing, from);
       await each(missing, (loading) => findFirst(question, state, loading, from, isLane));
-      if (isLane) await loadLane(question, state, missing);
+      if (isLane) await loadLane(question, state, missing, data);
       // What the lane has given is known by now: nothing is left, or what it has not given.
       await each(missing, (loading) => loadTopic(question, state, loading, data));
     } finally {
@@ -111,7 +117,7 @@ export class RowLoader {
   #begin({ subjects }: StreamState, behind: readonly Behind[], from: number): Loading[] {
     return behind.map(({ topic, newest }) => {
       const cached = this.#cache.get(subjects.epoch, topic);
-      const isUseful = cached !== undefined && cached.from <= from && cached.upTo <= newest.seq;
+      const isUseful = cached !== undefined && cached.from <= from && (cached.last?.seq ?? 0) <= newest.seq;
       const rows = isUseful ? cached : new TopicRows(from);
       const isWhole = rows.upTo >= newest.seq;
       return { topic, subject: subjects.topic(topic), newest, rows, isNew: !isUseful, isWhole };
@@ -177,7 +183,7 @@ async function lookBack(
   const bySubject = new Map(missing.filter(({ isNew }) => isNew).map((loading) => [loading.subject, loading]));
   const begin = Math.max(goneUpTo, from - LOOK_BACK * bySubject.size);
   if (begin >= from) return;
-  for await (const { subject, seq, at } of question.laneRows(begin)) {
+  for await (const { subject, seq, at } of question.messages(undefined, begin)) {
     if (seq > from) return;
     const loading = bySubject.get(subject);
     if (loading !== undefined) loading.before = { seq, at };
@@ -206,13 +212,20 @@ async function findFirst(
   loading.rows = new TopicRows(from, wholeFrom, before && { seq: before.seq, at: before.at });
 }
 
-async function loadLane(question: Question, state: StreamState, topics: readonly Loading[]): Promise<void> {
+async function loadLane(
+  question: Question,
+  state: StreamState,
+  topics: readonly Loading[],
+  data: KnownData,
+): Promise<void> {
   const bySubject = new Map(topics.map((loading) => [loading.subject, loading]));
   const begin = topics.reduce((least, { rows }) => Math.min(least, rows.upTo), Infinity);
   const end = topics.reduce((last, { newest }) => Math.max(last, newest.seq), 0);
-  for await (const message of question.laneRows(begin)) {
+  for await (const message of question.messages(undefined, begin)) {
     const loading = bySubject.get(message.subject);
-    if (loading !== undefined && message.seq > loading.rows.upTo) addRow(state, loading, message);
+    if (loading !== undefined && message.seq > loading.rows.upTo) {
+      if (addRow(state, loading, message)) data.add(message);
+    }
     if (message.seq >= end) return;
   }
 }
@@ -223,21 +236,26 @@ async function loadTopic(question: Question, state: StreamState, loading: Loadin
   for (let upTo = rows.upTo, count = 1; upTo < newest.seq; count++) {
     const found =
       count % ONE_BY_ONE === 0
-        ? question.rows(subject, upTo)
-        : [await question.mustLook({ seq: upTo + 1, next_by_subj: subject })];
+        ? question.messages(subject, upTo)
+        : [await question.mustGet({ seq: upTo + 1, next_by_subj: subject })];
     for await (const message of found) {
       upTo = message.seq;
       if (addRow(state, loading, message)) data.add(message);
       if (upTo >= newest.seq) break;
     }
   }
+  rows.complete(Math.max(newest.seq, state.head.seq));
   loading.isWhole = true;
 }
 
-function addRow(state: StreamState, { rows }: Loading, { seq, at, bytes, header }: StoredMessage): boolean {
+function addRow(state: StreamState, { rows }: Loading, message: StoredMessage): boolean {
+  const { seq, at, header } = message;
   const meta = decodeMeta(header);
   if (meta === undefined) return false;
-  rows.add({ seq, prev: rows.last?.seq ?? 0, at, bytes, id: meta.id }, boundedBy(meta.retention, state.keptPerTopic));
+  rows.add(
+    { seq, prev: rows.last?.seq ?? 0, at, bytes: message.data.byteLength, id: meta.id },
+    boundedBy(meta.retention, state.keptPerTopic),
+  );
   return true;
 }
 

@@ -1,4 +1,4 @@
-import { headerOf, isStatus } from './driver.js';
+import { headerOf, statusOf } from './driver.js';
 import type { NatsMessage } from './driver.js';
 import { EVENT_HEADER } from './event-header.js';
 
@@ -9,10 +9,7 @@ export interface StoredMessage {
   readonly at: number;
   /** Of an event its `EventMeta`, as text. */
   readonly header: string;
-  /** Empty where only headers were asked for. */
   readonly data: Uint8Array;
-  /** How long the data is, whether it was asked for or not. */
-  readonly bytes: number;
 }
 
 export interface ApiError {
@@ -42,12 +39,12 @@ export function directOf(reply: NatsMessage): StoredMessage | 'none' | undefined
       at: millisecondsOf(headerOf(reply, 'Nats-Time-Stamp')),
       header: headerOf(reply, EVENT_HEADER),
       data: reply.data,
-      bytes: reply.data.byteLength,
     };
   }
-  if (!isStatus(reply)) return undefined;
-  if (codeOf(reply) === 404) return 'none';
-  throw new UnavailableError(`JetStream refused a read (${codeOf(reply)})`);
+  const status = statusOf(reply);
+  if (status < 300) return undefined;
+  if (status === 404) return 'none';
+  throw new UnavailableError(`JetStream refused a read (${status})`);
 }
 
 /**
@@ -63,9 +60,7 @@ export function storedOf(reply: NatsMessage): StoredMessage | undefined {
   if (message !== undefined) {
     const { subject, seq, time, data = '', hdrs = '' } = message;
     const [, header = ''] = HEADER_LINE.exec(Buffer.from(hdrs, 'base64').toString()) ?? [];
-    const bytes = Buffer.from(data, 'base64');
-    const at = millisecondsOf(time);
-    return { subject, seq, at, header: header.trim(), data: bytes, bytes: bytes.byteLength };
+    return { subject, seq, at: millisecondsOf(time), header: header.trim(), data: Buffer.from(data, 'base64') };
   }
   if (error?.code === 404) return undefined;
   throw new UnavailableError(error?.description ?? 'JetStream refused a read');
@@ -73,9 +68,7 @@ export function storedOf(reply: NatsMessage): StoredMessage | undefined {
 
 /** Nobody listens on the subject: nothing was done. */
 export function isNobodyThere(message: NatsMessage): boolean {
-  return (
-    message.data.byteLength === 0 && isStatus(message) && headerOf(message, SEQUENCE) === '' && codeOf(message) === 503
-  );
+  return message.data.byteLength === 0 && statusOf(message) === 503 && headerOf(message, SEQUENCE) === '';
 }
 
 /** Whole ms of RFC 3339 with up to nine digits after the point. */
@@ -85,8 +78,4 @@ export function millisecondsOf(time: string): number {
 
 export function parse({ data }: NatsMessage): unknown {
   return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
-}
-
-function codeOf({ headers }: NatsMessage): number {
-  return headers?.code ?? 0;
 }

@@ -70,7 +70,6 @@ const RETRY_MS = 50;
 const CLOCK_MS = 60_000;
 const NS_PER_MS = 1_000_000;
 const NOTHING = new Uint8Array();
-const HEADER = { headersOnly: true, size: 1 } as const;
 
 /** The JetStream API, as far as the log needs it. Every answer is that of the stream's leader. */
 export class Stream {
@@ -133,14 +132,6 @@ export class Stream {
     const direct = reply && directOf(reply);
     if (direct !== undefined) return direct === 'none' ? undefined : direct;
     return storedOf(await this.#ask(`${apiPrefix}.STREAM.MSG.GET.${stream}`, query, deadline));
-  }
-
-  /** Like {@link get}, without the data: slower for little of it, and of a stream with replicas not always the newest. */
-  async getHeader(query: MessageQuery, deadline: number): Promise<StoredMessage | undefined> {
-    if ('last_by_subj' in query)
-      return first(this.scan({ ...HEADER, subject: query.last_by_subj, from: 'newest' }, deadline));
-    const subject = 'next_by_subj' in query ? query.next_by_subj : undefined;
-    return first(this.scan({ ...HEADER, subject, from: query.seq }, deadline));
   }
 
   /** The messages of a subject from a sequence on, as far as they are quick to have: to be gone on from with {@link get}. */
@@ -267,11 +258,6 @@ export class Stream {
     if (isNobodyThere(reply)) throw new UnavailableError('The JetStream stream does not answer');
     return reply;
   }
-}
-
-async function first(batches: AsyncGenerator<StoredMessage[]>): Promise<StoredMessage | undefined> {
-  for await (const [message] of batches) return message;
-  return undefined;
 }
 
 function timeOf({ offset }: ServerClock): number {

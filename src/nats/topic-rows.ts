@@ -6,7 +6,7 @@ export interface Place {
   readonly at: number;
 }
 
-/** What is known of one stored event without its payload. */
+/** What is known of one stored event without its data. */
 export interface Row {
   readonly seq: number;
   readonly prev: number;
@@ -27,6 +27,7 @@ export class TopicRows {
   /** The newest message at or before `wholeFrom`. */
   readonly #before: Place | undefined;
   readonly #rows: Row[];
+  #completeUpTo = 0;
   #evicted = 0;
   #retainedBytes = 0;
   #retention: Retention = { maxEvents: 0, maxBytes: 0, maxAgeMs: 0 };
@@ -42,9 +43,9 @@ export class TopicRows {
     return this.#rows.length;
   }
 
-  /** Where the rows end, and those that are not loaded yet begin. */
+  /** Up to here nothing is missing: what is not loaded yet is beyond. */
   get upTo(): number {
-    return this.#rows.at(-1)?.seq ?? this.#wholeFrom;
+    return Math.max(this.#completeUpTo, this.#rows.at(-1)?.seq ?? this.#wholeFrom);
   }
 
   /** The newest message that is known: the predecessor of the next row. */
@@ -55,6 +56,7 @@ export class TopicRows {
   /** To be added to while others read this one. */
   copy(): TopicRows {
     const copy = new TopicRows(this.from, this.#wholeFrom, this.#before, this.#rows.slice());
+    copy.#completeUpTo = this.#completeUpTo;
     copy.#evicted = this.#evicted;
     copy.#retainedBytes = this.#retainedBytes;
     copy.#retention = this.#retention;
@@ -66,6 +68,11 @@ export class TopicRows {
     this.#retainedBytes += row.bytes;
     this.#retention = retention;
     this.trim(row.at);
+  }
+
+  /** There is nothing more up to a sequence. */
+  complete(upTo: number): void {
+    this.#completeUpTo = Math.max(this.#completeUpTo, upTo);
   }
 
   /** Evicts what the newest retention does not cover at the time `now`. */

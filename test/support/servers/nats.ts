@@ -50,8 +50,11 @@ export function natsNode(n: number, routes: readonly number[]): ServerSpec {
   };
 }
 
-/** One with a JetStream domain, whose only user may do what the documentation says that the engine needs. */
-export function restrictedNats(stream: string, domain: string): ServerSpec {
+/**
+ * One whose user `app` may do what the documentation says that the engine needs, and whose user `other` may do all that does not begin with
+ * the engine's prefix.
+ */
+export function restrictedNats(stream: string, domain?: string): ServerSpec {
   // The server of the domain itself knows its API by the plain name by the time that it looks at the permissions.
   const api = (...names: string[]): string[] => names.map((name) => `$JS.API.${name}`);
   const publish = [
@@ -65,14 +68,18 @@ export function restrictedNats(stream: string, domain: string): ServerSpec {
     '_INBOX_app.>',
     `$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${stream}`,
   ];
-  const user = { user: 'app', password: 'secret', permissions: { publish, subscribe } };
+  const ours = { deny: [`${stream}.>`, '$JS.>', '_INBOX_app.>'] };
+  const users = [
+    { user: 'app', password: 'secret', permissions: { publish, subscribe } },
+    { user: 'other', password: 'other', permissions: { publish: ours, subscribe: ours } },
+  ];
   return {
     name: 'nats-restricted',
     prepare: (folder) =>
       writeFileSync(
         join(folder, 'nats.conf'),
-        `jetstream { store_dir: ${JSON.stringify(storeOf(folder))}, domain: ${domain} }
-         authorization { users: [${JSON.stringify(user)}] }`,
+        `jetstream { store_dir: ${JSON.stringify(storeOf(folder))} ${domain === undefined ? '' : `, domain: ${domain}`} }
+         authorization { users: ${JSON.stringify(users)} }`,
       ),
     command: (port, folder) => [
       process.env.NATS_SERVER ?? 'nats-server',
