@@ -1357,4 +1357,100 @@ const network = [
   },
 ];
 
-export const defences = [...wire, ...places, ...subscribing, ...listening, ...network];
+const nats = [
+  {
+    name: 'NATS: a question has a bound',
+    file: 'src/nats/effort.ts',
+    find: 'this.#isOver || sum > this.#limit',
+    replace: 'this.#isOver',
+    spec: 'test/engines/nats-effort.spec.ts',
+    test: 'what is too much has a hole',
+  },
+  {
+    name: 'NATS: too little time because of an outage is no hole',
+    file: 'src/nats/reader.ts',
+    find: 'if (this.#lostAt > deadline - this.#timeoutMs)',
+    replace: 'if (this.#lostAt === 0)',
+    spec: 'test/engines/nats-effort.spec.ts',
+    test: 'because of an outage is no hole either',
+  },
+  {
+    name: 'NATS: of a deep stream no more is read than a topic keeps',
+    file: 'src/nats/row-loader.ts',
+    find: 'if (beyond > needed + PASSED_OVER) wholeFrom =',
+    replace: 'if (beyond < 0) wholeFrom =',
+    spec: 'test/engines/nats-effort.spec.ts',
+    test: 'of a topic that keeps few',
+  },
+  {
+    name: 'NATS: only the topics that were asked for contradict a place',
+    file: 'src/nats/reader.ts',
+    find: "views.some(({ at }) => contradiction(verify, head, at) === 'diverged')",
+    replace: 'views.length > 0 && contradiction(verify, head, head.at) !== undefined',
+    spec: 'test/engines/nats-log.spec.ts',
+    test: 'what a client is told of a made-up place',
+  },
+  {
+    name: 'NATS: an event that is too large is not sent',
+    file: 'src/nats/largest.ts',
+    find: 'if (data.byteLength <= max) return undefined;',
+    replace: 'if (max > 0) return undefined;',
+    spec: 'test/engines/nats-sizes.spec.ts',
+    test: 'takes by default is stored',
+  },
+  {
+    name: 'NATS: answers on their way are few enough for the server',
+    file: 'src/nats/gate.ts',
+    find: 'const MAX_BYTES = 16_777_216;',
+    replace: 'const MAX_BYTES = Infinity;',
+    spec: 'test/engines/nats-sizes.spec.ts',
+    test: 'many of the largest events are read',
+  },
+  {
+    name: 'NATS: what the driver says is told without secrets',
+    changes: [
+      {
+        file: 'src/nats/link.ts',
+        find: 'return cleanError(error, this.#settings.secrets);',
+        replace: 'return cleanError(error);',
+      },
+      { file: 'src/nats/failure.ts', find: 'cleanError(cause, secrets)', replace: 'cleanError(cause)' },
+    ],
+    spec: 'test/engines/nats-secrets.spec.ts',
+    test: 'of a connection that was given',
+  },
+  {
+    name: 'NATS: a mistyped address is refused',
+    file: 'src/nats/options.ts',
+    find: "typeof value === 'string' && parseServer(value) !== undefined",
+    replace: "typeof value === 'string'",
+    spec: 'test/engines/nats-secrets.spec.ts',
+    test: 'an address that is mistyped',
+  },
+  {
+    name: 'NATS: an address that is refused is not shown',
+    file: 'src/nats/options.ts',
+    find: "return typeof value === 'string' ? 'another text' : describe(value);",
+    replace: 'return describe(value);',
+    spec: 'test/engines/nats-secrets.spec.ts',
+    test: 'an address that is mistyped',
+  },
+  {
+    name: 'NATS: headers that are none are passed over',
+    file: 'src/nats/driver.ts',
+    find: '  } catch {\n    return undefined;\n  }',
+    replace: '  } catch (error) {\n    throw error;\n  }',
+    spec: 'test/engines/nats-foreign.spec.ts',
+    test: 'messages of any kind',
+  },
+  {
+    name: 'NATS: a number that nothing was stored under is not passed on',
+    file: 'src/nats/feed.ts',
+    find: "item.state = 'dropped';",
+    replace: "item.state = 'waiting';",
+    spec: 'test/engines/nats-foreign.spec.ts',
+    test: 'a number that nothing was stored under',
+  },
+];
+
+export const defences = [...wire, ...places, ...subscribing, ...listening, ...network, ...nats];

@@ -36,8 +36,8 @@ export class Reader {
   readonly #loader: RowLoader;
   readonly #gate: Gate;
   readonly #turns = new Turns();
-  /** Counts how often the log may have lost its end. */
-  #life = 0;
+  /** When the connection was lost last. */
+  #lostAt = -Infinity;
 
   constructor(stream: Stream, timeoutMs: number) {
     this.#stream = stream;
@@ -48,7 +48,7 @@ export class Reader {
 
   /** To be called when the log may have lost its end: its numbers may mean other events then. */
   forget(): void {
-    this.#life++;
+    this.#lostAt = performance.now();
     this.#loader.forget();
     this.#gate.forget();
   }
@@ -59,7 +59,8 @@ export class Reader {
     let lost: Hole['reason'] | undefined = request.verify && contradiction(request.verify, state.head, undefined);
     const page = await this.#within(topics, deadline, async (question) => {
       const data = new KnownData(request.maxBytes);
-      const most = request.maxEntries + 1;
+      // A page has one entry at least, and one more says that it is not the last.
+      const most = Math.max(1, request.maxEntries) + 1;
       const from = lost === undefined ? (request.after ?? 0) : 0;
       let views = await this.#views(question, state, topics, from, most, data);
       if (lost === undefined && isContradicted(request.verify, state, views)) {
@@ -191,14 +192,14 @@ export class Reader {
     deadline: number,
     task: (question: Question) => Promise<T>,
   ): Promise<T | undefined> {
-    const life = this.#life;
     const effort = new Effort(this.#turns, topics.length, deadline, this.#timeoutMs);
     try {
       return await task(new Question(this.#stream, this.#gate, effort, deadline));
     } catch (error) {
       if (!(error instanceof TooMuchError)) throw error;
       // It took so long because the server was away.
-      if (life !== this.#life) throw new UnavailableError('The connection was lost while the log was read');
+      if (this.#lostAt > deadline - this.#timeoutMs)
+        throw new UnavailableError('The connection was lost while the log was read');
       return undefined;
     } finally {
       effort.end();

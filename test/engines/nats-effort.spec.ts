@@ -8,7 +8,7 @@ import type { Position } from '../../src/topic/position.js';
 import { adapters, startApp } from '../support/app.js';
 import type { Adapter, TestApp } from '../support/app.js';
 import { heapBytes } from '../hostile/support/watch.js';
-import { OpenNats, textsOf } from '../support/nats.js';
+import { OpenNats, codeOf, textsOf } from '../support/nats.js';
 import { openRaw } from '../support/raw.js';
 import { ServerProcess } from '../support/server-process.js';
 import { NATS, countsOf } from '../support/servers/nats.js';
@@ -234,6 +234,23 @@ test('an outage is no reason to tell a hole', async () => {
   await until(() => proxy.count > 0, 'the connection');
   proxy.mute(true);
   await expect(reading).rejects.toMatchObject({ code: 'engine-failed' });
+});
+
+test('what there was no time for because of an outage is no hole either', async () => {
+  await using proxy = await TcpProxy.start(server.port);
+  await using nats = new OpenNats(proxy.port, { prefix: 'late', timeoutMs: 4_000 });
+  const names = topics.slice(0, 40);
+  const { epoch } = await nats.append('other');
+  await fill('late', epoch, 800, 0, names);
+  proxy.refuse(true);
+  proxy.cut();
+  const startedAt = performance.now();
+  const reading = nats.read(names, { maxEntries: 1 }).catch((error: unknown) => error);
+  await until(() => performance.now() > startedAt + 3_100, 'most of the time to be over');
+  proxy.refuse(false);
+
+  const answer = await reading;
+  if (codeOf(answer) !== 'engine-failed') expect(answer).toMatchObject({ entries: [{ topic: 'p/0' }], holes: [] });
 });
 
 function countdown(count: number): () => boolean {

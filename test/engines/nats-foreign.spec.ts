@@ -85,7 +85,7 @@ function message(line: string, ...parts: Buffer[]): Buffer {
 }
 
 describe("what others publish to the engine's subjects", () => {
-  test(`${GARBAGE} messages of any kind end nothing, and events still arrive and can be read`, async () => {
+  test('10000 messages of any kind end nothing, and events still arrive and can be read', async () => {
     using watch = watchProcess();
     const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
     process.stdout.write(`fuzz nats: FUZZ_SEED=${seed}, ${GARBAGE} cases\n`);

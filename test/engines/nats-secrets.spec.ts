@@ -140,7 +140,7 @@ describe('credentials', () => {
 
     expect(told).toHaveLength(2);
     expect(told[1]).toMatchObject({ code: 'engine-failed' });
-    expect(chainOf(told[1]).at(-1)?.message).toBe('It was ***, in an address ***');
+    expect(chainOf(told[1]).map(({ message }) => message)).toContain('It was ***, in an address ***');
     expectNothing(seenOf(...told, nats.engine));
   });
 
