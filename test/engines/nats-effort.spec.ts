@@ -11,7 +11,7 @@ import { heapBytes } from '../hostile/support/watch.js';
 import { OpenNats, codeOf, textsOf } from '../support/nats.js';
 import { openRaw } from '../support/raw.js';
 import { ServerProcess } from '../support/server-process.js';
-import { NATS, countsOf } from '../support/servers/nats.js';
+import { NATS, bytesSentBy } from '../support/servers/nats.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -212,7 +212,7 @@ describe('a stream that keeps 100,000 events of each topic', () => {
     const positions = [];
     for (let n = 0; n < 12; n++) positions.push(await nats.append('a', `${n}`, { maxEvents: 10 }));
     await using fresh = new OpenNats(server.port, { prefix: 'deep' });
-    const before = (await countsOf(server)).received;
+    const before = await bytesSentBy(server);
 
     const last = textsOf((await fresh.read(['a'])).entries);
     expect(last).toEqual(Array.from({ length: 10 }, (_, n) => `${n + 2}`));
@@ -220,7 +220,8 @@ describe('a stream that keeps 100,000 events of each topic', () => {
     expect(await fresh.holes(['a'], positions[1]!)).toEqual([]);
     expect(await fresh.holes(['a'], first)).toEqual(['trimmed a']);
     expect(await fresh.holes(['a'], { ...first, seq: first.seq + 9_000, at: first.at - 1 })).toEqual(['diverged a']);
-    expect((await countsOf(server)).received - before).toBeLessThan(300);
+    // All of them are 3 MB.
+    expect((await bytesSentBy(server)) - before).toBeLessThan(500_000);
   });
 });
 
