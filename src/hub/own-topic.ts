@@ -14,8 +14,12 @@ import type { OwnTopicName } from './own-topic-name.js';
 export interface OwnTopicOptions<T> {
   readonly name: OwnTopicName;
   readonly retention: Retention;
-  /** Must not throw, and has to expect messages of other versions of this module. */
-  onMessage(message: T, atMs: number): void;
+  /**
+   * Must not throw, and has to expect messages of other versions of this module.
+   *
+   * @param isRetained whether it was there before this process began to listen
+   */
+  onMessage(message: T, atMs: number, isRetained: boolean): void;
   /**
    * The log is another one, or an older one: what it has comes again as messages, and what it has lost only this process and its like
    * know. Must not throw.
@@ -55,11 +59,6 @@ export class OwnTopic<T> implements CursorSink {
     await this.#engine.append({ topic, data: packEvent({ data: message }), retention });
   }
 
-  /** Listens from now on. Resolves once every later message will arrive. */
-  listen(): Promise<void> {
-    return apart(() => this.#open(undefined));
-  }
-
   /** Takes in all that is retained, and listens on. Resolves once all of it was taken in. */
   load(): Promise<void> {
     return (this.#loaded ??= apart(() => this.#load()));
@@ -77,7 +76,7 @@ export class OwnTopic<T> implements CursorSink {
       const request = { topics: [name], after: after?.seq, verify: undefined, ...PAGE };
       const page = await this.#hub.persist(() => this.#engine.read(request));
       if (page === undefined) return;
-      for (const entry of page.entries) this.#take(entry);
+      for (const entry of page.entries) this.#take(entry, true);
       after = page.upTo;
       if (page.entries.length === 0) return this.#open(formatPosition(after));
     }
@@ -89,7 +88,7 @@ export class OwnTopic<T> implements CursorSink {
   }
 
   write(batch: Batch): boolean {
-    for (const entry of batch.entries) this.#take(entry);
+    for (const entry of batch.entries) this.#take(entry, false);
     this.#opened?.();
     return true;
   }
@@ -122,8 +121,8 @@ export class OwnTopic<T> implements CursorSink {
     return opened;
   }
 
-  #take(entry: LogEntry): void {
+  #take(entry: LogEntry, isRetained: boolean): void {
     const event = unpackEvent(entry.data);
-    if ('data' in event) this.#options.onMessage(event.data as T, entry.at);
+    if ('data' in event) this.#options.onMessage(event.data as T, entry.at, isRetained);
   }
 }

@@ -137,11 +137,18 @@ export class Nodes {
     this.#topic.close();
   }
 
-  take(message: NodeMessage): void {
+  /**
+   * @param atMs when it was said
+   * @param isRetained whether that was before this node had come
+   */
+  take(message: NodeMessage, atMs: number, isRetained: boolean): void {
     const { node } = message;
     if (typeof node !== 'string' || node === this.#local.id) return;
     if (message.op === 'gone') return this.#forget(node);
-    this.#heardAt.set(node, performance.now());
+    const isRecent = Date.now() - atMs < LOST_AFTER_MS;
+    if (isRecent || !isRetained) this.#heardAt.set(node, performance.now());
+    // What was asked just now waits for the answer of whoever says hello meanwhile.
+    if (isRetained) return void (isRecent && message.op === 'count' && this.#answer(message));
     if (message.op === 'hello') this.#tell({ op: 'here' });
     else if (message.op === 'count') this.#answer(message);
     else if (message.op === 'close') this.#local.close(message.selector, message.options);
@@ -149,7 +156,7 @@ export class Nodes {
   }
 
   async #start(): Promise<void> {
-    await this.#topic.listen();
+    await this.#topic.load();
     await this.#send({ op: 'hello' });
     void this.#beat();
   }

@@ -230,7 +230,7 @@ export class SseRuntime
       new OwnTopic<NodeMessage>(this.hub, this.#engine, {
         name: '/nodes',
         retention: NODES_RETENTION,
-        onMessage: (message) => nodes.take(message),
+        onMessage: (message, atMs, isRetained) => nodes.take(message, atMs, isRetained),
       }),
       (error) => this.report(error),
     );
