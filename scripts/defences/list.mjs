@@ -341,7 +341,7 @@ const places = [
   {
     name: 'a node that starts knows of earlier revocations',
     file: 'src/hub/own-topic.ts',
-    find: 'for (const entry of page.entries) this.#take(entry);',
+    find: 'for (const entry of page.entries) this.#take(entry, true);',
     replace: '',
     spec: 'test/nodes/nodes.spec.ts',
     test: 'holds on nodes that are started later',

@@ -37,7 +37,7 @@ class Reader implements CursorSink {
     this.#random = random;
     this.selectors = selectors;
     this.#cursor = new Cursor(hub, selectors, this);
-    this.#cursor.open(from);
+    void this.#cursor.open(from);
   }
 
   write(batch: Batch): boolean {

@@ -168,7 +168,7 @@ test('every mutated id is an exact resume or a reset, never a crash and never a 
       const claim = anyClaim(fuzz, log, epoch);
       const reading = new Reading();
       const cursor = new Cursor(hub, SELECTION, reading);
-      cursor.open(claim);
+      void cursor.open(claim);
       return { claim, reading, cursor };
     });
     // Few read the log at once. One page has all there is, and with it comes the place.
