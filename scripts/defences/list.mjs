@@ -1,6 +1,8 @@
 // Each defence: where it is, what takes it out, and the test that must then fail. `find` must stand in the file exactly
 // once. `test` is a regular expression over the full names of the tests of `spec`.
 
+import { settingUp } from './set-up.mjs';
+
 const events = 'test/e2e/event-fields.spec.ts';
 const resume = 'test/e2e/last-event-id.spec.ts';
 const hub = 'test/e2e/hub-route.spec.ts';
@@ -1453,4 +1455,4 @@ const nats = [
   },
 ];
 
-export const defences = [...wire, ...places, ...subscribing, ...listening, ...network, ...nats];
+export const defences = [...wire, ...places, ...subscribing, ...listening, ...network, ...nats, ...settingUp];

@@ -123,6 +123,7 @@ export interface EngineSink {
  *     anything again.
  * 19. An event of more than `maxEventBytes` is refused with `invalid-event`, and nothing else suffers from it; one of just so many is
  *     stored.
+ * 20. `open` gives each application an engine of its own, which works whichever of the others has been closed.
  */
 export interface Engine {
   /** For logs and errors, for example `memory`. */
@@ -131,6 +132,13 @@ export interface Engine {
   readonly isShared: boolean;
   /** How many bytes the data of an event may have: a larger one is refused with `invalid-event`. `Infinity`: as many as there is memory for. */
   readonly maxEventBytes: number;
+  /**
+   * Of engines that can: makes the engine of one application, which starts it and closes it, and nothing else. Called at the start of each
+   * application that this engine was given to. Without it, an engine is for one application.
+   *
+   * @throws SseError `invalid-options`, as a rejection, when something is missing that no waiting brings, such as the package of a driver
+   */
+  open?(): Promise<Engine>;
   /** Called once, before the first `subscribe`. A process that only publishes never calls it. */
   start(sink: EngineSink): Promise<void>;
   append(request: AppendRequest): Promise<Position>;

@@ -16,6 +16,7 @@ import type {
 import { Fifo } from './fifo.js';
 import { MemoryLog, bytesOf } from './memory-log.js';
 import { LaneMerge } from './merge.js';
+import { reopenable } from './reopenable.js';
 import { contradiction, isTrimmed } from './resume.js';
 
 export interface MemoryEngineOptions {
@@ -54,7 +55,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
       `memoryEngine: maxTotalBytes must be a number of at least 1024, got ${describe(maxTotalBytes)}`,
     );
   }
-  return new MemoryEngine(maxTotalBytes, now);
+  return reopenable(() => new MemoryEngine(maxTotalBytes, now));
 }
 
 class MemoryEngine implements Engine {

@@ -81,15 +81,19 @@ export function isNatsConnection(value: unknown): value is NatsConnection {
   return METHODS.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
-/** @throws SseError `invalid-options` when the package is not installed */
+/** @throws SseError `invalid-options` when the package is missing, too old, or does not load */
 export async function loadDriver(): Promise<NatsDriver> {
+  let driver: Partial<NatsDriver> | undefined;
+  let cause: unknown;
   try {
-    return await import('@nats-io/transport-node');
-  } catch (cause) {
-    throw new SseError(
-      'invalid-options',
-      'natsEngine needs the package @nats-io/transport-node: npm install @nats-io/transport-node',
-      { cause },
-    );
+    driver = await import('@nats-io/transport-node');
+  } catch (error) {
+    cause = error;
   }
+  if (typeof driver?.connect === 'function' && typeof driver.headers === 'function') return driver as NatsDriver;
+  throw new SseError(
+    'invalid-options',
+    'natsEngine needs the package @nats-io/transport-node, version 3 or later: npm install @nats-io/transport-node',
+    { cause },
+  );
 }

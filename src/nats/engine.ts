@@ -1,9 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
+import { reopenable } from '../engine/reopenable.js';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import { Appender } from './appender.js';
 import { pause } from './deadline.js';
+import { loadDriver } from './driver.js';
 import { failureOf } from './failure.js';
 import { Feed } from './feed.js';
 import { maxEventBytesOf } from './largest.js';
@@ -30,7 +32,8 @@ const DRAIN_MS = 1_000;
  * ```
  */
 export function natsEngine(options: NatsEngineOptions): Engine {
-  return new NatsEngine(resolveOptions(options));
+  const settings = resolveOptions(options);
+  return reopenable(() => new NatsEngine(settings), loadDriver);
 }
 
 class NatsEngine implements Engine {

@@ -25,6 +25,7 @@ import { Publisher } from '../hub/publisher.js';
 import type { OnSlow } from '../topic/define.js';
 import { TopicRegistry } from '../topic/registry.js';
 import { Authorizer } from './authorizer.js';
+import { checkEngine } from './check-engine.js';
 import { drain } from './drain.js';
 import { Farewells } from './farewells.js';
 import { Nodes } from './nodes.js';
@@ -253,8 +254,8 @@ export class SseRuntime
   }
 
   /** A wrong address or password should show at the start, and not with the first event. */
-  onApplicationBootstrap(): void {
-    this.#engine.health().catch((error: unknown) => this.hub.health.failed('read', error));
+  async onApplicationBootstrap(): Promise<void> {
+    await checkEngine(this.#engine, (error) => this.hub.health.failed('read', error));
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
 import type { DynamicModule, Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { SseError } from '../errors.js';
 import type { TopicDefinition } from '../topic/define.js';
 import { EventStreamService } from './event-stream.service.js';
@@ -80,8 +81,11 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
       ...(base.providers ?? []),
       {
         provide: RESOLVED_OPTIONS,
-        inject: [SSE_OPTIONS],
-        useFactory: (options: SseModuleOptions) => resolveAll(options, hub, topics),
+        inject: [SSE_OPTIONS, ModulesContainer],
+        useFactory: (options: SseModuleOptions, modules: ModulesContainer) => {
+          checkAlone(modules);
+          return openEngine(resolveAll(options, hub, topics));
+        },
       },
       SilentSockets,
       SseRuntime,
@@ -101,6 +105,27 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
       ...families,
     ],
   };
+}
+
+/**
+ * Refuses a second module in one application: what is published to the log of the one reaches nobody who streams from the
+ * other. Found by the token, which other loaded copies of this package have as well.
+ */
+function checkAlone(modules: ModulesContainer): void {
+  const count = [...modules.values()].filter(({ providers }) => providers.has(RESOLVED_OPTIONS)).length;
+  if (count === 1) return;
+  throw new SseError(
+    'invalid-options',
+    `SseModule: forRoot() or forRootAsync() is imported ${count} times in this application, and each would have a log of its own. ` +
+      'Import it once, in the root module: it is global. With `isGlobal: false`, keep what forRoot() returns in a constant ' +
+      'and import that where it is needed, or import it in one module that exports SseModule. For topics there is forFeature().',
+  );
+}
+
+/** The application's own engine, in place of that which was given for all that are made of these options. */
+async function openEngine(options: ResolvedOptions): Promise<ResolvedOptions> {
+  const { engine } = options;
+  return engine.open === undefined ? options : { ...options, engine: await engine.open() };
 }
 
 function resolveAll(

@@ -6,6 +6,8 @@ import { Secrets } from './secrets.js';
 
 /** How the engine comes to its connections. */
 export interface Connections {
+  /** Rejects when the package is missing that they are made with. */
+  readonly load: () => Promise<unknown>;
   readonly openPool: () => Promise<OpenPool>;
   readonly createListenClient: () => Promise<ListenClient>;
   /** Takes out of a driver's error what must not be told. */
@@ -31,6 +33,7 @@ export function connectionsOf({ source, schema, isListening, deadlineMs }: Postg
     const given = secrets.watch(source.options ?? { connectionString: source.connectionString });
     const config = { application_name: 'event stream', keepAlive: true, connectionTimeoutMillis: deadlineMs, ...given };
     return {
+      load: loadDriver,
       openPool: () => openPool(config),
       createListenClient: async () => new (await loadDriver()).Client({ ...(listenOptions ?? given), ...listening }),
       clean,
@@ -45,6 +48,7 @@ export function connectionsOf({ source, schema, isListening, deadlineMs }: Postg
     );
   }
   return {
+    load: async () => (isListening && known === undefined ? loadDriver() : undefined),
     openPool: async () => ({ pool, close: async () => undefined }),
     createListenClient: async () => {
       const Client = known?.Client ?? (await loadDriver()).Client;

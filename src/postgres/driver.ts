@@ -68,16 +68,23 @@ interface Driver {
 
 const END_MS = 1_000;
 
-/** The package `pg`, which only those need who do not bring a pool. */
+/**
+ * The package `pg`, which only those need who do not bring a pool.
+ *
+ * @throws SseError `invalid-options` when it is missing, too old, or does not load
+ */
 export async function loadDriver(): Promise<Driver> {
+  let driver: Partial<Driver> | undefined;
+  let cause: unknown;
   try {
     const loaded: object = await import('pg');
-    return ('default' in loaded ? loaded.default : loaded) as Driver;
-  } catch (cause) {
-    throw new SseError('invalid-options', 'postgresEngine needs the package pg to open connections: npm install pg', {
-      cause,
-    });
+    driver = ('default' in loaded ? loaded.default : loaded) as Driver;
+  } catch (error) {
+    cause = error;
   }
+  if (typeof driver?.Pool === 'function' && typeof driver.Client === 'function') return driver as Driver;
+  const message = 'postgresEngine needs the package pg, version 8.11 or later, to open connections: npm install pg';
+  throw new SseError('invalid-options', message, { cause });
 }
 
 export interface OpenPool {

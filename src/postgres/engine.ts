@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { SseError } from '../errors.js';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
+import { reopenable } from '../engine/reopenable.js';
 import { checkSize } from '../engine/size.js';
 import type { Position } from '../topic/position.js';
 import { Appender } from './appender.js';
@@ -44,7 +45,8 @@ export interface PostgresEngine extends Engine {
  */
 export function postgresEngine(options: PostgresEngineOptions): PostgresEngine {
   const settings = resolveOptions(options);
-  return new SharedPostgresEngine(settings, connectionsOf(settings));
+  const connections = connectionsOf(settings);
+  return reopenable(() => new SharedPostgresEngine(settings, connections), connections.load);
 }
 
 class SharedPostgresEngine implements PostgresEngine {

@@ -22,17 +22,30 @@ const MAX_BACKOFF_MS = 2_000;
  * @throws SseError `invalid-options` when the package is missing that makes it
  */
 export async function loadDriver(options: ResolvedOptions): Promise<Driver> {
-  const { client, driver } = options;
+  const { client } = options;
   if (client !== undefined && isIoredis(client)) return new IoredisDriver(client, false);
   if (client !== undefined && isNodeRedis(client)) return new NodeRedisDriver(client, false);
-  const ioredis = driver === 'redis' ? undefined : await load(() => import('ioredis'));
-  if (ioredis !== undefined) return new IoredisDriver(createIoredis(ioredis as Ioredis, options), true);
-  const redis = driver === 'ioredis' ? undefined : await load(() => import('redis'));
-  if (redis !== undefined) return new NodeRedisDriver(createNodeRedis(redis as NodeRedis, options), true);
+  const loaded = await loadPackage(options);
+  return loaded !== undefined && 'Redis' in loaded
+    ? new IoredisDriver(createIoredis(loaded, options), true)
+    : new NodeRedisDriver(createNodeRedis(loaded as NodeRedis, options), true);
+}
+
+/**
+ * Loads the package that makes a client, unless one was given.
+ *
+ * @throws SseError `invalid-options` when it is missing, too old, or does not load
+ */
+export async function loadPackage({ client, driver }: ResolvedOptions): Promise<Ioredis | NodeRedis | undefined> {
+  if (client !== undefined) return undefined;
+  const ioredis = driver === 'redis' ? undefined : await load('ioredis', () => import('ioredis'), 'Redis');
+  const redis =
+    ioredis ?? (driver === 'ioredis' ? undefined : await load('redis', () => import('redis'), 'createClient'));
+  if (redis !== undefined) return redis as Ioredis | NodeRedis;
   const missing = driver === undefined ? 'ioredis or redis' : driver;
   throw new SseError(
     'invalid-options',
-    `redisEngine: url and options need the package ${missing}: npm install ioredis`,
+    `redisEngine: url and options need the package ${missing}: npm install ${driver ?? 'ioredis'}`,
   );
 }
 
@@ -63,12 +76,18 @@ function backoff(attempt: number): number {
   return Math.min(50 * 2 ** attempt, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2);
 }
 
-async function load(importPackage: () => Promise<unknown>): Promise<unknown> {
-  try {
-    return await importPackage();
-  } catch (error) {
-    const { code } = error as { code?: string };
+async function load(name: string, importPackage: () => Promise<object>, maker: string): Promise<object | undefined> {
+  const unusable = (cause?: unknown): SseError =>
+    new SseError(
+      'invalid-options',
+      `redisEngine: the package ${name} that is installed is not usable: npm install ${name}@latest`,
+      { cause },
+    );
+  const loaded = await importPackage().catch((cause: unknown) => {
+    const { code } = cause as { code?: string };
     if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return undefined;
-    throw error;
-  }
+    throw unusable(cause);
+  });
+  if (loaded !== undefined && typeof (loaded as Record<string, unknown>)[maker] !== 'function') throw unusable();
+  return loaded;
 }

@@ -10,6 +10,7 @@ import type {
   ReadPage,
   ReadRequest,
 } from '../engine/engine.js';
+import { reopenable } from '../engine/reopenable.js';
 import { contradiction } from '../engine/resume.js';
 import { checkSize } from '../engine/size.js';
 import { createEpochs } from '../topic/position.js';
@@ -21,6 +22,7 @@ import type { Argument } from './driver.js';
 import { warnOfEviction } from './eviction.js';
 import { Link } from './link.js';
 import { Live } from './live.js';
+import { loadPackage } from './load.js';
 import { resolveOptions } from './options.js';
 import type { RedisEngineOptions, ResolvedOptions } from './options.js';
 import { Outbox } from './outbox.js';
@@ -40,7 +42,11 @@ const CLOSE_GRACE_MS = 1_000;
  * @throws SseError `invalid-options`
  */
 export function redisEngine(options: RedisEngineOptions): Engine {
-  return new RedisEngine(resolveOptions(options));
+  const resolved = resolveOptions(options);
+  return reopenable(
+    () => new RedisEngine(resolved),
+    () => loadPackage(resolved),
+  );
 }
 
 type PageReply = [

@@ -41,7 +41,7 @@ export function builtInDriver(): SqliteDriver | undefined {
 /**
  * Loads the driver that was asked for, or the best that there is.
  *
- * @throws SseError `invalid-options` when it is not there
+ * @throws SseError `invalid-options` when it is not there, or does not load
  */
 export async function loadDriver(
   wanted: 'node:sqlite' | 'better-sqlite3' | SqliteDriver | undefined,
@@ -53,6 +53,8 @@ export async function loadDriver(
   assertOpens(BETTER_SQLITE3);
   try {
     const { default: driver } = (await import(BETTER_SQLITE3)) as { readonly default: SqliteDriver };
+    // It loads what it was compiled for, which may be another Node, with its first connection.
+    new driver(':memory:').close();
     return driver;
   } catch (cause) {
     throw new SseError('invalid-options', `sqliteEngine: there is no SQLite for it: ${WAYS_OUT}`, { cause });

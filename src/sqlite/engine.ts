@@ -10,6 +10,7 @@ import type {
   ReadPage,
   ReadRequest,
 } from '../engine/engine.js';
+import { reopenable } from '../engine/reopenable.js';
 import { checkSize } from '../engine/size.js';
 import { Fifo } from '../engine/fifo.js';
 import { SseError } from '../errors.js';
@@ -42,7 +43,11 @@ interface Waiting {
  * @throws SseError `invalid-options`
  */
 export function sqliteEngine(options: SqliteEngineOptions): Engine {
-  return new SqliteEngine(resolveOptions(options));
+  const resolved = resolveOptions(options);
+  return reopenable(
+    () => new SqliteEngine(resolved),
+    () => loadDriver(resolved.driver),
+  );
 }
 
 class SqliteEngine implements Engine {

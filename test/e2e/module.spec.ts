@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { Controller, Inject, Injectable, Module, Param } from '@nestjs/common';
+import { Controller, type DynamicModule, Inject, Injectable, Module, Param } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
+  type Engine,
   EventStreamService,
   InjectTopic,
   SseModule,
@@ -13,7 +14,7 @@ import {
   type as typeOf,
 } from 'nestjs-event-stream';
 import { z } from 'zod';
-import { type AppOptions, adapters, startApp } from '../support/app.js';
+import { type AppOptions, type TestApp, adapters, startApp } from '../support/app.js';
 import { TopicController } from '../support/controllers.js';
 
 const ticks = defineTopic('stocks/:symbol', {
@@ -223,6 +224,63 @@ test('an engine can be given, and is closed with the application', async () => {
   await module.close();
 
   await expect(streams.publish('a', { data: 1 })).rejects.toMatchObject({ code: 'closed' });
+});
+
+const twice: readonly [how: string, ...modules: DynamicModule[]][] = [
+  ['forRoot() twice', SseModule.forRoot(), SseModule.forRoot()],
+  ['forRoot() beside forRootAsync()', SseModule.forRoot(), SseModule.forRootAsync({ useFactory: () => ({}) })],
+  ['two that are not global', SseModule.forRoot({ isGlobal: false }), SseModule.forRoot({ isGlobal: false })],
+];
+
+test.each(twice)('%s is refused at the start: each would have a log of its own', async (_, ...imports) => {
+  @Module({ imports: imports.slice(1) })
+  class FeatureModule {}
+  const module = Test.createTestingModule({ imports: [imports[0]!, FeatureModule] });
+
+  await expect(module.compile()).rejects.toMatchObject({
+    code: 'invalid-options',
+    message: expect.stringMatching(/imported 2 times .* Import it once, .* global.* forFeature\(\)/),
+  });
+});
+
+describe('one set of options, with an engine in it, for several applications', () => {
+  class AppModule {}
+  const module = SseModule.forRoot({ engine: memoryEngine() });
+  const root = { module: AppModule, imports: [module], controllers: [TopicController] };
+  const start = (): Promise<TestApp> => startApp(adapters[0]!, { module: root });
+
+  test.each(['first', 'second'])('works for the %s in turn, and each begins with an empty log', async () => {
+    await using app = await start();
+    const history = await app.open('/topic', { headers: { 'last-event-id': 'made-up' } });
+    expect(await history.next()).toMatchObject({ type: 'stream.reset' });
+    await app.streams.publish('topic', { data: 'x' });
+
+    expect(await history.next()).toMatchObject({ data: 'x' });
+  });
+
+  test('works for two at once, which never meet, and the end of the one is not that of the other', async () => {
+    await using one = await start();
+    await using two = await start();
+    const stream = await two.open('/topic');
+    await stream.receive('id: ');
+
+    await one.streams.publish('topic', { data: 'one' });
+    await one.nest.close();
+    await two.streams.publish('topic', { data: 'two' });
+
+    expect(await stream.next()).toMatchObject({ data: 'two' });
+  });
+});
+
+test('an engine without open() that another application has closed is refused at the start', async () => {
+  const engine = Object.assign(memoryEngine(), { open: undefined }) as Engine;
+  const given = { options: { engine } };
+  await (await startApp(adapters[0]!, given)).nest.close();
+
+  await expect(startApp(adapters[0]!, given)).rejects.toMatchObject({
+    code: 'invalid-options',
+    message: expect.stringMatching(/memory engine is closed.* useFactory.* open\(\)/),
+  });
 });
 
 test.each([

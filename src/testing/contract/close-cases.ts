@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { Gatherer, append, read, rejectsAsClosed } from './suite.js';
+import { Gatherer, append, read, rejectsAsClosed, textsOf } from './suite.js';
 import type { Case } from './suite.js';
 
-/** Promise 14, and that `start` is only for those who listen. */
+/** Promises 14 and 20, and that `start` is only for those who listen. */
 export function closeCases(test: Case): void {
   test('14 after close every call rejects with closed, but for close and unsubscribe', async ({ engine }) => {
     const sink = await Gatherer.start(engine);
@@ -59,4 +59,22 @@ export function closeCases(test: Case): void {
     assert.deepEqual((await engine.list('')).names, ['a']);
     assert.equal(typeof (await engine.locate(['a'], 'own')), 'object');
   });
+
+  test(
+    '20 it works for one application after another',
+    async (bench) => {
+      for (const topic of ['a', 'b', 'c']) {
+        const engine = await bench.open();
+        const sink = await Gatherer.start(engine);
+        const from = await engine.subscribe([topic]);
+        const { seq } = await append(engine, topic);
+
+        assert.deepEqual(textsOf(await sink.beyond(from, seq)), [topic]);
+        assert.deepEqual(textsOf((await read(engine, [topic])).entries), [topic]);
+        await engine.close();
+        await rejectsAsClosed(() => read(engine, [topic]));
+      }
+    },
+    'opening',
+  );
 }

@@ -19,8 +19,9 @@ import type { Position } from '../../topic/position.js';
  * - `durability`: `EngineFixture.reopen` opens the same log after the engine was closed. Without it: what must survive.
  * - `housekeeping`: `EngineFixture.housekeep` does at once what the engine does from time to time. Without it: how idle
  *   topics vanish.
+ * - `opening`: the engine has `open`. Without it: that it works for one application after another.
  */
-export type EngineAbility = 'clock' | 'nodes' | 'durability' | 'housekeeping';
+export type EngineAbility = 'clock' | 'nodes' | 'durability' | 'housekeeping' | 'opening';
 
 /** What a case needs of an engine. */
 export interface EngineNeeds {
@@ -113,6 +114,15 @@ export class Bench {
       'The fixture has no reopen(): pass { lacks: ["durability"] } if the log goes with the process',
     );
     return this.#keep(await this.#fixture.reopen({ now: () => this.#clock.now }));
+  }
+
+  /** Opens the engine for one more application. */
+  async open(): Promise<Engine> {
+    assert(
+      this.engine.open !== undefined,
+      'The engine has no open(): pass { lacks: ["opening"] } if it is for one application',
+    );
+    return this.#keep(await this.engine.open());
   }
 
   async housekeep(): Promise<void> {
