@@ -7,6 +7,7 @@ export { SseHealthIndicator } from './nest/health.indicator.js';
 // Decorators.
 export { SseStream } from './nest/sse-stream.decorator.js';
 export { Connection, InjectTopic, LastEventId } from './nest/parameters.decorator.js';
+export { getTopicToken } from './nest/tokens.js';
 
 // Topics.
 export { defineTopic } from './topic/define.js';

@@ -42,7 +42,7 @@ const steps = {
   async package() {
     const tarball = await pack();
     await command('publint', [bin('publint'), 'run', '--strict', tarball]);
-    await command('are the types wrong?', [bin('attw'), '--profile', 'node16', '--format', 'ascii', tarball]);
+    await command('are the types wrong?', [bin('attw'), '--format', 'ascii', tarball]);
   },
   async consumers(...only) {
     for (const name of only.length > 0 ? only : consumers()) await checkInstalled(name);

@@ -4,7 +4,7 @@ import { SseError } from '../errors.js';
 import type { TopicDefinition } from '../topic/define.js';
 import { readLastEventId } from './last-event-id.js';
 import { getPending } from './pending-streams.js';
-import { topicToken } from './tokens.js';
+import { getTopicToken } from './tokens.js';
 
 /**
  * The position that the client claims: its header `Last-Event-ID`, else the query parameter `lastEventId`, else
@@ -26,5 +26,5 @@ export const Connection = createParamDecorator((_data: unknown, context: Executi
 
 /** Injects the topics of a definition that was given to `forRoot({ topics })` or `forFeature()`, as a `TopicFamily`. */
 export function InjectTopic(definition: TopicDefinition): ParameterDecorator & PropertyDecorator {
-  return Inject(topicToken(definition));
+  return Inject(getTopicToken(definition));
 }

@@ -13,7 +13,7 @@ import { resolveOptions } from './resolve-options.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import type { HubRouteOptions, SseModuleOptions } from './sse-options.js';
 import { StreamGuard } from './stream.guard.js';
-import { RESOLVED_OPTIONS, SSE_OPTIONS, topicToken } from './tokens.js';
+import { RESOLVED_OPTIONS, SSE_OPTIONS, getTopicToken } from './tokens.js';
 import { createTopicFamily } from './topic-family.js';
 
 /** What Nest must know before the options of `forRootAsync` are made. */
@@ -149,7 +149,7 @@ function resolveAll(
 
 function familiesOf(definitions: readonly TopicDefinition[]): Provider[] {
   return [...new Set(definitions)].map((definition) => ({
-    provide: topicToken(definition),
+    provide: getTopicToken(definition),
     inject: [SseRuntime],
     useFactory: (runtime: SseRuntime) => {
       runtime.registry.add(definition);
