@@ -1,6 +1,7 @@
 // Mistakes of set-up that are told: see list.mjs.
 
 const setUp = 'test/e2e/module.spec.ts';
+const refusals = 'test/e2e/refusals.spec.ts';
 const drivers = 'test/engines/missing-driver.spec.ts';
 
 export const settingUp = [
@@ -59,5 +60,37 @@ export const settingUp = [
     replace: '',
     spec: drivers,
     test: 'when the driver is too old',
+  },
+  {
+    name: 'each refusal is told',
+    file: 'src/nest/authorizer.ts',
+    find: 'this.#refusals.ofTopics(reader, [selector], rule);',
+    replace: '',
+    spec: refusals,
+    test: 'on Express each refusal is told',
+  },
+  {
+    name: 'a route without StreamGuard is warned of',
+    file: 'src/nest/refusals.ts',
+    find: 'if (principal === null && request !== undefined && !(ASKED in request)) this.#warn(request);',
+    replace: '',
+    spec: refusals,
+    test: "a route with a guard of the application's alone",
+  },
+  {
+    name: 'a route is warned of once',
+    file: 'src/nest/refusals.ts',
+    find: 'this.#warned.add(route);',
+    replace: '',
+    spec: refusals,
+    test: "a route with a guard of the application's alone",
+  },
+  {
+    name: 'the hub route is not warned of',
+    file: 'src/nest/stream.guard.ts',
+    find: 'if ((await identify(request, this.#runtime)) !== undefined) markAsked(request);',
+    replace: 'await identify(request, this.#runtime);',
+    spec: refusals,
+    test: 'the hub route, which asks for itself',
   },
 ];

@@ -2,12 +2,14 @@ import { SseError } from '../errors.js';
 import type { OnSlow, Principal } from '../topic/define.js';
 import { checkPattern, isPattern } from '../topic/pattern.js';
 import type { Selection } from './selection.js';
+import type { StreamRequest } from './sse-connection.js';
 
 /** Who wants to read. */
 export interface TopicReader {
   readonly principal: Principal | null;
   /** The names and patterns that it may read at most; `undefined`: no such bound. */
   readonly grantedTopics: readonly string[] | undefined;
+  readonly request?: StreamRequest | undefined;
 }
 
 /** How many topics and patterns one connection may read, and how many of them may be patterns. */

@@ -32,6 +32,7 @@ import { Nodes } from './nodes.js';
 import type { CloseOptions, ConnectionSelector, LocalNode, Member, NodeMessage } from './nodes.js';
 import { RevocationLog } from './revocation-log.js';
 import { SilentSockets } from './silent-sockets.js';
+import { Refusals, spread } from './refusals.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import type { ErrorContext, StreamHooks } from './sse-options.js';
 import { TicketLog } from './ticket-log.js';
@@ -70,6 +71,7 @@ export class SseRuntime
   readonly revocations: RevocationLog;
   /** The other processes; `undefined` when the log is this one's alone. */
   readonly nodes: Nodes | undefined;
+  readonly refusals = new Refusals();
   readonly #authorizer: Authorizer;
   readonly #engine: Engine;
   readonly #logger = new Logger('SseModule');
@@ -99,7 +101,7 @@ export class SseRuntime
     this.#ticketLog = engine.isShared ? new TicketLog(this.hub, engine, (error) => this.report(error)) : undefined;
     this.tickets = new Tickets(this.#ticketLog);
     this.#ticketLog?.connect(this.tickets);
-    this.#authorizer = new Authorizer(this.registry, this.revocations.current, options.authorize);
+    this.#authorizer = new Authorizer(this.registry, this.revocations.current, options.authorize, this.refusals);
     this.publisher = new Publisher(engine, this.registry, options.history, this.hub);
   }
 
@@ -125,6 +127,7 @@ export class SseRuntime
   /** Answers a connection that is not to be opened now with when to come back. */
   refuse(connection: Connection, response: StartedResponse, reason: RefusalReason): void {
     this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+    this.refusals.later(connection, reason);
     const writer = new ResponseWriter(response, connection);
     if (reason === 'shutdown') closeSocketBehind(response.raw);
     writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));
@@ -293,9 +296,4 @@ export class SseRuntime
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Between one and three times as long, so that those who were refused together do not come back together. */
-function spread(retryMs: number): number {
-  return Math.round(retryMs * (1 + 2 * Math.random()));
 }

@@ -5,6 +5,7 @@ import { SseError } from '../errors.js';
 import { isEngineTrouble } from '../hub/engine-health.js';
 import type { Principal } from '../topic/define.js';
 import { queryOf, readLastEventId } from './last-event-id.js';
+import { markAsked } from './refusals.js';
 import { SseRuntime } from './runtime.js';
 import type { Authenticate } from './sse-options.js';
 import type { Grant } from './tickets.js';
@@ -41,7 +42,11 @@ export class StreamGuard implements CanActivate {
     if (authenticate === undefined && ticketOf(request) === undefined) {
       throw new SseError('invalid-options', 'StreamGuard needs the option `authenticate` of SseModule');
     }
-    if (!(await identify(request, this.#runtime))) throw new UnauthorizedException();
+    const stranger = await identify(request, this.#runtime);
+    if (stranger !== undefined) {
+      this.#runtime.refusals.ofRequest(request, stranger.principal, `StreamGuard: ${stranger.why}`);
+      throw new UnauthorizedException();
+    }
     if (!isOfStream(context)) await redeemTicket(request, this.#runtime).catch(answerUnavailable);
     return true;
   }
@@ -57,7 +62,8 @@ export class HubGuard implements CanActivate {
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    await identify(context.switchToHttp().getRequest<StreamRequest>(), this.#runtime);
+    const request = context.switchToHttp().getRequest<StreamRequest>();
+    if ((await identify(request, this.#runtime)) !== undefined) markAsked(request);
     return true;
   }
 }
@@ -74,9 +80,11 @@ export function identityOf(request: StreamRequest): Identity | undefined {
  * @throws UnauthorizedException as a rejection, when another request has used it meanwhile; or what the engine rejects with,
  * and then it has not been used up
  */
-export async function redeemTicket(request: StreamRequest, { tickets }: SseRuntime): Promise<void> {
-  const ticket = identityOf(request)?.ticket;
-  if (ticket !== undefined && (await tickets.redeem(ticket)) === undefined) throw new UnauthorizedException();
+export async function redeemTicket(request: StreamRequest, { tickets, refusals }: SseRuntime): Promise<void> {
+  const { ticket, principal = null } = identityOf(request) ?? {};
+  if (ticket === undefined || (await tickets.redeem(ticket)) !== undefined) return;
+  refusals.ofRequest(request, principal, 'its ticket was used by another request meanwhile');
+  throw new UnauthorizedException();
 }
 
 /** Whether a ticket could not be used up because the log cannot be asked. */
@@ -92,21 +100,30 @@ function isOfStream(context: ExecutionContext): boolean {
   return Reflect.hasMetadata(STREAM_METADATA, context.getHandler());
 }
 
-/** Puts who asks on the request. `false`: nobody who is known. */
-async function identify(request: StreamRequest, runtime: SseRuntime): Promise<boolean> {
+/** Who is not, or no longer, known. */
+interface Stranger {
+  readonly principal: Principal | null;
+  readonly why: string;
+}
+
+/** Puts who asks on the request, unless that is a stranger. */
+async function identify(request: StreamRequest, runtime: SseRuntime): Promise<Stranger | undefined> {
   const { options, tickets } = runtime;
   const ticket = ticketOf(request);
   const grant = ticket === undefined ? await authenticated(request, options.authenticate) : await tickets.find(ticket);
-  if (grant === undefined) return false;
+  if (grant === undefined) {
+    const why = ticket === undefined ? '`authenticate` gave nobody' : 'the ticket is unknown, used, or too old';
+    return { principal: null, why };
+  }
   const { expiresAt } = grant.principal;
   const leftMs = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();
   const graceMs = readLastEventId(request) === undefined ? 0 : EXPIRY_GRACE_MS;
-  if (!(leftMs > -graceMs)) return false;
+  if (!(leftMs > -graceMs)) return { principal: grant.principal, why: '`expiresAt` is over' };
   // A node that has just been started may not have heard yet of who was revoked.
   await runtime.ready();
   const identity: Identity = { principal: grant.principal, topics: grant.topics, isExpired: leftMs <= 0, ticket };
   Object.defineProperty(request, GRANT, { value: identity, configurable: true });
-  return true;
+  return undefined;
 }
 
 async function authenticated(

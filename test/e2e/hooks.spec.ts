@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { NEVER, of, throwError } from 'rxjs';
 import {
+  type Authenticate,
   type CloseReason,
   type EndReason,
   type SseConnection,
@@ -262,11 +263,12 @@ describe.each(adapters)('on $name', (adapter) => {
   test('no line of the log has a credential, an id of the client or a payload in it', async () => {
     const log = new Log();
     const hooks = Object.fromEntries(names.map((name) => [name, () => fail('broken')])) as StreamHooks;
+    const authenticate: Authenticate = ({ headers }) => (headers.authorization === SECRET ? { id: 'ann' } : null);
     const authorize = (_: unknown, topic: string) => (topic === 'broken' ? fail('no rules') : topic === 'a');
     const onError = () => fail('broken, too');
     await using app = await startApp(adapter, {
       controllers: [GuardedController, streamOf(({ connection }: HandlerContext) => spoil(connection))],
-      options: { authenticate: byName, authorize, hooks, onError, limits: { connections: 2 } },
+      options: { authenticate, authorize, hooks, onError, limits: { connections: 2 } },
       nest: { logger: log },
     });
     const headers = { authorization: SECRET, cookie: `sid=${SECRET}`, 'last-event-id': SECRET };

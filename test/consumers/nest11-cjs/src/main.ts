@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import * as assert from 'node:assert/strict';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { SseError } from 'nestjs-event-stream';
+import { SseError, SseModule } from 'nestjs-event-stream';
 import { natsEngine } from 'nestjs-event-stream/nats';
 import { postgresEngine } from 'nestjs-event-stream/postgres';
 import { redisEngine } from 'nestjs-event-stream/redis';
@@ -12,6 +12,15 @@ import { AppModule } from './readme/app.module';
 
 /** From where `moduleResolution: node` does not look at `exports`. */
 const engines = [redisEngine, postgresEngine, natsEngine, sqliteEngine];
+
+declare module 'nestjs-event-stream' {
+  interface Principal {
+    readonly roles: readonly string[];
+  }
+}
+SseModule.forRoot({ authorize: (principal) => principal?.roles.includes('reader') === true });
+// @ts-expect-error -- it has no roles
+SseModule.forRoot({ authenticate: () => ({ id: 'ann' }) });
 
 /** An ES module, as the libraries of Nest 12 are. */
 const library = require('../library/index.mjs') as {
