@@ -15,6 +15,9 @@ export { type } from './topic/events.js';
 export { Topic } from './nest/topic.js';
 export { Selection } from './connection/selection.js';
 
+// Events.
+export { asData, asEvent } from './wire/event.js';
+
 // Engines.
 export { memoryEngine } from './engine/memory.js';
 

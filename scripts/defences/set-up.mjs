@@ -93,4 +93,28 @@ export const settingUp = [
     spec: refusals,
     test: 'the hub route, which asks for itself',
   },
+  {
+    name: 'a number as the id of an event of a source is text',
+    file: 'src/wire/event.ts',
+    find: "if (typeof event.id === 'number' && Number.isFinite(event.id)) event.id = String(event.id);",
+    replace: '',
+    spec: 'test/e2e/event-fields.spec.ts',
+    test: 'from a source on Express a number as the id',
+  },
+  {
+    name: 'the refusal of an event without data names its fields',
+    file: 'src/wire/event.ts',
+    find: 'const keys = Object.keys(value).map(describe);',
+    replace: 'const keys = [];',
+    spec: 'src/wire/event.spec.ts',
+    test: 'checkEvent refuses a type without data',
+  },
+  {
+    name: 'Nest says what to do where the topics of a definition are missing',
+    file: 'src/nest/tokens.ts',
+    find: 'which SseModule.forFeature([definition]) provides',
+    replace: 'which somebody provides',
+    spec: setUp,
+    test: 'on Express the topics of a definition that nobody gave',
+  },
 ];

@@ -16,6 +16,17 @@ export interface PullSource {
   cancel(): unknown;
 }
 
+/**
+ * What a route may return, or promise: a topic or a selection of topics, an Observable, a `ReadableStream`, an async iterable,
+ * or an iterable that is neither text nor bytes.
+ */
+export type StreamSource =
+  | Pick<Selection, 'selectors'>
+  | PushSource
+  | Pick<ReadableStream, 'getReader'>
+  | AsyncIterable<unknown>
+  | (Iterable<unknown> & object & { readonly BYTES_PER_ELEMENT?: never });
+
 /** What a route streams, by how it is driven. */
 export type Source =
   | { readonly kind: 'topics'; readonly selection: Selection }

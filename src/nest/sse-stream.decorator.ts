@@ -1,4 +1,5 @@
 import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from '@nestjs/common';
+import type { StreamSource } from '../connection/source.js';
 import { SseError, describe } from '../errors.js';
 import { getPending } from './pending-streams.js';
 import type { PendingStream } from './pending-streams.js';
@@ -29,12 +30,12 @@ const PASSTHROUGH = '__responsePassthrough__';
  * }
  * ```
  */
-export function SseStream(options?: SseStreamOptions): ClassDecorator & MethodDecorator;
-export function SseStream(path: string | string[], options?: SseStreamOptions): MethodDecorator;
+export function SseStream(options?: SseStreamOptions): ClassDecorator & StreamDecorator;
+export function SseStream(path: string | string[], options?: SseStreamOptions): StreamDecorator;
 export function SseStream(
   first: string | string[] | SseStreamOptions = {},
   second: SseStreamOptions = {},
-): ClassDecorator & MethodDecorator {
+): ClassDecorator & StreamDecorator {
   const hasPath = typeof first === 'string' || Array.isArray(first);
   const options = hasPath ? second : first;
   checkNames('@SseStream()', options, NAMES);
@@ -66,6 +67,23 @@ export function SseStream(
     );
   };
 }
+
+/**
+ * Decorates a method that returns what can be streamed, or something that the compiler knows nothing of. The descriptor is optional because
+ * `applyDecorators()` of Nest takes nothing else; a property is refused when it is decorated.
+ */
+export type StreamDecorator = <R>(
+  target: object,
+  key: string | symbol,
+  descriptor?: TypedPropertyDescriptor<(...args: never[]) => R & Streamable<R>>,
+) => void;
+
+/** `unknown` when it can be streamed, and otherwise what the compiler is to say. */
+type Streamable<R> = unknown extends Awaited<R>
+  ? unknown
+  : [Awaited<R>] extends [StreamSource]
+    ? unknown
+    : { readonly 'an @SseStream() route returns a topic, an Observable, an iterable, or what else is a source': Awaited<R> };
 
 type Handler = (this: unknown, ...args: unknown[]) => unknown;
 

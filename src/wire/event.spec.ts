@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { checkEvent, checkPublishable, checkSourceEvent, isEvent, toEvent } from './event.js';
+import { asData, asEvent, checkEvent, checkPublishable, checkSourceEvent, isEvent, toEvent } from './event.js';
 
 const invalid = (message: string) =>
   expect.objectContaining({ code: 'invalid-event', message: expect.stringContaining(message) });
@@ -42,6 +42,39 @@ describe('isEvent', () => {
   });
 });
 
+describe('toEvent', () => {
+  it.each([7, 0, -1, 7.5])('makes text of the id %d, as of a row', (id) => {
+    expect(toEvent({ id, data: 'x' })).toEqual({ id: String(id), data: 'x' });
+  });
+
+  it.each([[NaN], [Infinity], [7n], [null], [{}]])('leaves the id %p as it is, to be refused', (id) => {
+    expect(() => checkSourceEvent(toEvent({ id, data: 'x' }))).toThrow(invalid('id must be a string'));
+  });
+
+  it('leaves what it was given as it is', () => {
+    const row = Object.freeze({ id: 7, data: 'x' });
+
+    expect([toEvent(row), row.id]).toEqual([{ id: '7', data: 'x' }, 7]);
+  });
+});
+
+describe('asEvent and asData', () => {
+  it('take an event for an event, and refuse what is none', () => {
+    expect(asEvent({ type: 'tick', data: 1 })).toEqual({ type: 'tick', data: 1 });
+    expect(asEvent({ comment: 'c' })).toEqual({ comment: 'c' });
+    expect(() => asEvent({ type: 'tick', price: 1 } as never)).toThrow(invalid('got "price"'));
+    expect(() => asEvent({ type: 'tick' } as never)).toThrow(invalid('got only "type"'));
+    expect(() => asEvent({ type: 'stream.end', data: 1 })).toThrow(invalid('is reserved'));
+  });
+
+  it.each([[{ data: 1 }], [{ comment: 'c' }], [{ id: 7, data: 'x' }], ['text'], [null]])(
+    'take %j for data',
+    (value) => {
+      expect(toEvent(asData(value))).toEqual({ data: value });
+    },
+  );
+});
+
 describe('checkEvent', () => {
   it.each<[string, unknown]>([
     ['null data', { data: null }],
@@ -69,8 +102,12 @@ describe('checkEvent', () => {
     ['null', null, 'plain object, got null'],
     ['an array', [], 'plain object, got an array of 0'],
     ['an instance of a class', new Order(), 'plain object'],
-    ['an empty object', {}, 'must have data, or only a comment or retry'],
-    ['a type without data', { type: 'x', comment: 'c' }, 'must have data'],
+    ['an empty object', {}, 'must have data, or only a comment or retry, got an object without a field.'],
+    [
+      'a type without data',
+      { type: 'x', comment: 'c' },
+      'must have data, or only a comment or retry, got only "type" and "comment".',
+    ],
     ['an id without data', { id: '1', retry: 1 }, 'must have data'],
     ['an unknown field', { data: 1, event: 'x' }, 'got "event"'],
     ['undefined data', { data: undefined }, 'use null'],

@@ -31,6 +31,9 @@ export const MAX_RETRY_MS = 3_600_000;
 /** An id travels back in a request header, and proxies refuse long ones: all headers together may have 8 KiB in nginx. */
 export const MAX_ID_BYTES = 1_024;
 
+/** How many fields of a wrong event its refusal names. */
+const MAX_TOLD_FIELDS = 5;
+
 const FIELDS: ReadonlySet<string> = new Set(['data', 'type', 'id', 'retry', 'comment']);
 
 /**
@@ -42,9 +45,44 @@ export function isEvent(value: unknown): value is SseEvent | SseNotice {
   return Object.hasOwn(value, 'data') || isNotice(value);
 }
 
-/** Takes an event as it is at this moment, and any other value as the data of one. */
+/**
+ * Takes an event as it is at this moment, and any other value as the data of one. A number as the id becomes text: rows of a database
+ * have such ids, and `@Sse()` of Nest takes them.
+ */
 export function toEvent(value: unknown): SseEvent | SseNotice {
-  return isEvent(value) ? { ...value } : { data: value };
+  if (!isEvent(value)) return { data: value };
+  const event = { ...value } as { id?: unknown };
+  if (typeof event.id === 'number' && Number.isFinite(event.id)) event.id = String(event.id);
+  return event as SseEvent | SseNotice;
+}
+
+/**
+ * Says that a value is an event, where a source could also mean data of its own: `{ type: 'tick', price: 1 }` has a field that no event
+ * has, and would be sent as the data of one without a type.
+ *
+ * @throws SseError `invalid-event`
+ *
+ * @example
+ * ```ts
+ * ticks.pipe(map(({ price }) => asEvent({ type: 'tick', data: { price } })));
+ * ```
+ */
+export function asEvent<E extends SseEvent | SseNotice>(event: E): E {
+  const copy = copyEvent(event);
+  checkSourceEvent(copy);
+  return copy as E;
+}
+
+/**
+ * Says that a value is the data of an event, where a source could also mean an event: `{ data: 1 }` of a database would be sent as `1`.
+ *
+ * @example
+ * ```ts
+ * rows.pipe(map((row) => asData(row)));
+ * ```
+ */
+export function asData<T>(value: T): SseEvent<T> {
+  return { data: value };
 }
 
 /**
@@ -74,7 +112,8 @@ export function checkEvent(event: unknown): asserts event is SseEvent | SseNotic
   if (unknown !== undefined) throw invalid(`An event's fields are ${[...FIELDS].join(', ')}`, unknown);
 
   if (Object.hasOwn(event, 'data')) checkData(event.data);
-  else if (!isNotice(event)) throw invalid('An event must have data, or only a comment or retry', event);
+  else if (!isNotice(event))
+    throw new SseError('invalid-event', `An event must have data, or only a comment or retry, got ${keysOf(event)}.`);
 
   if (event.type !== undefined) checkToken('type', event.type);
   if (event.id !== undefined) checkId(event.id);
@@ -158,6 +197,13 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 function unknownField(value: object): string | undefined {
   return Object.keys(value).find((name) => !FIELDS.has(name));
+}
+
+function keysOf(value: object): string {
+  const keys = Object.keys(value).map(describe);
+  if (keys.length === 0) return 'an object without a field';
+  const told = keys.slice(0, MAX_TOLD_FIELDS);
+  return `only ${told.join(' and ')}${keys.length > told.length ? ` and ${keys.length - told.length} more` : ''}`;
 }
 
 function isNotice(value: Record<string, unknown>): boolean {

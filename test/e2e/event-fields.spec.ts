@@ -63,7 +63,7 @@ const refused: readonly [name: string, event: unknown][] = [
   ['an id that is an array', { data: 1, id: ['a'] }],
   ['an id that is a symbol', { data: 1, id: Symbol('a') }],
   ['an id that is a BigInt', { data: 1, id: 1n }],
-  ['an id that is a number', { data: 1, id: 1 }],
+  ['an id that is no finite number', { data: 1, id: NaN }],
   ['a type that is an object', { data: 1, type: {} }],
   ['a comment that is no string', { data: 1, comment: 1 }],
   ['undefined data', { data: undefined }],
@@ -109,6 +109,7 @@ describe.each(adapters)('published on $name', (adapter) => {
     ['null', null],
     ['an unknown field', { data: 1, event: 'x' }],
     ['an empty id', { data: 1, id: '' }],
+    ['an id that is a number', { data: 1, id: 7 }],
     ['an id over 1,024 bytes', { data: 1, id: 'é'.repeat(600) }],
   ])('refuses %s as an event', async (_, event) => {
     await using app = await startApp(adapter);
@@ -182,6 +183,21 @@ describe.each(transports)('from a source on $name', (adapter) => {
       },
     ]);
     expect(stream.text).not.toContain('hunter2');
+  });
+
+  test('a number as the id, as a row of a database has it, is sent as text', async () => {
+    const source = () => [
+      { id: 7, data: 'seven' },
+      { id: 0, data: 'zero' },
+    ];
+    await using app = await startApp(adapter, { controllers: [streamOf(source)] });
+
+    const stream = await app.open('/stream');
+
+    expect(await stream.take(2)).toEqual([
+      { id: '7', data: 'seven' },
+      { id: '0', data: 'zero' },
+    ]);
   });
 
   test('own ids of any script are sent as they are', async () => {

@@ -197,7 +197,7 @@ describe.each(adapters)('on $name', (adapter) => {
   @Controller()
   class EndsController {
     @SseStream('missing')
-    async missing() {
+    async missing(): Promise<never> {
       await Promise.resolve();
       throw new NotFoundException();
     }
@@ -225,7 +225,7 @@ describe.each(adapters)('on $name', (adapter) => {
     }
 
     @SseStream('nothing')
-    nothing() {
+    nothing(): unknown {
       return { no: 'source' };
     }
 

@@ -10,6 +10,7 @@ import {
   SseStream,
   type TopicFamily,
   defineTopic,
+  getTopicToken,
   memoryEngine,
   type as typeOf,
 } from 'nestjs-event-stream';
@@ -134,6 +135,20 @@ describe.each(adapters)('on $name', (adapter) => {
       ['tick', '{"price":2}'],
       ['tick', '{"price":3}'],
     ]);
+  });
+
+  test('the topics of a definition that nobody gave to the module are missing, and Nest says the cure', async () => {
+    const starting = startApp(adapter, { controllers: [StocksController] });
+
+    await expect(starting).rejects.toThrow(/stocks\/:symbol.*SseModule\.forFeature\(\[definition\]\)/);
+  });
+
+  test('getTopicToken() is what the topics of a definition are provided under', async () => {
+    await using app = await startApp(adapter, { options: { topics: [ticks] } });
+
+    const topics = app.nest.get<TopicFamily<typeof ticks>>(getTopicToken(ticks), { strict: false });
+
+    expect(topics({ symbol: 'AAPL' }).name).toBe('stocks/AAPL');
   });
 
   test('two applications in one process never meet', async () => {
