@@ -117,4 +117,12 @@ export const settingUp = [
     spec: setUp,
     test: 'on Express the topics of a definition that nobody gave',
   },
+  {
+    name: 'readStream tells what is missing before the test runner ends the test',
+    file: 'src/testing/read-stream.ts',
+    find: 'timeoutMs = 4_000, fetch',
+    replace: 'timeoutMs = 5_000, fetch',
+    spec: 'src/testing/read-stream.spec.ts',
+    test: 'tells before Jest and Vitest',
+  },
 ];

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -110,6 +110,22 @@ describe('readStream', () => {
   it('tells when no answer comes in time', async () => {
     answer = () => undefined;
     await expect(readStream(url, { timeoutMs: 50 })).rejects.toThrow('no answer to GET');
+  });
+
+  it('tells before Jest and Vitest end the test, after 5 s', async () => {
+    jest.useFakeTimers();
+    try {
+      const silent: typeof fetch = (_, init) =>
+        new Promise((_resolve, reject) =>
+          init?.signal?.addEventListener('abort', () => reject(init.signal?.reason as Error)),
+        );
+      const told = expect(readStream(url, { fetch: silent })).rejects.toThrow('within 4000 ms');
+      await jest.advanceTimersByTimeAsync(4_999);
+
+      await told;
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('tells when the stream ends or breaks off before what was asked for', async () => {

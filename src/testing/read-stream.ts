@@ -26,9 +26,9 @@ export interface ReadStreamOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * How long, in ms, to wait for the head, and each time for what is asked of the reading. What has not come by then is
-   * told by an error that lists what has.
+   * told by an error that lists what has. Less than the 5 s after which Jest and Vitest end a test, whose message would say nothing of it.
    *
-   * @default 5_000
+   * @default 4_000
    */
   readonly timeoutMs?: number | undefined;
   /**
@@ -69,7 +69,7 @@ export async function readStream(
   const [path, options] = typeof second === 'object' ? ['', second] : [second ?? '', third];
   const base = typeof target === 'string' || target instanceof URL ? target : await target.getUrl();
   const url = new URL(path, base);
-  const { until, take, timeoutMs = 5_000, fetch = globalThis.fetch } = options;
+  const { until, take, timeoutMs = 4_000, fetch = globalThis.fetch } = options;
   const closing = new AbortController();
   const left = options.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, options.signal]);
   const request = requestOf(options, left);

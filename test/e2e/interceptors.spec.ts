@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import {
   type CallHandler,
   type CanActivate,
+  ClassSerializerInterceptor,
+  type ClassSerializerInterceptorOptions,
   Controller,
   type ExecutionContext,
   ForbiddenException,
@@ -9,9 +11,10 @@ import {
   Injectable,
   type NestInterceptor,
   Scope,
+  Sse,
   UseInterceptors,
 } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import { catchError, map, of, throwError, timeout } from 'rxjs';
 import { EventStreamService, SseStream } from 'nestjs-event-stream';
 import { adapters, startApp } from '../support/app.js';
@@ -134,6 +137,47 @@ describe.each(adapters)('on $name', (adapter) => {
     expect([first.status, second.status]).toEqual([200, 403]);
   });
 
+  test('ClassSerializerInterceptor hides fields of what @Sse() sends, and none of a stream: SECURITY.md says what to do', async () => {
+    class User {
+      readonly name = 'ann';
+      readonly password = 'hunter2';
+    }
+    @Controller()
+    class UserController {
+      @Sse('built-in')
+      builtIn() {
+        return of({ data: new User() });
+      }
+
+      @SseStream('stream')
+      stream() {
+        return of({ data: new User() });
+      }
+
+      @SseStream('plain')
+      plain() {
+        return of(new User()).pipe(map((user) => withoutPasswords(user)));
+      }
+    }
+    // As class-transformer does for a field with `@Exclude()`.
+    const transformerPackage = {
+      classToPlain: withoutPasswords,
+      plainToInstance: (_: unknown, plain: unknown) => plain,
+    };
+    await using app = await startApp(adapter, {
+      controllers: [UserController],
+      configure: (nest) => {
+        const options = { transformerPackage } as ClassSerializerInterceptorOptions;
+        nest.useGlobalInterceptors(new ClassSerializerInterceptor(nest.get(Reflector), options));
+      },
+    });
+    const dataOf = async (path: string): Promise<string | undefined> => (await (await app.open(path)).next())?.data;
+
+    expect(await dataOf('/built-in')).toBe('{"name":"ann"}');
+    expect(await dataOf('/stream')).toBe('{"name":"ann","password":"hunter2"}');
+    expect(await dataOf('/plain')).toBe('{"name":"ann"}');
+  });
+
   test('a request-scoped controller is made once for each stream', async () => {
     let made = 0;
     @Controller({ scope: Scope.REQUEST })
@@ -160,3 +204,10 @@ describe.each(adapters)('on $name', (adapter) => {
     expect(made).toBe(2);
   });
 });
+
+function withoutPasswords(value: unknown): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(value, (key, each: unknown) => (key === 'password' ? undefined : each))) as Record<
+    string,
+    unknown
+  >;
+}
