@@ -79,11 +79,14 @@ export type StreamDecorator = <R>(
 ) => void;
 
 /** `unknown` when it can be streamed, and otherwise what the compiler is to say. */
-type Streamable<R> = unknown extends Awaited<R>
-  ? unknown
-  : [Awaited<R>] extends [StreamSource]
+type Streamable<R> =
+  unknown extends Awaited<R>
     ? unknown
-    : { readonly 'an @SseStream() route returns a topic, an Observable, an iterable, or what else is a source': Awaited<R> };
+    : [Awaited<R>] extends [StreamSource]
+      ? unknown
+      : {
+          readonly 'an @SseStream() route returns a topic, an Observable, an iterable, or what else is a source': Awaited<R>;
+        };
 
 type Handler = (this: unknown, ...args: unknown[]) => unknown;
 
