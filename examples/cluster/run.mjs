@@ -74,7 +74,7 @@ function parse(known) {
 /** The package, when its sources have changed, and the examples. */
 function compile() {
   const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.examples.json', '--outDir', built];
-  for (const args of [[join(root, 'scripts/build.mjs'), '--if-stale'], tsc]) {
+  for (const args of [[join(root, 'scripts/build.mjs'), '--if-stale', '--only', 'esm'], tsc]) {
     const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
     if (status !== 0) throw new Error(`${args[0]} has failed`);
   }
