@@ -4,18 +4,18 @@
 //   --url redis://…                a server that runs already, instead of one that is started here
 //   --nodes 2                      how many nodes, up to 9
 //   --balancer nginx|node          otherwise nginx, when it is installed
-//   --port 3000                    where the balancer listens; 0: somewhere
+//   --port 3001                    where the balancer listens, beside the showcase on 3000; 0: somewhere
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createBalancer } from './balancer.mjs';
-import { engines, findProgram, freePort } from './servers.mjs';
+import { engines, findProgram, freePort, isFree } from './servers.mjs';
 
 const RESTART_MS = 3_000;
 const START_DEADLINE_MS = 30_000;
@@ -40,26 +40,29 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => stop(0));
 
 try {
+  // Before the building: nobody should wait for it to hear that the port is taken.
+  await checkPort();
   compile();
   const engineUrl = options.url ?? (await startEngine());
   const nodes = await startNodes(engineUrl);
   const runnerPort = await startRunner(nodes);
   const port = Number(options.port) || (await freePort());
   const balancer = await startBalancer(port, nodes, runnerPort);
-  console.log(`${balancer}: http://localhost:${port} (Ctrl-C ends everything)`);
+  console.log(`Ready, behind ${balancer}: http://localhost:${port} (Ctrl-C ends everything)`);
 } catch (error) {
   if (!isStopping) fail(error.message);
 }
 
 function readOptions() {
   const names = ['engine', 'url', 'nodes', 'balancer', 'port'];
-  const defaults = { nodes: '2', port: '3000' };
+  const defaults = { nodes: '2', port: '3001' };
   const known = Object.fromEntries(names.map((name) => [name, { type: 'string', default: defaults[name] }]));
   const values = parse(known);
   const { engine, nodes, balancer } = values;
   if (engine !== undefined && !(engine in engines)) fail(`--engine must be one of ${Object.keys(engines).join(', ')}`);
   if (!/^[1-9]$/.test(nodes)) fail('--nodes must be 1 to 9');
   if (balancer !== undefined && !['nginx', 'node'].includes(balancer)) fail('--balancer must be nginx or node');
+  if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) fail('--port must be 0 to 65535');
   return values;
 }
 
@@ -71,14 +74,29 @@ function parse(known) {
   }
 }
 
+async function checkPort() {
+  const port = Number(options.port);
+  if (await isFree(port)) return;
+  fail(`Port ${port} is taken or may not be used. Another one: npm run cluster -- --port ${port + 1}`);
+}
+
 /** The package, when its sources have changed, and the examples. */
 function compile() {
+  console.log('Compiling the example …');
   const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.examples.json', '--outDir', built];
   for (const args of [[join(root, 'scripts/build.mjs'), '--if-stale', '--only', 'esm'], tsc]) {
     const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
     if (status !== 0) throw new Error(`${args[0]} has failed`);
   }
-  cpSync(join(here, 'public'), join(built, 'cluster/public'), { recursive: true });
+  for (const part of [
+    'public',
+    '../showcase/public/lib',
+    '../showcase/public/style.css',
+    '../showcase/public/icon.svg',
+  ]) {
+    const name = part === 'public' ? '' : basename(part);
+    cpSync(join(here, part), join(built, 'cluster/public', name), { recursive: true });
+  }
 }
 
 async function startEngine() {

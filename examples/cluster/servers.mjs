@@ -61,3 +61,11 @@ export function freePort() {
     });
   });
 }
+
+/** Whether one can listen on a port of 127.0.0.1. */
+export function isFree(port) {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}

@@ -1,20 +1,20 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { readStream } from 'nestjs-event-stream/testing';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
-import { until } from '../support/until.js';
+import { Program } from './program.js';
 import { useBrowser } from './support.js';
 
 const SCREENSHOTS = '.cache/screenshots';
 const VIEWPORTS = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
-/** Building the package takes most of it, when its sources have changed. */
-const START_DEADLINE_MS = 120_000;
-const STOP_DEADLINE_MS = 20_000;
+const RUN = 'examples/cluster/run.mjs';
 /** What Chromium says of the connection that a killed node has cut, and of what it asks while no node is there. */
 const CUTS = [/ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_EMPTY_RESPONSE/, /50[234]/];
 
-jest.setTimeout(START_DEADLINE_MS + 60_000);
+jest.setTimeout(180_000);
 
 const browser = useBrowser();
 const whenThere = process.env.REDIS_SERVER === '' ? it.skip : it;
@@ -22,7 +22,7 @@ const balancers = ['/usr/sbin/nginx', '/usr/bin/nginx'].some(existsSync) ? ['ngi
 
 describe.each(balancers)('the cluster behind %s', (balancer) => {
   whenThere('loses no number and repeats none while the node that serves the page is killed, twice', async () => {
-    await using cluster = await Cluster.start('--engine', 'redis', '--balancer', balancer);
+    await using cluster = await Program.start(RUN, {}, '--port', '0', '--engine', 'redis', '--balancer', balancer);
     const page = await visit(cluster.origin);
     await has(page, '#presence', /^1$/);
     await has(page, '#answered', /^2 of 2 nodes answered$/);
@@ -52,40 +52,38 @@ describe.each(balancers)('the cluster behind %s', (balancer) => {
   });
 });
 
-/** The example, as a user starts it, to be held with `await using`. */
-class Cluster {
-  readonly #runner: ChildProcess;
-  #output = '';
-  #hasEnded = false;
+describe('the page of the cluster in the showcase', () => {
+  whenThere('says how to start it, and leads to it when it runs', async () => {
+    await using cluster = await Program.start(RUN, {}, '--port', '0', '--engine', 'redis', '--balancer', 'node');
+    await using showcase = await Program.start('scripts/start.mjs', { PORT: '0', CLUSTER_URL: cluster.origin });
+    const page = await visit(`${showcase.origin}/cluster`);
+    await page.locator('#running[data-tone=ok]').waitFor();
+    await has(page, '#nodes', /node a is up\s*node b is up/);
+    const [demo] = await Promise.all([page.waitForEvent('popup'), page.click('text=Open the cluster')]);
+    await demo.locator('#verdict[data-tone=ok]').waitFor();
+    await demo.close();
 
-  private constructor(args: readonly string[]) {
-    this.#runner = spawn(process.execPath, ['examples/cluster/run.mjs', '--port', '0', ...args], {
-      // Jest's choice of colours makes Node warn.
-      env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: undefined },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [this.#runner.stdout, this.#runner.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => (this.#output += text));
-    }
-    this.#runner.once('close', () => (this.#hasEnded = true));
-  }
+    await cluster.end();
 
-  static async start(...args: readonly string[]): Promise<Cluster> {
-    const cluster = new Cluster(args);
-    await until(() => cluster.origin !== '' || cluster.#hasEnded, 'the cluster to start', START_DEADLINE_MS);
-    if (cluster.#hasEnded) throw new Error(`The cluster has ended: ${cluster.#output}`);
-    return cluster;
-  }
+    await has(page, '#running', /^It does not run\.$/);
+    await has(page, '#start', /^npm run cluster$/);
+  });
+});
 
-  get origin(): string {
-    return /http:\/\/localhost:\d+/.exec(this.#output)?.[0] ?? '';
-  }
+describe('npm run cluster', () => {
+  it('says of a port that is taken how to choose another', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#runner.kill('SIGTERM');
-    await until(() => this.#hasEnded, 'the cluster to end', STOP_DEADLINE_MS);
-  }
-}
+    const lines = await Program.linesOf(RUN, {}, '--port', String(port));
+    server.close();
+
+    expect(lines).toEqual([
+      `Port ${port} is taken or may not be used. Another one: npm run cluster -- --port ${port + 1}`,
+    ]);
+  });
+});
 
 async function visit(origin: string): Promise<Page> {
   const page = await browser.newPage(await browser.newContext({ viewport: VIEWPORTS.desktop }), CUTS);
@@ -98,7 +96,7 @@ async function takeScreenshots(page: Page): Promise<void> {
     await page.setViewportSize(viewport);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: `${SCREENSHOTS}/cluster-${device}-${colorScheme}.png`, fullPage: true });
+      await page.screenshot({ path: `${SCREENSHOTS}/cluster-demo-${device}-${colorScheme}.png`, fullPage: true });
     }
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
   }

@@ -61,7 +61,7 @@ export class Program {
 
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     this.#child.kill(signal);
-    // One that was stopped hears nothing else.
+    // One that was stopped hears no SIGTERM.
     this.#child.kill('SIGCONT');
     await until(() => this.#hasEnded, 'the program to end', STOP_DEADLINE_MS);
   }

@@ -35,11 +35,12 @@ describe('the dashboard', () => {
     expect(seen.samples).toBeGreaterThanOrEqual(samples);
   });
 
-  it('has no gap after it was paused', async () => {
+  it('shows how old it is while it is paused, and then has no gap: what came late is shaded and counted', async () => {
     const page = await visit('/');
     const before = await coverageOf(page, (n) => n >= 2);
     await page.click('#pause');
-    await page.locator('#state[data-state=closed]').waitFor();
+    await page.locator('#shown', { hasText: /^paused, as of \d\d:\d\d:\d\d$/ }).waitFor();
+    await page.locator('#plots.old').waitFor();
     const other = await visit('/');
     await coverageOf(other, (n) => n >= before.samples + 6);
 
@@ -47,6 +48,21 @@ describe('the dashboard', () => {
 
     const after = await coverageOf(page, (n) => n >= before.samples + 6);
     expect(after.longestGap).toBeLessThan(1.5);
+    const caughtUp = await textOf(page, '#caught-up', (text) => /^\d+ samples caught up in \d+ ms$/.test(text));
+    expect(parseInt(caughtUp)).toBeGreaterThanOrEqual(3);
+    const edges = await page.evaluate(() => [...document.querySelectorAll('canvas')].map(countShadedEdges));
+    expect(Math.min(...edges)).toBeGreaterThan(100);
+    await page.locator('#shown', { hasText: /^live$/ }).waitFor();
+  });
+
+  it('shows its first cards without scrolling', async () => {
+    const page = await visit('/');
+
+    const bottoms = await page
+      .locator('.card')
+      .evaluateAll((cards) => cards.map((card) => card.getBoundingClientRect().bottom));
+
+    expect(Math.max(...bottoms)).toBeLessThanOrEqual(DESKTOP.height);
   });
 });
 
@@ -56,7 +72,9 @@ describe('an answer', () => {
     await page.click('#send');
     await textOf(page, '#answer', (text) => text.length > 200);
 
+    const resume = page.waitForRequest(/lastEventId/);
     await page.reload();
+    expect((await resume).url()).not.toContain(`lastEventId=${addressOf(page)}`);
     const resumed = await textOf(page, '#answer', (text) => text.length > 0);
     expect(resumed.length).toBeGreaterThan(200);
 
@@ -64,16 +82,55 @@ describe('an answer', () => {
     expect(await page.locator('#answer').textContent()).toBe(ANSWER);
   });
 
-  it('comes back whole after its stream has ended', async () => {
-    const { id, lastEventId } = await postJson('/api/answers', { question: 'How?' });
-    await readToEnd(`/api/answers/${id}?lastEventId=${lastEventId}`);
+  it('has an address, where another browser reads it from its beginning and goes on live', async () => {
+    const page = await visit('/answers');
+    await page.fill('#question', 'How, then?');
+    await page.click('#send');
+    await textOf(page, '#answer', (text) => text.length > 200);
 
-    const page = await visit('/answers', {
-      answer: { id, lastEventId, question: 'How?', text: '', tokens: 0, state: 'writing' },
-    });
+    const other = await visit(`/answers?answer=${addressOf(page)}`);
+
+    expect(await textOf(other, '#answer', (text) => text.length > 0)).toMatch(/^A stream of server-sent events/);
+    expect(await other.locator('#asked').textContent()).toBe('How, then?');
+    await other.locator('#progress', { hasText: 'complete' }).waitFor({ timeout: 60_000 });
+    expect(await other.locator('#answer').textContent()).toBe(ANSWER);
+  });
+
+  it('is there whole after its stream has ended', async () => {
+    const { id } = await postJson('/api/answers', { question: 'How?' });
+    await readToEnd(`/api/answers/${id}?lastEventId=${id}`);
+
+    const page = await visit(`/answers?answer=${id}`);
 
     await page.locator('#progress', { hasText: 'complete' }).waitFor();
     expect(await page.locator('#answer').textContent()).toBe(ANSWER);
+  });
+
+  it.each(['a/b', '00000000-0000-0000-0000-000000000000'])('is told of when there is none: %s', async (id) => {
+    const page = await visit(`/answers?answer=${encodeURIComponent(id)}`, { viewport: DESKTOP }, [/400/]);
+
+    await page.locator('#progress[data-tone=trouble]', { hasText: 'There is no such answer' }).waitFor();
+  });
+
+  it('is kept in view on a phone, until the reader scrolls up', async () => {
+    const page = await visit('/answers', { viewport: PHONE });
+    const hiddenPx = () =>
+      page.evaluate(() => document.getElementById('foot')!.getBoundingClientRect().bottom - innerHeight);
+    await page.click('#send');
+    await textOf(page, '#answer', (text) => text.length > 700);
+    expect(await hiddenPx()).toBeLessThanOrEqual(0);
+
+    await page.mouse.move(200, 400);
+    await page.mouse.wheel(0, -300);
+    await page.locator('#follow').waitFor();
+    const scrolledTo = await page.evaluate(() => scrollY);
+    const length = (await page.locator('#answer').textContent())!.length;
+    await textOf(page, '#answer', (text) => text.length > length + 100);
+    expect(await page.evaluate(() => scrollY)).toBe(scrolledTo);
+
+    await page.click('#follow');
+    await textOf(page, '#answer', (text) => text.length > length + 300);
+    expect(await hiddenPx()).toBeLessThanOrEqual(0);
   });
 
   it.each(['resumable', 'once'])('stops when told to (%s)', async (mode) => {
@@ -131,6 +188,13 @@ describe('notifications', () => {
     expect(await page.locator('#unread').textContent()).toBe('1 unread');
   });
 
+  it('say what is wrong with a name', async () => {
+    const page = await visit('/notifications?user=a/b', { viewport: DESKTOP }, [/400/]);
+
+    await page.locator('#notice[data-tone=trouble]', { hasText: '“a/b” cannot be a name. "user" must be' }).waitFor();
+    expect(await page.locator('#empty').textContent()).toBe('There is no inbox of this name.');
+  });
+
   it.each([
     [{ type: 'mention', text: 'x' }, '"to" must be'],
     [{ to: 'a/b', type: 'mention', text: 'x' }, '"to" must be'],
@@ -147,7 +211,7 @@ describe('notifications', () => {
 describe('the bench', () => {
   it('misses nothing that was published while it was away', async () => {
     // What the browser says of a destroyed socket is wanted here, once for each of the two streams.
-    const page = await visit('/bench', {}, { viewport: DESKTOP }, [/ERR_INCOMPLETE_CHUNKED_ENCODING/]);
+    const page = await visit('/bench', { viewport: DESKTOP }, [/ERR_INCOMPLETE_CHUNKED_ENCODING/]);
     await page.locator('#state[data-state=open]').waitFor();
     await page.click('#one');
     await page.click('#burst');
@@ -251,6 +315,7 @@ const VIEWS: Record<string, { path: string; prepare: (page: Page) => Promise<unk
       await page.locator('#finite', { hasText: 'stream.end' }).waitFor();
     },
   },
+  cluster: { path: '/cluster', prepare: (page) => page.locator('#running', { hasText: /^It/ }).waitFor() },
 };
 
 describe.each(Object.entries(VIEWS))('the view %s', (name, { path, prepare }) => {
@@ -260,12 +325,14 @@ describe.each(Object.entries(VIEWS))('the view %s', (name, { path, prepare }) =>
     ['phone', 'light', PHONE],
     ['phone', 'dark', PHONE],
   ] as const)('fits a %s in %s', async (device, colorScheme, viewport) => {
-    const page = await visit(path, {}, { viewport, colorScheme });
+    const page = await visit(path, { viewport, colorScheme });
     await prepare(page);
 
     await page.screenshot({ path: `${SCREENSHOTS}/${name}-${device}-${colorScheme}.png`, fullPage: true });
 
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+    expect(await tooSmallToTouch(page)).toEqual([]);
+    expect(await unreadable(page)).toEqual([]);
     expect(await page.locator('h1').count()).toBe(1);
     expect(
       await page
@@ -275,32 +342,72 @@ describe.each(Object.entries(VIEWS))('the view %s', (name, { path, prepare }) =>
   });
 });
 
-/** Opens a page of its own context, with what its session storage holds, and listens for whatever goes wrong in it. */
+/** Opens a page of its own context, and listens for whatever goes wrong in it. */
 async function visit(
   path: string,
-  storage: Record<string, unknown> = {},
   options: BrowserContextOptions = { viewport: DESKTOP },
   expected: readonly RegExp[] = [],
 ): Promise<Page> {
   const context = await browser.newContext(options);
-  await context.addInitScript((entries) => {
-    for (const [key, value] of entries) sessionStorage.setItem(key, JSON.stringify(value));
+  await context.addInitScript(() => {
+    const count = (canvas: HTMLCanvasElement, colour: readonly number[]): number => {
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+      let found = 0;
+      for (let i = 0; i < data.length; i += 4) if (colour.every((value, n) => data[i + n] === value)) found++;
+      return found;
+    };
     Object.assign(window, {
-      countAccentPixels(canvas: HTMLCanvasElement): number {
-        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-        let count = 0;
-        for (let i = 0; i < data.length; i += 4)
-          if (data[i] === 15 && data[i + 1] === 110 && data[i + 2] === 98) count++;
-        return count;
-      },
+      countAccentPixels: (canvas: HTMLCanvasElement) => count(canvas, [15, 110, 98]),
+      countShadedEdges: (canvas: HTMLCanvasElement) => count(canvas, [138, 82, 0]),
     });
-  }, Object.entries(storage));
+  });
   const page = await browser.newPage(context, expected);
   await page.goto(served.origin + path);
   return page;
 }
 
 declare function countAccentPixels(canvas: HTMLCanvasElement): number;
+declare function countShadedEdges(canvas: HTMLCanvasElement): number;
+
+/** The id of the answer that a page shows. */
+function addressOf(page: Page): string {
+  return new URL(page.url()).searchParams.get('answer')!;
+}
+
+/** What one can press, and what is lower than a finger wants. */
+async function tooSmallToTouch(page: Page): Promise<string[]> {
+  return page
+    .locator(
+      'button:visible, nav a:visible, .button:visible, input[type=text]:visible, select:visible, .choice:visible',
+    )
+    .evaluateAll((all) => all.filter((el) => el.getBoundingClientRect().height < 44).map((el) => el.outerHTML));
+}
+
+/** The colours of states that stand out too little from what they are written on. */
+async function unreadable(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const style = getComputedStyle(document.documentElement);
+    const luminance = (name: string): number => {
+      const hex = style
+        .getPropertyValue(name)
+        .trim()
+        .replace(/^#(.)(.)(.)$/, '#$1$1$2$2$3$3');
+      const [r = 0, g = 0, b = 0] = [1, 3, 5]
+        .map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
+        .map((value) => (value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const contrast = (a: string, b: string): number => {
+      const [low = 0, high = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+      return (high + 0.05) / (low + 0.05);
+    };
+    return ['--ink', '--muted', '--accent', '--ok', '--waiting', '--trouble'].flatMap((colour) =>
+      ['--paper', '--surface']
+        .filter((ground) => contrast(colour, ground) < 4.5)
+        .map((ground) => `${colour} on ${ground}`),
+    );
+  });
+}
 
 async function textOf(page: Page, selector: string, holds: (text: string) => boolean): Promise<string> {
   return until(async () => (await page.locator(selector).textContent()) ?? '', holds);

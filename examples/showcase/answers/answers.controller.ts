@@ -20,9 +20,12 @@ export class AnswersController {
     private readonly service: AnswersService,
   ) {}
 
-  /** Resumable: the answer is written into a topic, and any number of readers may come, go and come back. */
+  /**
+   * Resumable: the answer is written into a topic, and any number of readers may come, go and come back. One that is new
+   * begins at the start with `?lastEventId=` and the id of the answer.
+   */
   @Post()
-  start(@Body({ transform: questionOf }) text: string): Promise<{ id: string; lastEventId: string }> {
+  start(@Body({ transform: questionOf }) text: string): Promise<{ id: string }> {
     return this.service.start(text);
   }
 
@@ -39,7 +42,7 @@ export class AnswersController {
 
   /**
    * One-shot: the response to the question is the stream. The text is written only as fast as the
-   * client reads, and no longer than the client stays.
+   * client reads, and no longer than the client stays. Without `done` at its end it was cut short.
    */
   @SseStream('once', { method: RequestMethod.POST })
   async *once(
@@ -47,7 +50,7 @@ export class AnswersController {
     @Connection() connection: SseConnection,
   ): AsyncIterable<SseEvent> {
     for await (const token of writeAnswer(connection.signal)) yield { type: 'token', data: token };
-    yield { type: 'done', data: { reason: 'complete' } };
+    if (!connection.signal.aborted) yield { type: 'done', data: { reason: 'complete' } };
   }
 }
 

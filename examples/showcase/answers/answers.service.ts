@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { InjectTopic, type TopicFamily } from 'nestjs-event-stream';
 import { randomUUID } from 'node:crypto';
-import { answersTopic } from './answers.topic.js';
+import { answersTopic, type WhyDone } from './answers.topic.js';
 import { writeAnswer } from './write-answer.js';
 
 /** Writes answers into their topics, whether or not anybody is reading along. */
@@ -11,31 +11,38 @@ export class AnswersService implements OnModuleDestroy {
 
   constructor(@InjectTopic(answersTopic) private readonly answers: TopicFamily<typeof answersTopic>) {}
 
-  /** Starts an answer. Its stream, read from `lastEventId` on, has every word of it. */
-  async start(question: string): Promise<{ id: string; lastEventId: string }> {
+  /** Starts an answer. Its stream, read with its id as the last event id, has the question and every word of the answer. */
+  async start(question: string): Promise<{ id: string }> {
     const id = randomUUID();
-    const { id: lastEventId } = await this.answers({ id }).publish({ type: 'start', data: { question } });
+    const topic = this.answers({ id });
+    await topic.publish({ id, type: 'start', data: null });
+    await topic.publish({ type: 'question', data: question });
     const stop = new AbortController();
     this.#writing.set(id, { stop, written: this.#write(id, stop.signal) });
-    return { id, lastEventId };
+    return { id };
   }
 
   stop(id: string): void {
-    this.#writing.get(id)?.stop.abort();
+    this.#end(id, 'stopped');
   }
 
   /** Lets the readers know before the engine is closed. */
   async onModuleDestroy(): Promise<void> {
-    const writing = [...this.#writing.values()];
-    for (const { stop } of writing) stop.abort();
-    await Promise.all(writing.map(({ written }) => written));
+    const writing = [...this.#writing];
+    for (const [id] of writing) this.#end(id, 'interrupted');
+    await Promise.all(writing.map(([, { written }]) => written));
+  }
+
+  #end(id: string, reason: WhyDone): void {
+    this.#writing.get(id)?.stop.abort(reason);
   }
 
   async #write(id: string, signal: AbortSignal): Promise<void> {
     const topic = this.answers({ id });
     try {
       for await (const token of writeAnswer(signal)) await topic.publish({ type: 'token', data: token });
-      await topic.publish({ type: 'done', data: { reason: signal.aborted ? 'stopped' : 'complete' } });
+      const reason = signal.aborted ? (signal.reason as WhyDone) : 'complete';
+      await topic.publish({ type: 'done', data: { reason } });
       topic.complete();
     } catch (error) {
       // The readers get `stream.error` without the details, which go to the log.

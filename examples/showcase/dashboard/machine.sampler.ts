@@ -49,7 +49,8 @@ export class MachineSampler implements OnApplicationBootstrap, OnModuleDestroy {
     const sample: MachineSample = {
       at: Date.now(),
       cpuPercent: round((100 * (now.busy - before.busy)) / Math.max(1, now.total - before.total)),
-      loadPercent: round((100 * (loadavg()[0] ?? 0)) / cpus().length),
+      loadAverage: round(loadavg()[0] ?? 0),
+      processors: now.processors,
       memoryUsedBytes: totalmem() - freemem(),
       memoryTotalBytes: totalmem(),
       serverBytes: process.memoryUsage.rss(),
@@ -62,14 +63,15 @@ export class MachineSampler implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-function cpuTimes(): { busy: number; total: number } {
+function cpuTimes(): { busy: number; total: number; processors: number } {
+  const processors = cpus();
   let idle = 0;
   let total = 0;
-  for (const { times } of cpus()) {
+  for (const { times } of processors) {
     idle += times.idle;
     total += times.user + times.nice + times.sys + times.idle + times.irq;
   }
-  return { busy: total - idle, total };
+  return { busy: total - idle, total, processors: processors.length };
 }
 
 /** The histogram measures from timer to timer, so an idle loop shows the timer's own period. */

@@ -9,8 +9,9 @@ export interface MachineSample {
   at: number;
   /** How busy the processors were since the previous sample, 0 to 100. */
   cpuPercent: number;
-  /** The 1-minute load average, as a percentage of the processors there are. */
-  loadPercent: number;
+  /** Over the last minute: how many processes ran or waited to run. */
+  loadAverage: number;
+  processors: number;
   memoryUsedBytes: number;
   memoryTotalBytes: number;
   /** The resident memory of this server process. */

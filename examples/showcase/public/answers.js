@@ -1,87 +1,161 @@
-import { follow, framesOf, parseFrame, postJson, showState } from './shell.js';
+import { Follower } from './follower.js';
+import { framesOf, parseFrame } from './lib/frames.js';
+import { takeLine } from './lib/lines.js';
+import { post, reasonOf, request } from './lib/request.js';
+import { $, copyOnClick, describe, say, showState, showStream } from './lib/shell.js';
+import { Stream } from './lib/stream.js';
 
-const $ = (id) => document.getElementById(id);
-const STORE = 'answer';
-const PROGRESS = {
-  writing: 'The answer is being written.',
-  complete: 'The answer is complete.',
-  stopped: 'Stopped.',
-  lost: 'The server no longer has this answer.',
+/** How an answer is, and what the reader is told. What is `unfinished` may be asked again. */
+const STATES = {
+  writing: { tone: 'ok', text: 'The answer is being written.' },
+  complete: { tone: 'quiet', text: 'The answer is complete.' },
+  stopped: { tone: 'quiet', text: 'Stopped.' },
+  waiting: { tone: 'waiting', text: 'Waiting for a connection.' },
+  cut: { tone: 'trouble', text: 'Interrupted. What has come stays, and the answer goes on when the server is back.' },
+  interrupted: {
+    tone: 'trouble',
+    text: 'Interrupted: the server was shut down in mid-sentence. What has come stays.',
+    isUnfinished: true,
+  },
+  gone: {
+    tone: 'trouble',
+    text: 'Interrupted: the server was started anew, and its log with the rest is gone. What has come stays.',
+    isUnfinished: true,
+  },
+  unknown: {
+    tone: 'trouble',
+    text: 'There is no such answer. The server keeps each for an hour, and loses them when it ends.',
+  },
+  failed: { tone: 'trouble', text: 'The answer could not be written.', isUnfinished: true },
 };
 
+const follower = new Follower($('foot'), $('follow'));
 // The answer on the page: { question, text, tokens, state } and, if it can be resumed, { id, lastEventId }.
-let answer = JSON.parse(sessionStorage.getItem(STORE) ?? 'null');
+let answer;
 let leave = () => {};
+let stop = () => {};
 
 $('ask').addEventListener('submit', (event) => {
   event.preventDefault();
-  leave();
-  sessionStorage.removeItem(STORE);
   const form = new FormData(event.target);
-  answer = { question: form.get('question').trim(), text: '', tokens: 0, state: 'writing' };
-  show();
-  const start = form.get('mode') === 'once' ? streamOnce : streamResumable;
-  start().catch(fail);
+  ask(form.get('question').trim(), form.get('mode'));
 });
-$('stop').addEventListener('click', () => leave(true));
+$('again').addEventListener('click', () =>
+  ask(answer.question || $('question').value, answer.id ? 'resumable' : 'once'),
+);
+$('stop').addEventListener('click', () => stop());
+copyOnClick($('share'), () => location.href);
+addEventListener('popstate', openFromAddress);
+openFromAddress();
 
-if (answer) {
+/** An answer has an address: a reload goes on where this page was, and another device begins at the beginning. */
+function openFromAddress() {
+  leave();
+  const id = new URLSearchParams(location.search).get('answer');
+  answer =
+    id === null
+      ? undefined
+      : (kept(id) ?? { id, question: '', text: '', tokens: 0, state: 'writing', lastEventId: id });
+  if (answer) show();
+  $('empty').hidden = answer !== undefined;
+  $('conversation').hidden = answer === undefined;
+  if (answer?.state === 'writing') read();
+}
+
+function ask(question, mode) {
+  leave();
+  answer = { question, text: '', tokens: 0, state: 'writing' };
+  follower.start();
   show();
-  if (answer.state === 'writing') read();
+  return mode === 'once' ? streamOnce() : streamResumable();
 }
 
 /** The answer is written into a topic; this page is one of its readers, and may go and come back. */
 async function streamResumable() {
-  const response = await postJson('/api/answers', { question: answer.question });
-  if (!response.ok) throw new Error((await response.json()).message);
-  Object.assign(answer, await response.json());
+  const asked = answer;
+  const { answer: started, problem } = await post('/api/answers', { question: answer.question });
+  if (asked !== answer) return;
+  if (problem) return become('failed', `Not asked: ${problem}`);
+  Object.assign(answer, { id: started.id, lastEventId: started.id });
+  history.pushState(null, '', `?answer=${started.id}`);
   read();
 }
 
 function read() {
-  const source = new EventSource(`/api/answers/${answer.id}?lastEventId=${encodeURIComponent(answer.lastEventId)}`);
-  follow(source);
-  leave = (stop) => {
-    // The server then ends the text with `done`, for every reader. Without `stop` it writes on.
-    if (stop) void fetch(`/api/answers/${answer.id}`, { method: 'DELETE' });
-    else source.close();
-  };
-  const finish = (state) => {
-    source.close();
-    end(state);
-  };
-  source.addEventListener('token', (event) => add(event.data, event.lastEventId));
-  source.addEventListener('done', (event) => finish(JSON.parse(event.data).reason));
-  source.addEventListener('stream.reset', () => finish('lost'));
-  source.addEventListener('stream.error', () => finish('lost'));
-  source.addEventListener('error', () => {
-    if (source.readyState === EventSource.CLOSED) finish('lost');
+  const stream = new Stream(`/api/answers/${encodeURIComponent(answer.id)}`, {
+    lastEventId: answer.lastEventId,
+    silenceMs: 5_000,
+    onState(now) {
+      showStream(now);
+      if (now.state === 'open') become('writing');
+      if (now.state === 'waiting') become('waiting');
+      if (['reconnecting', 'lost', 'silent'].includes(now.state)) becomeCut(describe(now).title);
+      if (now.state === 'refused') become('unknown');
+    },
+    on: {
+      question({ data }) {
+        answer.question = data;
+        $('asked').textContent = data;
+      },
+      token: ({ data, lastEventId }) => add(data, lastEventId),
+      done: ({ data }) => finish(JSON.parse(data).reason),
+      'stream.reset': () => finish(answer.text ? 'gone' : 'unknown'),
+      'stream.error': () => finish('failed'),
+    },
   });
+  const finish = (state) => {
+    stream.close();
+    become(state);
+    keep();
+  };
+  // The server then ends the text with `done`, for every reader. Who only leaves lets it write on.
+  stop = async () => {
+    const { problem } = await request(`/api/answers/${answer.id}`, { method: 'DELETE' });
+    if (problem) say($('progress'), 'trouble', `Not stopped: ${problem}`);
+  };
+  leave = () => stream.close();
+  stream.open();
 }
 
-/** The response to the question is the stream: it ends when the page does. */
+/** The response to the question is the stream: it ends when the page does, and cannot be resumed. */
 async function streamOnce() {
+  const asked = answer;
   const controller = new AbortController();
-  leave = () => controller.abort();
-  showState(EventSource.CONNECTING);
+  const { signal } = controller;
+  leave = stop = () => controller.abort();
+  history.pushState(null, '', location.pathname);
+  let end = 'interrupted';
+  let text;
   try {
-    const response = await fetch('/api/answers/once', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ question: answer.question }),
-      signal: controller.signal,
-    });
+    await takeLine(signal, () => become('waiting'));
+    showState({ state: 'connecting' });
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ question: answer.question });
+    const response = await fetch('/api/answers/once', { method: 'POST', headers, body, signal });
     if (!response.ok) throw new Error((await response.json()).message);
-    showState(EventSource.OPEN);
+    showState({ state: 'open' });
+    become('writing');
     for await (const frame of framesOf(response)) {
       const { event, data } = parseFrame(frame);
       if (event === 'token') add(data);
+      // An end without it is a cut.
+      if (event === 'done') end = JSON.parse(data).reason;
     }
-    end('complete');
   } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    end('stopped');
+    if (signal.aborted) end = 'stopped';
+    else if (answer.text === '')
+      [end, text] = ['failed', `Not asked: ${error instanceof TypeError ? reasonOf(error) : error.message}`];
   }
+  controller.abort();
+  if (asked !== answer) return;
+  showState({ state: 'ended' });
+  become(
+    end,
+    text ??
+      (end === 'interrupted'
+        ? 'Interrupted in mid-sentence. What has come stays; a one-shot answer cannot go on.'
+        : undefined),
+  );
 }
 
 function add(token, lastEventId) {
@@ -89,38 +163,59 @@ function add(token, lastEventId) {
   answer.tokens += 1;
   answer.lastEventId = lastEventId;
   $('answer').append(token);
+  speak(token);
   showFacts();
-  // The words and the place after them in one write: after a reload they still belong together.
-  if (lastEventId) sessionStorage.setItem(STORE, JSON.stringify(answer));
+  follower.follow();
+  if (lastEventId) keep();
 }
 
-function end(state) {
+/** Tells those who listen: sentence by sentence, for no one can follow words that come thirty a second. */
+function speak(token) {
+  if (!/[.?!]$/.test(token)) return;
+  $('spoken').textContent = /[^.?!]*[.?!]+$/.exec(answer.text)[0];
+}
+
+/** The words and the place after them in one write: after a reload they still belong together. */
+function keep() {
+  sessionStorage.setItem(`answer/${answer.id}`, JSON.stringify(answer));
+}
+
+function kept(id) {
+  return JSON.parse(sessionStorage.getItem(`answer/${id}`));
+}
+
+function become(state, text) {
   answer.state = state;
-  // Not `lost`: a page that is being left hears its stream fail, and is to go on when it comes back.
-  if (answer.id && state !== 'lost') sessionStorage.setItem(STORE, JSON.stringify(answer));
-  show();
+  show(text);
 }
 
-function fail(error) {
-  answer.state = 'failed';
-  show();
-  $('progress').textContent = error.message;
+/** Before the first word there is nothing to interrupt. */
+function becomeCut(why) {
+  if (answer.text) become('cut');
+  else become('waiting', why);
 }
 
-function show() {
-  const writing = answer.state === 'writing';
+function show(text = STATES[answer.state].text) {
+  const { tone, isUnfinished = false } = STATES[answer.state];
+  const isUnknown = answer.state === 'unknown';
+  const isUnderWay = ['writing', 'waiting', 'cut'].includes(answer.state);
   $('empty').hidden = true;
   $('conversation').hidden = false;
+  $('asked').hidden = answer.question === '';
   $('asked').textContent = answer.question;
-  $('answer').textContent = answer.text;
-  $('answer').setAttribute('aria-busy', String(writing));
-  $('stop').disabled = !writing;
-  $('progress').textContent = PROGRESS[answer.state] ?? '';
-  if (!writing) showState(EventSource.CLOSED);
+  if ($('answer').textContent !== answer.text) $('answer').textContent = answer.text;
+  $('answer').dataset.state = answer.state;
+  $('stop').disabled = !isUnderWay;
+  $('again').hidden = !isUnfinished && answer.state !== 'cut';
+  $('share').hidden = navigator.clipboard === undefined || !answer.id || isUnknown;
+  $('answer').hidden = $('facts').hidden = isUnknown;
+  say($('progress'), tone, text);
+  if (tone === 'trouble' && !isUnderWay) showState({ state: 'interrupted' });
+  if (!isUnderWay) follower.stop();
   showFacts();
 }
 
 function showFacts() {
-  const place = answer.lastEventId ? `, the last with the id ${answer.lastEventId}` : '';
+  const place = answer.tokens && answer.lastEventId ? `, the last with the id ${answer.lastEventId}` : '';
   $('facts').textContent = `${answer.tokens} pieces received${place}`;
 }

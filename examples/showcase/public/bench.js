@@ -1,7 +1,10 @@
-import { follow, framesOf, parseFrame, postJson, showState } from './shell.js';
+import { framesOf, parseFrame } from './lib/frames.js';
+import { takeLine } from './lib/lines.js';
+import { post } from './lib/request.js';
+import { $, hideNotice, say, showNotice, showState, showStream } from './lib/shell.js';
 
-const $ = (id) => document.getElementById(id);
 const MAX_ROWS = 200;
+const GIVEN_UP = 'The server answered with an error, after which it does not come back by itself. Reopen it.';
 const READY_STATES = ['0 CONNECTING', '1 OPEN', '2 CLOSED'];
 
 // A topic of this page's own: its numbers start at 1.
@@ -9,66 +12,79 @@ const page = crypto.getRandomValues(new Uint32Array(2)).join('-');
 const url = `/api/bench/${page}`;
 
 let source;
+let closing;
 let opened = 0;
 let lastEventId = '';
-let reading;
 let rawLastEventId = '';
 const numbers = [];
 let verdictFrame;
 
+/** Both readers take a line each: to the browser they are two streams. */
 function open() {
+  closing = new AbortController();
+  const { signal } = closing;
+  const onWait = () => showStream({ state: 'waiting' });
+  $('reopen').disabled = true;
+  $('close').disabled = false;
+  const readers = [readParsed, readRaw].map((read) =>
+    takeLine(signal, onWait).then(() => signal.aborted || read(signal)),
+  );
+  // Who is closed while it waits has nothing more to do.
+  for (const reader of readers) reader.catch(() => {});
+}
+
+function close() {
+  closing.abort();
+  source?.close();
+  addRow('parsed', 'close(): readyState 2 CLOSED', 'quiet');
+  showReady(EventSource.CLOSED);
+}
+
+function readParsed() {
+  hideNotice();
   // A page hears its place with the first event; until then only the raw frames tell it.
   const from = lastEventId || rawLastEventId;
   source = new EventSource(from ? `${url}?lastEventId=${encodeURIComponent(from)}` : url);
-  follow(source);
-  const showReady = () => {
-    $('ready').textContent = READY_STATES[source.readyState];
-    for (const id of ['end', 'destroy', 'close']) $(id).disabled = source.readyState === EventSource.CLOSED;
-    $('reopen').disabled = source.readyState !== EventSource.CLOSED;
-  };
-  showReady();
+  showReady(source.readyState);
+  let wasOpen = false;
   source.addEventListener('open', () => {
-    opened += 1;
-    $('opened').textContent = opened;
-    addRow('parsed', 'open: readyState 1 OPEN', 'state-change');
-    showReady();
+    wasOpen = true;
+    $('opened').textContent = ++opened;
+    addRow('parsed', 'open: readyState 1 OPEN', 'ok');
+    hideNotice();
+    showReady(source.readyState);
   });
   source.addEventListener('error', () => {
-    addRow('parsed', `error: readyState ${READY_STATES[source.readyState]}`, 'state-change');
-    showReady();
+    addRow('parsed', `error: readyState ${READY_STATES[source.readyState]}`, 'trouble');
+    showReady(source.readyState);
+    // The first error is the cut. Another one means that there is nobody to come back to.
+    if (source.readyState === EventSource.CLOSED) showNotice('trouble', 'EventSource has given up.', GIVEN_UP);
+    else showStream({ state: wasOpen ? 'reconnecting' : 'lost' });
+    wasOpen = false;
   });
-  for (const type of ['number', 'stream.end', 'stream.reset']) {
-    source.addEventListener(type, (event) => {
-      lastEventId = event.lastEventId;
-      $('last').textContent = lastEventId;
-      addRow('parsed', `${type} ${event.data}\n`, '', `id ${lastEventId}`);
-      if (type === 'number') numbers.push(JSON.parse(event.data).n);
-      // The server has started anew, and so have its numbers.
-      if (type === 'stream.reset') numbers.splice(0);
-      // Once for all that came in a burst: the verdict is read out.
-      verdictFrame ??= requestAnimationFrame(showVerdict);
-    });
-  }
-  $('close').onclick = () => {
-    source.close();
-    reading.abort();
-    showState(source.readyState);
-    addRow('parsed', 'close(): readyState 2 CLOSED', 'state-change');
-    showReady();
-  };
-  void readRaw();
+  for (const type of ['number', 'stream.end', 'stream.reset']) source.addEventListener(type, take);
+}
+
+function take({ type, data, lastEventId: id }) {
+  lastEventId = id;
+  $('last').textContent = id;
+  addRow('parsed', `${type} ${data}\n`, '', `id ${id}`);
+  if (type === 'number') numbers.push(JSON.parse(data).n);
+  // The server has started anew, and so have its numbers.
+  if (type === 'stream.reset') numbers.splice(0);
+  // Once for all that came in a burst: the verdict is read out.
+  verdictFrame ??= requestAnimationFrame(showVerdict);
 }
 
 /** Does by hand what EventSource does: read, remember the id and the retry time, come back. */
-async function readRaw() {
-  reading = new AbortController();
-  const { signal } = reading;
+async function readRaw(signal) {
   let retryMs = 3_000;
   while (!signal.aborted) {
+    let what = 'the response ended';
     try {
       const headers = rawLastEventId ? { 'last-event-id': rawLastEventId } : {};
       const response = await fetch(url, { headers, signal });
-      addRow('raw', `HTTP ${response.status} ${response.headers.get('content-type')}`, 'state-change');
+      addRow('raw', `HTTP ${response.status} ${response.headers.get('content-type')}`, response.ok ? 'ok' : 'trouble');
       for await (const frame of framesOf(response)) {
         const { id, retry } = parseFrame(frame);
         if (id !== undefined) rawLastEventId = id;
@@ -80,17 +96,26 @@ async function readRaw() {
       }
     } catch (error) {
       if (signal.aborted) break;
-      addRow('raw', error.message, 'state-change');
+      what = error.message;
     }
-    addRow('raw', `the response ended; back in ${retryMs} ms, Last-Event-ID: ${rawLastEventId}`, 'state-change');
+    addRow('raw', `${what}; back in ${retryMs} ms, Last-Event-ID: ${rawLastEventId}`, 'trouble');
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
-  addRow('raw', 'closed by the page', 'state-change');
+  addRow('raw', 'closed by the page', 'quiet');
 }
 
-function addRow(list, text, className = '', dim = '') {
+function showReady(readyState) {
+  const isClosed = readyState === EventSource.CLOSED;
+  $('ready').textContent = READY_STATES[readyState];
+  for (const id of ['end', 'destroy', 'close']) $(id).disabled = isClosed;
+  $('reopen').disabled = !isClosed;
+  showState({ state: ['connecting', 'open', 'ended'][readyState] });
+}
+
+/** A row of a log. What is no event but a change of state has a tone. */
+function addRow(list, text, tone = '', dim = '') {
   const row = document.createElement('li');
-  row.className = className;
+  if (tone) row.dataset.tone = tone;
   row.textContent = text;
   if (dim) row.append(Object.assign(document.createElement('span'), { className: 'dim', textContent: dim }));
   $(list).prepend(row);
@@ -103,38 +128,62 @@ function showVerdict() {
   if (highest === 0) return;
   const missing = highest - new Set(numbers).size;
   const twice = numbers.length - new Set(numbers).size;
-  const ordered = numbers.every((n, i) => i === 0 || n > numbers[i - 1]);
-  $('verdict').textContent =
-    missing === 0 && twice === 0 && ordered
-      ? `1 to ${highest}: none missing, none twice, in order.`
-      : `1 to ${highest}: ${missing} missing, ${twice} twice, ${ordered ? 'in order' : 'out of order'}.`;
+  const isOrdered = numbers.every((n, i) => i === 0 || n > numbers[i - 1]);
+  const isExact = missing === 0 && twice === 0 && isOrdered;
+  const faults = `${missing} missing, ${twice} twice, ${isOrdered ? 'in order' : 'out of order'}.`;
+  say(
+    $('verdict'),
+    isExact ? 'ok' : 'trouble',
+    `1 to ${highest}: ${isExact ? 'none missing, none twice, in order.' : faults}`,
+  );
 }
 
-$('one').addEventListener('click', () => postJson(`${url}/events`, { count: 1 }));
-$('burst').addEventListener('click', () => postJson(`${url}/events`, { count: 50 }));
-$('end').addEventListener('click', () => postJson(`${url}/cut`, { how: 'end', missed: 5 }));
-$('destroy').addEventListener('click', () => postJson(`${url}/cut`, { how: 'destroy', missed: 5 }));
+/** What a button asks of the server; what becomes of it is told. */
+async function send(what, path, body) {
+  const { problem } = await post(`${url}${path}`, body);
+  $('told').hidden = problem === undefined;
+  if (problem) say($('told'), 'trouble', `${what}. ${problem}`);
+}
+
+$('one').addEventListener('click', () => send('Not published', '/events', { count: 1 }));
+$('burst').addEventListener('click', () => send('Not published', '/events', { count: 50 }));
+$('end').addEventListener('click', () => send('Not ended', '/cut', { how: 'end', missed: 5 }));
+$('destroy').addEventListener('click', () => send('Not destroyed', '/cut', { how: 'destroy', missed: 5 }));
+$('close').addEventListener('click', close);
 $('reopen').addEventListener('click', open);
 open();
 
-$('countdown').addEventListener('click', () => {
-  const button = $('countdown');
-  button.disabled = true;
+$('countdown').addEventListener('click', async () => {
+  $('countdown').disabled = true;
   $('finite').replaceChildren();
+  const over = new AbortController();
+  await takeLine(over.signal, () => addRow('finite', 'waiting for a free connection', 'waiting'));
+  countDown(() => {
+    over.abort();
+    $('countdown').disabled = false;
+  });
+});
+
+function countDown(onOver) {
   const finite = new EventSource(`${url}/countdown`);
-  let ended = false;
-  finite.addEventListener('open', () => addRow('finite', 'open: readyState 1 OPEN', 'state-change'));
+  let hasEnded = false;
+  finite.addEventListener('open', () => addRow('finite', 'open: readyState 1 OPEN', 'ok'));
   finite.addEventListener('countdown', ({ data }) => addRow('finite', `countdown ${data}`));
   finite.addEventListener('stream.end', ({ data }) => {
-    ended = true;
+    hasEnded = true;
     addRow('finite', `stream.end ${data}`);
   });
   finite.addEventListener('error', () => {
-    const closed = finite.readyState === EventSource.CLOSED;
-    const why = closed
-      ? 'the server answered 204, so EventSource stops for good'
-      : 'EventSource comes back, as it always does';
-    addRow('finite', `error: readyState ${READY_STATES[finite.readyState]}`, 'state-change', ended ? ` ${why}` : '');
-    button.disabled = !closed;
+    const isClosed = finite.readyState === EventSource.CLOSED;
+    const why = isClosed
+      ? ' the server answered 204, so EventSource stops for good'
+      : ' EventSource comes back, as it always does';
+    addRow(
+      'finite',
+      `error: readyState ${READY_STATES[finite.readyState]}`,
+      hasEnded ? 'quiet' : 'trouble',
+      hasEnded ? why : '',
+    );
+    if (isClosed) onOver();
   });
-});
+}

@@ -1,172 +1,97 @@
-import uPlot from '/vendor/uPlot.esm.js';
-import { follow, showState } from './shell.js';
+import { Plots, WINDOW_S } from './plots.js';
+import { request } from './lib/request.js';
+import { $, clock, describe, say, showStream } from './lib/shell.js';
+import { Stream } from './lib/stream.js';
 
-const WINDOW_S = 120;
-const GIB = 2 ** 30;
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** How often the server takes a sample. One that is older when it arrives has come from the log. */
+const SAMPLE_EVERY_MS = 500;
 
-// Each plot: its lines (as functions of a sample), the range of its axis, and its big figure.
-const plots = [
-  {
-    id: 'cpu',
-    lines: [(s) => s.cpuPercent, (s) => s.loadPercent],
-    range: (max) => [0, Math.max(100, max * 1.1)],
-    unit: '%',
-    figure: (s) => [s.cpuPercent.toFixed(0), '% busy'],
-  },
-  {
-    id: 'memory',
-    lines: [(s) => (100 * s.memoryUsedBytes) / s.memoryTotalBytes],
-    range: (max) => [0, max > 40 ? 100 : Math.max(5, max * 2)],
-    unit: '%',
-    figure: (s) => [((100 * s.memoryUsedBytes) / s.memoryTotalBytes).toFixed(1), '%'],
-    detail: (s) =>
-      `${(s.memoryUsedBytes / GIB).toFixed(2)} of ${(s.memoryTotalBytes / GIB).toFixed(1)} GiB in use, ` +
-      `this server ${(s.serverBytes / 2 ** 20).toFixed(0)} MiB`,
-  },
-  {
-    id: 'loop',
-    lines: [(s) => s.eventLoopMaxMs, (s) => s.eventLoopMeanMs],
-    range: (max) => [0, Math.max(4, max * 1.1)],
-    unit: ' ms',
-    figure: (s) => [s.eventLoopMaxMs.toFixed(1), 'ms'],
-  },
-  {
-    id: 'streams',
-    lines: [(s) => s.streams],
-    range: (max) => [0, Math.max(4, max + 1)],
-    unit: '',
-    whole: true,
-    figure: (s) => [String(s.streams), 'open'],
-  },
-];
+let samples = [];
+/** What was missed and has come since: from when to when it was taken, how many samples, and within how many ms. */
+const caughtUp = [];
+const plots = new Plots(caughtUp);
 
-const samples = [];
-for (const plot of plots) {
-  const card = document.getElementById(plot.id);
-  const box = card.querySelector('.plot');
-  plot.card = card;
-  plot.chart = new uPlot(optionsOf(plot), [[], ...plot.lines.map(() => [])], box);
-  new ResizeObserver(() => plot.chart.setSize({ width: box.clientWidth, height: box.clientHeight })).observe(box);
-}
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plots.forEach((p) => p.chart.redraw(true)));
+/** The smallest age of a sample so far: the clocks of server and browser differ. */
+let skewMs = Infinity;
+/** What is being caught up, from the opening of the stream to the first sample that is not late. */
+let catching;
+let frame;
 
-function optionsOf({ lines, range, unit, whole, card }) {
-  const font = `12px ${colour('--sans')}`;
-  const axis = {
-    font,
-    stroke: () => colour('--muted'),
-    grid: { stroke: () => colour('--line'), width: 1 },
-    ticks: { show: false },
-  };
-  const style = [
-    { stroke: () => colour('--accent'), fill: () => `${colour('--accent')}1a`, width: 2 },
-    { stroke: () => colour('--muted'), width: 1.5 },
-  ];
-  return {
-    width: card.clientWidth,
-    height: 200,
-    padding: [8, 26, 0, 0],
-    legend: { show: false },
-    cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'machine' }, points: { size: 7 } },
-    hooks: { setCursor: [(chart) => showFigures(chart.cursor.idx)] },
-    scales: {
-      x: { range: (_chart, _min, max) => [max - WINDOW_S, max] },
-      y: { range: (_chart, _min, max) => range(max ?? 0) },
+const stream = new Stream('/api/machine', {
+  silenceMs: 4_000,
+  onState(now) {
+    const last = samples.at(-1);
+    if (now.state === 'open' && last) catching = { from: last.at, count: 0, openedAt: performance.now() };
+    showStream(now);
+    showAge();
+  },
+  on: {
+    sample({ data }) {
+      add(JSON.parse(data));
+      // Two minutes of samples may arrive at once: draw them once.
+      frame ??= requestAnimationFrame(draw);
     },
-    axes: [
-      { ...axis, size: 30, grid: { show: false }, incrs: [30], space: 60, values: (_chart, ticks) => ticks.map(clock) },
-      {
-        ...axis,
-        size: 52,
-        space: 36,
-        incrs: whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000] : undefined,
-        values: (_chart, ticks) => ticks.map((tick) => `${tick}${unit}`),
-      },
-    ],
-    series: [
-      {},
-      ...lines.map((_line, i) => ({
-        ...style[i],
-        points: { show: false },
-        paths: whole ? uPlot.paths.stepped({ align: 1 }) : undefined,
-      })),
-    ],
-  };
+    // The place we left off is gone, or the server started anew: what we have no longer joins up.
+    'stream.reset'() {
+      samples = [];
+      caughtUp.length = 0;
+      catching = undefined;
+    },
+  },
+});
+
+$('pause').addEventListener('click', () => (stream.state === 'paused' ? stream.open() : stream.pause()));
+showStream({ state: 'connecting' });
+
+// A new page starts to read two minutes back, so that it is full at once. Without an answer it begins at now.
+stream.lastEventId = (await request('/api/machine/start')).answer?.lastEventId;
+stream.open();
+
+function add(sample) {
+  samples.push(sample);
+  const ageMs = Date.now() - sample.at;
+  skewMs = Math.min(skewMs, ageMs);
+  if (catching && ageMs - skewMs > SAMPLE_EVERY_MS) catchUp(catching, sample);
+  else catching = undefined;
 }
 
-function clock(seconds) {
-  return new Date(seconds * 1_000).toLocaleTimeString([], {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hour12: false,
-  });
+function catchUp(range, { at }) {
+  if (range.count === 0) caughtUp.push(range);
+  Object.assign(range, { to: at, count: range.count + 1, tookMs: performance.now() - range.openedAt });
 }
 
 function draw() {
-  const newest = samples.at(-1).at;
-  while (samples[0].at < newest - WINDOW_S * 1_000) samples.shift();
-  const times = samples.map((s) => s.at / 1_000);
-  for (const { card, chart, lines } of plots) {
-    card.querySelector('.empty')?.remove();
-    chart.setData([times, ...lines.map((line) => samples.map(line))]);
-  }
-  showFigures(plots[0].chart.cursor.idx);
+  frame = undefined;
+  if (samples.length === 0) return;
+  const start = samples.at(-1).at - WINDOW_S * 1_000;
+  samples = samples.filter(({ at }) => at >= start);
+  while (caughtUp[0]?.to < start) caughtUp.shift();
+  plots.draw(samples);
+  showAge();
   showCoverage();
 }
 
-/** The figures of the sample under the pointer, otherwise of the newest. */
-function showFigures(index) {
-  const sample = samples[index] ?? samples.at(-1);
-  if (!sample) return;
-  for (const { card, figure, detail } of plots) {
-    const [value, unit] = figure(sample);
-    const small = document.createElement('small');
-    small.textContent = unit;
-    card.querySelector('.figure').replaceChildren(value, small);
-    if (detail) card.querySelector('.detail').textContent = detail(sample);
-  }
+/** Whether what is shown is of now, and of when it is otherwise. */
+function showAge() {
+  const { tone, label } = describe(stream);
+  const last = samples.at(-1);
+  const isOld = last !== undefined && stream.state !== 'open';
+  $('plots').classList.toggle('old', isOld);
+  $('pause').textContent = stream.state === 'paused' ? 'Go on' : 'Pause the stream';
+  $('pause').classList.toggle('primary', stream.state === 'paused');
+  if (last === undefined) return say($('shown'), 'waiting', 'Waiting for the first sample');
+  say($('shown'), tone, isOld ? `${label}, as of ${clock(last.at)}` : 'live');
 }
 
 function showCoverage() {
   const gaps = samples.slice(1).map((sample, i) => sample.at - samples[i].at);
   const span = Math.round((samples.at(-1).at - samples[0].at) / 1_000);
   const longest = Math.max(0, ...gaps) / 1_000;
-  document.getElementById('coverage').textContent =
+  $('coverage').textContent =
     `${samples.length} samples of the last ${span} seconds; the longest time between two of them is ${longest.toFixed(1)} s.`;
+  const last = caughtUp.at(-1);
+  $('caught-up').hidden = last === undefined;
+  if (last === undefined) return;
+  const count = last.count === 1 ? '1 sample' : `${last.count} samples`;
+  say($('caught-up'), 'waiting', `${count} caught up in ${last.tookMs.toFixed(0)} ms`);
 }
-
-let source;
-let lastEventId;
-let frame;
-
-function open() {
-  const from = lastEventId ? `?lastEventId=${encodeURIComponent(lastEventId)}` : '';
-  source = new EventSource(`/api/machine${from}`);
-  follow(source);
-  source.addEventListener('sample', (event) => {
-    lastEventId = event.lastEventId;
-    samples.push(JSON.parse(event.data));
-    // Two minutes of samples may arrive at once: draw them once.
-    frame ??= requestAnimationFrame(() => {
-      frame = undefined;
-      draw();
-    });
-  });
-  // The place we left off is gone, or the server started anew: what we have no longer joins up.
-  source.addEventListener('stream.reset', () => samples.splice(0));
-}
-
-const pause = document.getElementById('pause');
-pause.addEventListener('click', () => {
-  const paused = source.readyState !== EventSource.CLOSED;
-  if (paused) source.close();
-  else open();
-  showState(source.readyState);
-  pause.textContent = paused ? 'Go on' : 'Pause the stream';
-});
-
-// A new page starts to read two minutes back, so that it is full at once.
-({ lastEventId } = await (await fetch('/api/machine/start')).json());
-open();

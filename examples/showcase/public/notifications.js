@@ -1,6 +1,7 @@
-import { copyOnClick, follow, postJson } from './shell.js';
+import { post } from './lib/request.js';
+import { $, copyOnClick, say, showNotice, showStream } from './lib/shell.js';
+import { Stream } from './lib/stream.js';
 
-const $ = (id) => document.getElementById(id);
 const MAX_ITEMS = 100;
 
 const user = new URLSearchParams(location.search).get('user') ?? 'ada';
@@ -8,22 +9,40 @@ const store = `inbox/${user}`;
 // Where this user stopped reading, and what came so far: whoever comes back gets what was sent meanwhile.
 const inbox = JSON.parse(sessionStorage.getItem(store) ?? '{ "items": [] }');
 
+const EMPTY = {
+  connecting: 'Opening the inbox …',
+  open: 'Nothing yet. Send the first one.',
+  refused: 'There is no inbox of this name.',
+};
+
 $('whose').textContent = user;
 $('user').value = user;
-$('to').value = user;
+if ($('user').checkValidity()) $('to').value = user;
+$('list').append(...inbox.items.map(itemOf));
+showUnread();
 
-const from = inbox.lastEventId ? `&lastEventId=${encodeURIComponent(inbox.lastEventId)}` : '';
-const source = new EventSource(`/api/notifications?user=${encodeURIComponent(user)}${from}`);
-follow(source);
-for (const type of ['mention', 'reminder', 'announcement']) {
-  source.addEventListener(type, (event) => {
-    inbox.lastEventId = event.lastEventId;
-    inbox.items.unshift({ type, unread: true, ...JSON.parse(event.data) });
-    inbox.items.splice(MAX_ITEMS);
-    $('list').prepend(itemOf(inbox.items[0]));
-    $('list').children[MAX_ITEMS]?.remove();
-    showUnread();
-  });
+const stream = new Stream(`/api/notifications?user=${encodeURIComponent(user)}`, {
+  lastEventId: inbox.lastEventId,
+  findsPlace: true,
+  onState(now) {
+    showStream(now);
+    if (now.state === 'refused') {
+      showNotice('trouble', `“${user}” cannot be a name.`, `${now.problem}. Choose another one.`);
+      $('user').focus();
+    }
+    $('empty').textContent = EMPTY[now.state] ?? 'Nothing so far.';
+  },
+  on: Object.fromEntries(['mention', 'reminder', 'announcement'].map((type) => [type, receive])),
+});
+stream.open();
+
+function receive({ type, data, lastEventId }) {
+  inbox.lastEventId = lastEventId;
+  inbox.items.unshift({ type, unread: true, ...JSON.parse(data) });
+  inbox.items.splice(MAX_ITEMS);
+  $('list').prepend(itemOf(inbox.items[0]));
+  $('list').children[MAX_ITEMS]?.remove();
+  showUnread();
 }
 
 $('read').addEventListener('click', () => {
@@ -31,9 +50,6 @@ $('read').addEventListener('click', () => {
   for (const item of $('list').children) item.classList.remove('unread');
   showUnread();
 });
-
-$('list').append(...inbox.items.map(itemOf));
-showUnread();
 
 function itemOf({ type, unread, text, at }) {
   const item = document.createElement('li');
@@ -53,6 +69,7 @@ function itemOf({ type, unread, text, at }) {
 function showUnread() {
   const unread = inbox.items.filter((item) => item.unread).length;
   $('unread').textContent = `${unread} unread`;
+  $('unread').hidden = $('read').hidden = inbox.items.length === 0;
   $('read').disabled = unread === 0;
   $('empty').hidden = inbox.items.length > 0;
   document.title = `${unread ? `(${unread}) ` : ''}Notifications · nestjs-event-stream`;
@@ -65,9 +82,15 @@ function letter() {
 
 $('letter').addEventListener('submit', async (event) => {
   event.preventDefault();
-  const response = await postJson('/api/notifications', letter());
-  const answer = await response.json();
-  $('sent').textContent = response.ok ? 'Sent.' : answer.message;
+  $('send').disabled = true;
+  say($('sent'), 'waiting', 'Sending …');
+  const { problem, isUncertain } = await post('/api/notifications', letter());
+  $('send').disabled = false;
+  $('send').textContent = problem ? 'Send again' : 'Send';
+  if (problem === undefined) return say($('sent'), 'ok', 'Sent.');
+  // The text stays in its field.
+  const what = isUncertain ? `${problem} It may have been sent all the same.` : `Not sent. ${problem}`;
+  say($('sent'), 'trouble', what);
 });
 
 function curl() {
@@ -77,7 +100,7 @@ function curl() {
 function showCurl() {
   // An announcement goes to everyone.
   $('to').disabled = $('type').value === 'announcement';
-  $('sent').textContent = '';
+  say($('sent'), 'quiet', '');
   $('curl').textContent = curl();
 }
 $('letter').addEventListener('input', showCurl);

@@ -1,0 +1,104 @@
+// What all pages share: the state in the header, the notice below it, and buttons that copy.
+
+export const $ = (id) => document.getElementById(id);
+
+/** The states of a stream (see stream.js): how each is coloured and called, and what a reader should know of it. */
+const STATES = {
+  idle: { tone: 'quiet', label: 'idle' },
+  connecting: { tone: 'waiting', label: 'connecting' },
+  waiting: {
+    tone: 'waiting',
+    label: 'in line',
+    title: 'No connection is free.',
+    text:
+      'Other windows have the four streams that one browser gets here: over HTTP/1.1 it opens six connections to a host, and ' +
+      'two stay free for pages. This one begins when another is closed or out of sight. HTTP/2 has no such limit.',
+  },
+  open: { tone: 'ok', label: 'live' },
+  reconnecting: { tone: 'waiting', label: 'reconnecting' },
+  lost: {
+    tone: 'trouble',
+    label: 'lost',
+    title: 'The server cannot be reached.',
+    text: 'What is here stays. The page tries again every few seconds, and goes on where it was.',
+  },
+  silent: {
+    tone: 'trouble',
+    label: 'no answer',
+    title: 'The server does not answer.',
+    text: 'What is here stays. The page goes on where it was as soon as something comes.',
+  },
+  paused: { tone: 'paused', label: 'paused' },
+  resting: {
+    tone: 'paused',
+    label: 'resting',
+    title: 'Resting while out of sight.',
+    text: 'Another window needed the connection.',
+  },
+  refused: { tone: 'trouble', label: 'refused', title: 'The server refused.' },
+  /** Not of a stream, but of what it carried: it ended before its end. */
+  interrupted: { tone: 'trouble', label: 'interrupted' },
+  ended: { tone: 'quiet', label: 'ended' },
+};
+
+/** How a stream is. A device that is offline explains what the server is not to blame for. */
+export function describe({ state, problem = '' }) {
+  const description = { text: problem, ...STATES[state] };
+  if (state !== 'lost' || navigator.onLine) return description;
+  return { ...description, label: 'offline', title: 'This device is offline.' };
+}
+
+/** Shows the state of a stream in the header, and in the notice what there is to say of it. */
+export function showStream(stream) {
+  showState(stream);
+  const { tone, title, text } = describe(stream);
+  if (title) showNotice(tone, title, text);
+  else hideNotice();
+}
+
+export function showState(stream) {
+  const { tone, label } = describe(stream);
+  Object.assign($('state').dataset, { tone, state: stream.state });
+  $('state').textContent = label;
+}
+
+export function showNotice(tone, title, text = '') {
+  const strong = Object.assign(document.createElement('strong'), { textContent: title });
+  $('notice').dataset.tone = tone;
+  $('notice').replaceChildren(strong, ` ${text}`);
+  $('notice').hidden = false;
+}
+
+export function hideNotice() {
+  $('notice').hidden = true;
+}
+
+/** A line of text with the colour of what it says. What has not changed is not written: such lines are read out. */
+export function say(element, tone, text) {
+  element.dataset.tone = tone;
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function clock(at) {
+  return new Date(at).toLocaleTimeString([], { hour12: false });
+}
+
+/** Makes a button copy what `text` returns. Without a clipboard, which needs https or localhost, there is no button. */
+export function copyOnClick(button, text) {
+  button.hidden = navigator.clipboard === undefined;
+  const label = button.textContent;
+  button.addEventListener('click', async () => {
+    const isCopied = await navigator.clipboard.writeText(text()).then(
+      () => true,
+      () => false,
+    );
+    button.textContent = isCopied ? 'Copied' : 'Not allowed';
+    setTimeout(() => (button.textContent = label), 1_500);
+  });
+}
+
+const command = $('command');
+if (command) {
+  command.textContent = command.textContent.replace('ORIGIN', location.origin);
+  copyOnClick($('copy-command'), () => command.textContent);
+}

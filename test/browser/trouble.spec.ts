@@ -1,0 +1,266 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { BrowserContext, Page } from 'playwright-core';
+import { ANSWER } from '../../examples/showcase/answers/write-answer.js';
+import { Program } from './program.js';
+import { useBrowser } from './support.js';
+
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+const SCREENSHOTS = '.cache/screenshots';
+/** What Chromium says of a server that is away, and of a device that is offline: both are wanted here. */
+const AWAY = [
+  /ERR_CONNECTION_REFUSED/,
+  /ERR_CONNECTION_RESET/,
+  /ERR_INCOMPLETE_CHUNKED_ENCODING/,
+  /ERR_EMPTY_RESPONSE/,
+];
+const OFFLINE = [/ERR_INTERNET_DISCONNECTED/];
+
+jest.setTimeout(150_000);
+
+const browser = useBrowser();
+let server: Program;
+
+beforeEach(async () => {
+  server = await Program.start('scripts/start.mjs', { PORT: '0' });
+});
+afterEach(() => server.end('SIGKILL'));
+
+describe('an answer whose server', () => {
+  it('falls silent is interrupted, keeps its words, and goes on without losing a letter', async () => {
+    const page = await ask('resumable', AWAY);
+    server.signal('SIGSTOP');
+    await page.locator('#progress[data-tone=trouble]', { hasText: /^Interrupted\. What has come stays/ }).waitFor();
+    await page.locator('#notice', { hasText: 'The server does not answer.' }).waitFor();
+    await takeScreenshots(page, 'answers-silent');
+    const kept = await answerOf(page);
+
+    server.signal('SIGCONT');
+
+    await page.locator('#progress', { hasText: 'complete' }).waitFor({ timeout: 60_000 });
+    expect(ANSWER.startsWith(kept)).toBe(true);
+    expect(kept.length).toBeGreaterThan(100);
+    expect(await answerOf(page)).toBe(ANSWER);
+  });
+
+  it('is killed is interrupted, keeps its words, and can be asked again', async () => {
+    const page = await ask('resumable', AWAY);
+    await server.end('SIGKILL');
+    await page.locator('#progress[data-tone=trouble]', { hasText: /^Interrupted\. What has come stays/ }).waitFor();
+    await page.locator('#state[data-state=lost]').waitFor();
+    const kept = await answerOf(page);
+    await takeScreenshots(page, 'answers-lost');
+
+    await startAgain();
+
+    await page.locator('#progress', { hasText: 'the server was started anew' }).waitFor();
+    expect(await answerOf(page)).toBe(kept);
+    await takeScreenshots(page, 'answers-gone');
+    await page.click('#again');
+    await page.waitForFunction(() => document.getElementById('progress')!.textContent.includes('being written'));
+    await hasWords(page);
+  });
+
+  it.each([
+    ['resumable', 'Interrupted: the server was shut down in mid-sentence. What has come stays.'],
+    ['once', 'Interrupted in mid-sentence. What has come stays; a one-shot answer cannot go on.'],
+  ])('is shut down is interrupted (%s)', async (mode, message) => {
+    const page = await ask(mode, AWAY);
+
+    await server.end('SIGTERM');
+
+    await page.locator('#progress[data-tone=trouble]', { hasText: message }).waitFor();
+    expect((await answerOf(page)).length).toBeGreaterThan(100);
+    await page.locator('#again:visible').waitFor();
+    await takeScreenshots(page, `answers-interrupted-${mode}`);
+  });
+
+  it('cannot be reached is not asked, and that is told', async () => {
+    const page = await visit('/answers', AWAY);
+    await server.end('SIGKILL');
+
+    await page.click('#send');
+
+    await page
+      .locator('#progress[data-tone=trouble]', { hasText: 'Not asked: The server cannot be reached.' })
+      .waitFor();
+  });
+});
+
+describe('a dashboard', () => {
+  it('of a server that falls silent says of when it is', async () => {
+    const page = await visit('/', AWAY);
+    await page.locator('#shown[data-tone=ok]', { hasText: 'live' }).waitFor();
+
+    server.signal('SIGSTOP');
+
+    await page.locator('#shown[data-tone=trouble]', { hasText: /^no answer, as of \d\d:\d\d:\d\d$/ }).waitFor();
+    await takeScreenshots(page, 'dashboard-silent');
+    server.signal('SIGCONT');
+    await page.locator('#shown', { hasText: /^live$/ }).waitFor();
+  });
+
+  it('whose server was away goes on by itself', async () => {
+    const page = await visit('/', AWAY);
+    await page.locator('#shown', { hasText: /^live$/ }).waitFor();
+    await server.end('SIGKILL');
+    await page.locator('#shown[data-tone=trouble]', { hasText: /^lost, as of/ }).waitFor();
+    await page.locator('#notice', { hasText: 'The server cannot be reached.' }).waitFor();
+    await takeScreenshots(page, 'dashboard-lost');
+
+    await startAgain();
+
+    await page.locator('#shown', { hasText: /^live$/ }).waitFor();
+    expect(await page.locator('#notice').isHidden()).toBe(true);
+  });
+});
+
+describe('a notification', () => {
+  it('that is sent offline is kept, and can be sent again', async () => {
+    const page = await visit('/notifications?user=offline', OFFLINE);
+    await page.locator('#state[data-state=open]').waitFor();
+    await page.context().setOffline(true);
+    await page.locator('#state[data-tone=trouble]', { hasText: 'offline' }).waitFor();
+    await page.fill('#text', 'kept while offline');
+
+    await page.click('#send');
+
+    await page.locator('#sent[data-tone=trouble]', { hasText: 'Not sent. This device is offline.' }).waitFor();
+    expect(await page.inputValue('#text')).toBe('kept while offline');
+    await takeScreenshots(page, 'notifications-offline');
+    await page.context().setOffline(false);
+    await page.click('text=Send again');
+    await page.locator('#list li', { hasText: 'kept while offline' }).waitFor();
+    await page.locator('#sent[data-tone=ok]', { hasText: 'Sent.' }).waitFor();
+  });
+
+  it('to a server that does not answer may have been sent', async () => {
+    const page = await visit('/notifications?user=silent');
+    await page.locator('#state[data-state=open]').waitFor();
+    server.signal('SIGSTOP');
+
+    await page.click('#send');
+
+    await page
+      .locator('#sent', { hasText: 'has not answered for 8 seconds. It may have been sent all the same.' })
+      .waitFor();
+  });
+});
+
+describe('the bench', () => {
+  it('tells what its buttons could not do', async () => {
+    const page = await visit('/bench', AWAY);
+    await page.locator('#state[data-state=open]').waitFor();
+    await server.end('SIGKILL');
+
+    for (const [button, message] of [
+      ['#one', 'Not published. The server cannot be reached.'],
+      ['#destroy', 'Not destroyed. The server cannot be reached.'],
+    ] as const) {
+      await page.click(button);
+      await page.locator('#told[data-tone=trouble]', { hasText: message }).waitFor();
+    }
+    await page.locator('#notice', { hasText: 'The server cannot be reached.' }).waitFor();
+    await takeScreenshots(page, 'bench-lost');
+  });
+});
+
+describe('the tabs of one browser', () => {
+  it('share its connections: the seventh is told what it waits for, and goes on when another is closed', async () => {
+    const context = await browser.newContext({ viewport: DESKTOP });
+    const tabs = [];
+    for (let n = 1; n <= 7; n++) tabs.push(await openTab(context, `/notifications?user=tab-${n}`));
+    const [first, , , , , , seventh] = tabs as [Page, ...Page[]] & { 6: Page };
+
+    await seventh.locator('#notice', { hasText: 'No connection is free.' }).waitFor();
+    await takeScreenshots(seventh, 'notifications-waiting');
+    expect(await statesOf(tabs)).toEqual({ open: 4, waiting: 3 });
+    // There is a connection for what is no stream.
+    await seventh.click('#send');
+    await seventh.locator('#sent', { hasText: 'Sent.' }).waitFor();
+    await first.close();
+    await Promise.any(tabs.slice(4).map((tab) => tab.locator('#state[data-state=open]').waitFor()));
+  });
+
+  it('give the connection to the one that is seen, and resume without a gap', async () => {
+    const context = await browser.newContext({ viewport: DESKTOP });
+    const hidden = await openTab(context, '/notifications?user=hidden');
+    await hidden.locator('#state[data-state=open]').waitFor();
+    const others = [];
+    for (let n = 1; n <= 3; n++) others.push(await openTab(context, `/notifications?user=tab-${n}`));
+    await Promise.all(others.map((tab) => tab.locator('#state[data-state=open]').waitFor()));
+    await see(hidden, false);
+
+    const seen = await openTab(context, '/notifications?user=seen');
+
+    await seen.locator('#state[data-state=open]').waitFor();
+    await hidden.locator('#state[data-state=resting]').waitFor();
+    await seen.fill('#to', 'hidden');
+    await seen.click('#send');
+    await seen.locator('#sent', { hasText: 'Sent.' }).waitFor();
+    await see(seen, false);
+    await see(hidden, true);
+    await hidden.locator('#list li').waitFor();
+  });
+});
+
+/** Starts the server again, where the pages expect it. */
+async function startAgain(): Promise<void> {
+  server = await Program.start('scripts/start.mjs', { PORT: server.port });
+}
+
+async function visit(path: string, expected: readonly RegExp[] = []): Promise<Page> {
+  return openTab(await browser.newContext({ viewport: DESKTOP }), path, expected);
+}
+
+async function openTab(context: BrowserContext, path: string, expected: readonly RegExp[] = []): Promise<Page> {
+  const page = await browser.newPage(context, expected);
+  await page.goto(server.origin + path);
+  return page;
+}
+
+/** Asks, and waits for the first words. */
+async function ask(mode: string, expected: readonly RegExp[]): Promise<Page> {
+  const page = await visit('/answers', expected);
+  await page.check(`input[value=${mode}]`);
+  await page.click('#send');
+  await hasWords(page);
+  return page;
+}
+
+async function hasWords(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.getElementById('answer')!.textContent.length > 100);
+}
+
+async function answerOf(page: Page): Promise<string> {
+  return (await page.locator('#answer').textContent()) ?? '';
+}
+
+/** How many of the tabs are in which state. */
+async function statesOf(tabs: readonly Page[]): Promise<Record<string, number>> {
+  const states = await Promise.all(tabs.map((tab) => tab.locator('#state').getAttribute('data-state')));
+  const counts: Record<string, number> = {};
+  for (const state of states) counts[state!] = (counts[state!] ?? 0) + 1;
+  return counts;
+}
+
+/** Headless Chromium shows all of its tabs: this is what it would say of one that is in front, or is not. */
+async function see(page: Page, isSeen: boolean): Promise<void> {
+  await page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, !isSeen);
+}
+
+async function takeScreenshots(page: Page, name: string): Promise<void> {
+  for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${device}-${colorScheme}.png` });
+    }
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+  }
+  await page.setViewportSize(DESKTOP);
+  await page.emulateMedia({ colorScheme: null });
+}
