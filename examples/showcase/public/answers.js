@@ -206,11 +206,11 @@ function show(text = STATES[answer.state].text) {
   if ($('answer').textContent !== answer.text) $('answer').textContent = answer.text;
   $('answer').dataset.state = answer.state;
   $('stop').disabled = !isUnderWay;
-  $('again').hidden = !isUnfinished && answer.state !== 'cut';
+  $('again').hidden = !isUnfinished;
   $('share').hidden = navigator.clipboard === undefined || !answer.id || isUnknown;
   $('answer').hidden = $('facts').hidden = isUnknown;
   say($('progress'), tone, text);
-  if (tone === 'trouble' && !isUnderWay) showState({ state: 'interrupted' });
+  if (tone === 'trouble' && !isUnderWay) showState({ state: isUnknown ? 'missing' : 'interrupted' });
   if (!isUnderWay) follower.stop();
   showFacts();
 }

@@ -1,5 +1,5 @@
 import { framesOf, parseFrame } from './lib/frames.js';
-import { takeLine } from './lib/lines.js';
+import { onWanted, takeLine } from './lib/lines.js';
 import { post } from './lib/request.js';
 import { $, hideNotice, say, showNotice, showState, showStream } from './lib/shell.js';
 
@@ -152,6 +152,12 @@ $('destroy').addEventListener('click', () => send('Not destroyed', '/cut', { how
 $('close').addEventListener('click', close);
 $('reopen').addEventListener('click', open);
 open();
+// Another tab needs the lines while nobody sees this one.
+onWanted(() => {
+  if (closing.signal.aborted) return;
+  close();
+  document.addEventListener('visibilitychange', open, { once: true });
+});
 
 $('countdown').addEventListener('click', async () => {
   $('countdown').disabled = true;

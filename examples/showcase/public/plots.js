@@ -9,7 +9,7 @@ const MIB = 2 ** 20;
 
 /** The smallest of these that leaves some air above the highest value. */
 const ceilingOf = (steps) => (max) => steps.find((step) => step >= max * 1.1) ?? max * 1.1;
-const percent = ceilingOf([5, 10, 25, 50, 100]);
+const percent = ceilingOf([4, 10, 20, 50, 100]);
 const memoryPercentOf = (s) => (100 * s.memoryUsedBytes) / s.memoryTotalBytes;
 
 /** Each chart: what it draws of a sample, where its axis ends, its figure, and what else is worth saying. */
@@ -35,7 +35,7 @@ const plots = [
   {
     id: 'loop',
     valueOf: (s) => s.eventLoopMaxMs,
-    ceiling: ceilingOf([2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]),
+    ceiling: ceilingOf([2, 4, 10, 20, 40, 100, 200, 400, 1_000, 2_000, 4_000]),
     tick: (value) => (value < 1_000 ? `${value} ms` : `${value / 1_000} s`),
     figure: (s) => [s.eventLoopMaxMs.toFixed(1), 'ms'],
     detail: (s) => `longest of each half second, mean ${s.eventLoopMeanMs.toFixed(2)} ms`,
@@ -111,7 +111,7 @@ function optionsOf({ ceiling, tick, isWhole }, lateRanges, onCursor) {
   return {
     width: 300,
     height: 158,
-    padding: [8, 26, 0, 0],
+    padding: [8, 1, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'machine' }, points: { size: 7 } },
     hooks: { draw: [(chart) => shade(chart, lateRanges)], setCursor: [onCursor] },
@@ -126,7 +126,7 @@ function optionsOf({ ceiling, tick, isWhole }, lateRanges, onCursor) {
         grid: { show: false },
         incrs: [30],
         space: 60,
-        values: (_chart, ticks) => ticks.map((s) => clock(s * 1_000)),
+        values: (chart, ticks) => ticks.map((s) => (hasRoom(chart, s) ? clock(s * 1_000) : '')),
       },
       {
         ...axis,
@@ -147,6 +147,11 @@ function optionsOf({ ceiling, tick, isWhole }, lateRanges, onCursor) {
       },
     ],
   };
+}
+
+/** Whether the time of a tick fits before the edge. */
+function hasRoom(chart, seconds) {
+  return chart.valToPos(seconds, 'x') < chart.over.clientWidth - 30;
 }
 
 function shade(chart, ranges) {

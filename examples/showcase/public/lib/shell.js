@@ -36,8 +36,9 @@ const STATES = {
     text: 'Another window needed the connection.',
   },
   refused: { tone: 'trouble', label: 'refused', title: 'The server refused.' },
-  /** Not of a stream, but of what it carried: it ended before its end. */
+  /** Two that are not of a stream, but of what it was to carry. */
   interrupted: { tone: 'trouble', label: 'interrupted' },
+  missing: { tone: 'trouble', label: 'not found' },
   ended: { tone: 'quiet', label: 'ended' },
 };
 
