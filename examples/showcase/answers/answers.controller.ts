@@ -50,7 +50,7 @@ export class AnswersController {
     @Connection() connection: SseConnection,
   ): AsyncIterable<SseEvent> {
     for await (const token of writeAnswer(connection.signal)) yield { type: 'token', data: token };
-    if (!connection.signal.aborted) yield { type: 'done', data: { reason: 'complete' } };
+    yield { type: 'done', data: { reason: 'complete' } };
   }
 }
 
