@@ -1,6 +1,7 @@
 // Each defence: where it is, what takes it out, and the test that must then fail. `find` must stand in the file exactly
 // once. `test` is a regular expression over the full names of the tests of `spec`.
 
+import { redis } from './redis.mjs';
 import { settingUp } from './set-up.mjs';
 
 const events = 'test/e2e/event-fields.spec.ts';
@@ -1455,4 +1456,4 @@ const nats = [
   },
 ];
 
-export const defences = [...wire, ...places, ...subscribing, ...listening, ...network, ...nats, ...settingUp];
+export const defences = [...wire, ...places, ...subscribing, ...listening, ...network, ...nats, ...settingUp, ...redis];

@@ -1,4 +1,5 @@
 import { SseError } from '../errors.js';
+import type { Failures } from './failures.js';
 
 /** A call that has an end. */
 export interface Call {
@@ -11,11 +12,13 @@ export interface Call {
 /** The calls that are under way: each ends at its deadline, and all of them when the engine is closed. */
 export class Calls {
   readonly #timeoutMs: number;
+  readonly #failures: Failures;
   readonly #open = new Set<(error: SseError) => void>();
   #closed: SseError | undefined;
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, failures: Failures) {
     this.#timeoutMs = timeoutMs;
+    this.#failures = failures;
   }
 
   /** @throws SseError `closed`; `engine-failed` when the work has failed, or has not ended in time */
@@ -30,9 +33,9 @@ export class Calls {
       };
       const fail = (error: unknown): void => {
         end();
-        reject(SseError.is(error) ? error : failure(what, error));
+        reject(SseError.is(error) ? error : this.#failures.failed(what, error));
       };
-      const timer = setTimeout(() => fail(failure(what, call.cause, this.#timeoutMs)), this.#timeoutMs);
+      const timer = setTimeout(() => fail(this.#failures.failed(what, call.cause, this.#timeoutMs)), this.#timeoutMs);
       this.#open.add(fail);
       work(call).then((value) => {
         end();
@@ -58,11 +61,4 @@ export async function within<T>(timeoutMs: number, what: string, promise: Promis
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Says that Redis could not do something, and why. */
-export function failure(what: string, cause: unknown, timeoutMs?: number): SseError {
-  const problem = cause instanceof Error ? cause.message : 'it did not answer';
-  const late = timeoutMs === undefined ? '' : ` within ${timeoutMs} ms`;
-  return new SseError('engine-failed', `Redis could not ${what}${late}: ${problem}`, { cause });
 }

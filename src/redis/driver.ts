@@ -22,6 +22,8 @@ export interface Driver {
   readonly database: number;
   /** Whether this is a Redis Cluster, where channels are divided as keys are. */
   readonly isCluster: boolean;
+  /** Why there is no connection, when the client has said that. */
+  readonly problem: unknown;
   /** Whether a command would be sent at once. */
   isReady(): boolean;
   /** Calls the listener each time that a connection has been made. Returns how to stop that. */

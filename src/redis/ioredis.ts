@@ -41,6 +41,7 @@ export class IoredisDriver implements Driver {
   readonly isCluster: boolean;
   readonly #client: Client;
   readonly #isOwn: boolean;
+  #problem: unknown;
 
   constructor(client: IoredisClient, isOwn: boolean) {
     this.#client = client as Client;
@@ -48,7 +49,14 @@ export class IoredisDriver implements Driver {
     this.channelPrefix = String(this.#client.options.keyPrefix ?? '');
     this.isCluster = client.isCluster;
     this.database = (this.isCluster ? 0 : this.#client.options.db) ?? 0;
-    if (isOwn) this.#client.on('error', ignore);
+    if (!isOwn) return;
+    // It would be written to the console otherwise.
+    this.#client.on('error', (error) => (this.#problem = error));
+    this.#client.on('ready', () => (this.#problem = undefined));
+  }
+
+  get problem(): unknown {
+    return this.#problem;
   }
 
   isReady(): boolean {

@@ -4,6 +4,7 @@ import { SseError } from '../errors.js';
 import type { Call } from './calls.js';
 import { isPassing, replyCode } from './driver.js';
 import type { Argument, Driver } from './driver.js';
+import type { Failures } from './failures.js';
 import { loadDriver } from './load.js';
 import type { ResolvedOptions } from './options.js';
 import type { Script } from './script.js';
@@ -13,6 +14,7 @@ const RETRY_MS = 20;
 /** The way to the server, usable once `open` has resolved: commands with our names, tried again while the server cannot be reached. */
 export class Link {
   readonly #options: ResolvedOptions;
+  readonly #failures: Failures;
   readonly #onReady: () => void;
   readonly #probe = `probe:${randomBytes(9).toString('base64url')}`;
   #opening: Promise<Driver> | undefined;
@@ -20,8 +22,9 @@ export class Link {
   #stopListening: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(options: ResolvedOptions, onReady: () => void) {
+  constructor(options: ResolvedOptions, failures: Failures, onReady: () => void) {
     this.#options = options;
+    this.#failures = failures;
     this.#onReady = onReady;
   }
 
@@ -31,6 +34,11 @@ export class Link {
 
   isReady(): boolean {
     return this.#driver?.isReady() ?? false;
+  }
+
+  /** Why there is no connection, as far as it is known. */
+  problem(): unknown {
+    return this.#driver?.problem;
   }
 
   key(name: string): string {
@@ -105,7 +113,9 @@ export class Link {
   }
 
   async #open(): Promise<Driver> {
-    const driver = await loadDriver(this.#options);
+    const driver = await loadDriver(this.#options).catch((error: unknown) => {
+      throw SseError.is(error) ? error : this.#failures.unusable(error);
+    });
     this.#driver = driver;
     if (this.#isClosed) return driver;
     this.#stopListening = driver.onReady(() => this.#onReady());
@@ -124,7 +134,7 @@ export class Link {
           call.cause = error;
         }
       } else {
-        call.cause ??= new Error('there is no connection');
+        call.cause = driver.problem ?? call.cause ?? new Error('there is no connection');
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       if (call.isOver) throw new SseError('engine-failed', 'The call has ended');

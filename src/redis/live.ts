@@ -2,12 +2,14 @@ import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink } from '../engine/engine.js';
 import { within } from './calls.js';
 import type { Subscriber } from './driver.js';
+import type { Failures } from './failures.js';
 import { Probe } from './probe.js';
 import { decodeMessage } from './records.js';
 
 /** What the live delivery needs of the engine. */
 export interface LiveOptions {
   readonly sink: EngineSink;
+  readonly failures: Failures;
   readonly timeoutMs: number;
   readonly probeMs: number;
   /** Makers of a subscriber, to be tried in turn. */
@@ -226,7 +228,7 @@ export class Live {
   #interrupt(error: unknown): void {
     if (this.#isInterrupted) return;
     this.#isInterrupted = true;
-    this.#options.sink.interrupted(error);
+    this.#options.sink.interrupted(this.#options.failures.clean(error));
   }
 
   /** Longer with each attempt, and not the same for all processes. */

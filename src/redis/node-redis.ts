@@ -55,6 +55,7 @@ export class NodeRedisDriver implements Driver {
   readonly isCluster: boolean;
   readonly #client: Client | Cluster;
   readonly #isOwn: boolean;
+  #problem: unknown;
 
   constructor(client: NodeRedisClient, isOwn: boolean) {
     this.#client = client as Client | Cluster;
@@ -65,8 +66,13 @@ export class NodeRedisDriver implements Driver {
     this.keyPrefix = this.channelPrefix = String(options?.keyPrefix ?? '');
     this.database = (this.isCluster ? 0 : options?.database) ?? 0;
     if (!isOwn) return;
-    this.#client.on('error', ignore);
+    this.#client.on('error', (error) => (this.#problem = error));
+    this.#client.on('ready', () => (this.#problem = undefined));
     (this.#client as Client).connect().catch(ignore);
+  }
+
+  get problem(): unknown {
+    return this.#problem;
   }
 
   isReady(): boolean {

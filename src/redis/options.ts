@@ -1,4 +1,5 @@
 import { SseError, describe } from '../errors.js';
+import { ADDRESS, problemOf } from './address.js';
 import { isIoredis } from './ioredis.js';
 import type { IoredisClient } from './ioredis.js';
 import { isNodeRedis } from './node-redis.js';
@@ -100,7 +101,7 @@ const RULES: Readonly<Record<keyof RedisEngineOptions, Rule>> = {
     expected: 'a client of the package ioredis or redis',
     allows: (value) => isObject(value) && (isIoredis(value) || isNodeRedis(value)),
   },
-  url: { expected: 'a URL', allows: (value) => typeof value === 'string' && value !== '' },
+  url: { expected: ADDRESS, allows: (value) => typeof value === 'string' && value !== '' },
   options: { expected: 'an object', allows: isObject },
   driver: { expected: "'ioredis' or 'redis'", allows: (value) => value === 'ioredis' || value === 'redis' },
   prefix: {
@@ -114,25 +115,43 @@ const RULES: Readonly<Record<keyof RedisEngineOptions, Rule>> = {
   onWarning: { expected: 'a function', allows: (value) => typeof value === 'function' },
 };
 
+const SOURCES = ['client', 'url', 'options'];
+
 /** @throws SseError `invalid-options` */
 export function resolveOptions(given: RedisEngineOptions): ResolvedOptions {
-  if (!isObject(given)) throw invalid(`the options must be an object, got ${describe(given)}`);
+  if (!isObject(given)) throw invalid(`the options must be an object, got ${told(given)}`);
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(RULES, name)) throw invalid(`there is no option ${describe(name)}`);
     const { expected, allows } = RULES[name as keyof RedisEngineOptions];
-    if (value !== undefined && !allows(value)) throw invalid(`${name} must be ${expected}, got ${describe(value)}`);
+    if (value !== undefined && !allows(value))
+      throw invalid(`${name} must be ${expected}, got ${SOURCES.includes(name) ? told(value) : describe(value)}`);
   }
   const { client, url, options, driver, prefix = 'sse', timeoutMs = 5_000, probeMs = 5_000 } = given;
   const { inlineBytes = 32_768, sweepMs = 60_000, onWarning = warn } = given;
   const sources = [client, url, options].filter((source) => source !== undefined).length;
   if (sources !== 1) throw invalid(`exactly one of client, url and options must be given, got ${sources}`);
   if (client !== undefined && driver !== undefined) throw invalid('driver goes with url or options, not with client');
+  checkAddress('url', url);
+  const { url: inOptions } = (options ?? {}) as { readonly url?: unknown };
+  checkAddress('options.url', inOptions);
   return { client, url, options, driver, prefix, timeoutMs, probeMs, inlineBytes, sweepMs, onWarning };
 }
 
 function between(least: number, most: number): Rule {
   const expected = most === Infinity ? `a number of ${least} or more` : `a number from ${least} to ${most}`;
   return { expected, allows: (value) => typeof value === 'number' && value >= least && value <= most };
+}
+
+function checkAddress(name: string, address: unknown): void {
+  // A socket, of which only the `createClient()` of node-redis has an address.
+  if (typeof address !== 'string' || (name !== 'url' && address.startsWith('unix://'))) return;
+  const problem = problemOf(address);
+  if (problem !== undefined) throw invalid(`${name} must be ${ADDRESS}: ${problem}`);
+}
+
+/** A text is not shown: it may be an address with a password. */
+function told(value: unknown): string {
+  return typeof value === 'string' ? 'a text' : describe(value);
 }
 
 function isObject(value: unknown): value is object {

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
+import type { Failures } from './failures.js';
 import { hasStoredNothing, isPassing, replyCode } from './driver.js';
+import type { Link } from './link.js';
 import { WINDOW } from './script.js';
 
 /** How an append is sent: the process, its number, the lowest number that is still wanted, and whether with the script's text. */
@@ -28,7 +30,8 @@ const RETRY_MS = 50;
 export class Outbox {
   readonly #node = randomBytes(9).toString('base64url');
   readonly #timeoutMs: number;
-  readonly #isReady: () => boolean;
+  readonly #link: Pick<Link, 'isReady' | 'problem'>;
+  readonly #failures: Failures;
   /** In the order of their numbers. */
   readonly #pending = new Map<number, Pending>();
   #last = 0;
@@ -44,9 +47,10 @@ export class Outbox {
   #retry: NodeJS.Timeout | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(timeoutMs: number, isReady: () => boolean) {
+  constructor(timeoutMs: number, link: Pick<Link, 'isReady' | 'problem'>, failures: Failures) {
     this.#timeoutMs = timeoutMs;
-    this.#isReady = isReady;
+    this.#link = link;
+    this.#failures = failures;
   }
 
   /** @throws SseError `engine-failed`, `engine-uncertain` */
@@ -70,7 +74,7 @@ export class Outbox {
   /** Waits for a moment until everything has been answered, if that is possible, and rejects the rest. */
   async close(graceMs: number): Promise<void> {
     this.#isClosed = true;
-    if (this.#pending.size > 0 && this.#isReady()) {
+    if (this.#pending.size > 0 && this.#link.isReady()) {
       const drained = new Promise<void>((resolve) => (this.#drained = resolve));
       const timer = setTimeout(() => this.#drained?.(), graceMs);
       await drained;
@@ -78,15 +82,13 @@ export class Outbox {
     }
     clearTimeout(this.#retry);
     for (const pending of this.#pending.values()) {
-      this.#settle(pending, () =>
-        pending.reject(pending.isUncertain ? uncertain('it was closed', closed()) : closed()),
-      );
+      this.#settle(pending, () => pending.reject(pending.isUncertain ? this.#failures.uncertain(closed()) : closed()));
     }
   }
 
   #pump(): void {
     const first = this.#floor();
-    while (this.#next <= this.#last && !this.#isRecovering && this.#isReady()) {
+    while (this.#next <= this.#last && !this.#isRecovering && this.#link.isReady()) {
       if (this.#inFlight >= WINDOW || this.#next >= first + WINDOW) return;
       const pending = this.#pending.get(this.#next++);
       if (pending !== undefined) this.#send(pending);
@@ -124,7 +126,7 @@ export class Outbox {
       // It has overtaken one that the server has not got, or not yet.
       this.#recover(0);
     } else if (status === -1 && isCurrent) {
-      this.#settle(pending, () => pending.reject(uncertain('it came too late', undefined)));
+      this.#settle(pending, () => pending.reject(this.#failures.uncertain(new Error('it came too late'))));
     }
     this.#proceed();
   }
@@ -140,7 +142,7 @@ export class Outbox {
     } else if (isPassing(error)) {
       this.#recover(RETRY_MS);
     } else {
-      this.#settle(pending, () => pending.reject(rejection(pending)));
+      this.#settle(pending, () => pending.reject(this.#rejection(pending)));
     }
     this.#proceed();
   }
@@ -148,8 +150,8 @@ export class Outbox {
   #expire(n: number): void {
     const pending = this.#pending.get(n);
     if (pending === undefined) return;
-    pending.cause ??= new Error(`it did not answer within ${this.#timeoutMs} ms`);
-    this.#settle(pending, () => pending.reject(rejection(pending)));
+    pending.cause ??= this.#link.problem() ?? new Error(`it did not answer within ${this.#timeoutMs} ms`);
+    this.#settle(pending, () => pending.reject(this.#rejection(pending)));
     this.#proceed();
   }
 
@@ -188,16 +190,10 @@ export class Outbox {
     for (const n of this.#pending.keys()) return n;
     return this.#next;
   }
-}
 
-function rejection({ isUncertain, cause }: Pending): SseError {
-  const problem = cause instanceof Error ? cause.message : String(cause);
-  if (isUncertain) return uncertain(problem, cause);
-  return new SseError('engine-failed', `Redis could not store the event: ${problem}`, { cause });
-}
-
-function uncertain(problem: string, cause: unknown): SseError {
-  return new SseError('engine-uncertain', `Redis may have stored the event, or not: ${problem}`, { cause });
+  #rejection({ isUncertain, cause }: Pending): SseError {
+    return isUncertain ? this.#failures.uncertain(cause) : this.#failures.failed('store the event', cause);
+  }
 }
 
 function closed(): SseError {

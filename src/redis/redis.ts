@@ -16,10 +16,11 @@ import { checkSize } from '../engine/size.js';
 import { createEpochs } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { APPEND } from './append-script.js';
-import { Calls, failure } from './calls.js';
+import { Calls } from './calls.js';
 import type { Call } from './calls.js';
 import type { Argument } from './driver.js';
 import { warnOfEviction } from './eviction.js';
+import { Failures } from './failures.js';
 import { Link } from './link.js';
 import { Live } from './live.js';
 import { loadPackage } from './load.js';
@@ -63,6 +64,7 @@ class RedisEngine implements Engine {
   readonly isShared = true;
   readonly maxEventBytes = 134_217_728;
   readonly #options: ResolvedOptions;
+  readonly #failures: Failures;
   readonly #link: Link;
   readonly #calls: Calls;
   readonly #outbox: Outbox;
@@ -74,9 +76,10 @@ class RedisEngine implements Engine {
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
-    this.#calls = new Calls(options.timeoutMs);
-    this.#link = new Link(options, () => this.#outbox.restart());
-    this.#outbox = new Outbox(options.timeoutMs, () => this.#link.isReady());
+    this.#failures = new Failures(options);
+    this.#calls = new Calls(options.timeoutMs, this.#failures);
+    this.#link = new Link(options, this.#failures, () => this.#outbox.restart());
+    this.#outbox = new Outbox(options.timeoutMs, this.#link, this.#failures);
     this.#sweeper = new Sweeper(this.#link, options.sweepMs);
   }
 
@@ -87,6 +90,7 @@ class RedisEngine implements Engine {
     const probeChannel = this.#link.probeChannel();
     this.#live = new Live({
       sink,
+      failures: this.#failures,
       timeoutMs,
       probeMs,
       probeChannel,
@@ -177,7 +181,7 @@ class RedisEngine implements Engine {
       });
     } catch (error) {
       subscription.undo();
-      throw trouble === undefined ? error : failure('subscribe', trouble);
+      throw trouble === undefined ? error : this.#failures.failed('subscribe', trouble);
     }
   }
 
@@ -188,7 +192,7 @@ class RedisEngine implements Engine {
   async health(): Promise<void> {
     await this.#ask('answer', (call) => this.#evaluate(call, OPEN, [], []));
     if (this.#publishProblem === undefined) return;
-    throw new SseError('engine-failed', `Redis stores events but does not publish them: ${this.#publishProblem}`);
+    throw this.#failures.failed('publish the events that it stores', new Error(this.#publishProblem));
   }
 
   close(): Promise<void> {
