@@ -43,4 +43,20 @@ export const redis = [
     spec: secrets,
     test: 'not shown (in place of the options|as client|as options)',
   },
+  {
+    name: 'Redis: an event that no server takes without a stall is refused',
+    file: 'src/redis/size.ts',
+    find: "checkSize('Redis', request, MAX_EVENT_BYTES);",
+    replace: '',
+    spec: 'test/engines/redis-sizes.spec.ts',
+    test: 'a larger one touches nothing',
+  },
+  {
+    name: 'Redis: an event that is published whole is not so large that it cuts off who listens',
+    file: 'src/redis/size.ts',
+    find: 'if (bytes <= MAX_WHOLE_BYTES || isKept(request)) return;',
+    replace: 'if (isKept(request) || request.data.byteLength > 0) return;',
+    spec: 'test/engines/redis-sizes.spec.ts',
+    test: 'refused beyond',
+  },
 ];

@@ -122,7 +122,7 @@ export interface EngineSink {
  * 18. An engine that cannot deliver says `interrupted`, restores delivery by itself, and says `resumed` before it delivers
  *     anything again.
  * 19. An event of more than `maxEventBytes` is refused with `invalid-event`, and nothing else suffers from it; one of just so many is
- *     stored.
+ *     stored. Where the topic does not keep it, the engine may refuse a smaller one too.
  * 20. `open` gives each application an engine of its own, which works whichever of the others has been closed.
  */
 export interface Engine {

@@ -4,6 +4,7 @@ import { isIoredis } from './ioredis.js';
 import type { IoredisClient } from './ioredis.js';
 import { isNodeRedis } from './node-redis.js';
 import type { NodeRedisClient } from './node-redis.js';
+import { MAX_WHOLE_BYTES } from './size.js';
 
 /** A client of the `ioredis` package (`Redis` or `Cluster`) or of the `redis` package (client or cluster). */
 export type RedisClient = IoredisClient | NodeRedisClient;
@@ -55,7 +56,7 @@ export interface RedisEngineOptions {
    * How many bytes of an event are sent along when it is announced. Of a larger one each process that wants it is told
    * only that it is there, and reads it.
    *
-   * Minimum: `0`.
+   * 0 to 2_097_152.
    *
    * @default 32_768
    */
@@ -110,7 +111,7 @@ const RULES: Readonly<Record<keyof RedisEngineOptions, Rule>> = {
   },
   timeoutMs: between(10, 300_000),
   probeMs: between(10, 300_000),
-  inlineBytes: between(0, Infinity),
+  inlineBytes: between(0, MAX_WHOLE_BYTES),
   sweepMs: between(10, 86_400_000),
   onWarning: { expected: 'a function', allows: (value) => typeof value === 'function' },
 };
@@ -138,7 +139,7 @@ export function resolveOptions(given: RedisEngineOptions): ResolvedOptions {
 }
 
 function between(least: number, most: number): Rule {
-  const expected = most === Infinity ? `a number of ${least} or more` : `a number from ${least} to ${most}`;
+  const expected = `a number from ${least} to ${most}`;
   return { expected, allows: (value) => typeof value === 'number' && value >= least && value <= most };
 }
 

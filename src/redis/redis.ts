@@ -12,7 +12,6 @@ import type {
 } from '../engine/engine.js';
 import { reopenable } from '../engine/reopenable.js';
 import { contradiction } from '../engine/resume.js';
-import { checkSize } from '../engine/size.js';
 import { createEpochs } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { APPEND } from './append-script.js';
@@ -31,6 +30,7 @@ import { decodeEntry, decodeHead, decodeLane } from './records.js';
 import { READ } from './read-script.js';
 import type { Script } from './script.js';
 import { LIST, LOCATE, OPEN } from './scripts.js';
+import { MAX_EVENT_BYTES, checkEvent } from './size.js';
 import { Sweeper } from './sweeper.js';
 
 /** The largest number that is passed for a bound that is none. */
@@ -62,7 +62,7 @@ type PageReply = [
 class RedisEngine implements Engine {
   readonly name = 'redis';
   readonly isShared = true;
-  readonly maxEventBytes = 134_217_728;
+  readonly maxEventBytes = MAX_EVENT_BYTES;
   readonly #options: ResolvedOptions;
   readonly #failures: Failures;
   readonly #link: Link;
@@ -104,7 +104,7 @@ class RedisEngine implements Engine {
 
   async append(request: AppendRequest): Promise<Position> {
     this.#assertOpen();
-    checkSize('Redis', request, this.maxEventBytes);
+    checkEvent(request);
     const { topic, data, id, retention } = request;
     await this.#link.open();
     this.#sweeper.start();

@@ -276,6 +276,7 @@ describe('the options of the Redis engine', () => {
     [{ url, timeoutMs: NaN }, 'timeoutMs'],
     [{ url, probeMs: '5' }, 'probeMs'],
     [{ url, inlineBytes: -1 }, 'inlineBytes'],
+    [{ url, inlineBytes: Infinity }, 'inlineBytes'],
     [{ url, sweepMs: Infinity }, 'sweepMs'],
     [{ url, onWarning: true }, 'onWarning'],
     [{ url, keyPrefix: 'x' }, 'keyPrefix'],

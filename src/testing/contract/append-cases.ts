@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { SseError } from '../../errors.js';
-import { append, appendAll, bytes, read, seqsOf, textsOf } from './suite.js';
+import { RETENTION, append, appendAll, bytes, read, seqsOf, textsOf } from './suite.js';
 import type { Case } from './suite.js';
 
 const MAX_TRIED_BYTES = 67_108_864;
@@ -159,10 +159,11 @@ export function appendCases(test: Case): void {
     // More than a test should take.
     if (maxEventBytes > MAX_TRIED_BYTES) return;
     const largest = new Uint8Array(maxEventBytes).fill(97);
+    const retention = { ...RETENTION, maxBytes: 2 * maxEventBytes };
     const [stored, refused, next] = await Promise.allSettled([
-      append(engine, 'a', largest),
-      append(engine, 'a', new Uint8Array(maxEventBytes + 1)),
-      append(engine, 'a', 'small'),
+      append(engine, 'a', largest, { retention }),
+      append(engine, 'a', new Uint8Array(maxEventBytes + 1), { retention }),
+      append(engine, 'a', 'small', { retention }),
     ]);
 
     assert(refused.status === 'rejected' && SseError.is(refused.reason), 'it is refused');
