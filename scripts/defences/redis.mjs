@@ -59,4 +59,28 @@ export const redis = [
     spec: 'test/engines/redis-sizes.spec.ts',
     test: 'refused beyond',
   },
+  {
+    name: 'Redis: what strangers publish is decoded with care',
+    file: 'src/redis/records.ts',
+    find: 'if (message.length < TOPIC_AT) return undefined;',
+    replace: '',
+    spec: 'test/engines/redis-garbage.spec.ts',
+    test: 'what is decoded is sound',
+  },
+  {
+    name: 'Redis: an epoch cannot break out of the id of an event',
+    file: 'src/redis/records.ts',
+    find: ' || !EPOCH.test(epoch)) return undefined;',
+    replace: ') return undefined;',
+    spec: 'test/engines/redis-garbage.spec.ts',
+    test: 'what is decoded is sound',
+  },
+  {
+    name: 'Redis: a short message to the probe is none',
+    file: 'src/redis/probe.ts',
+    find: 'message.length === MESSAGE_BYTES && ',
+    replace: '',
+    spec: 'test/engines/redis-garbage.spec.ts',
+    test: 'ioredis garbage on every channel',
+  },
 ];

@@ -210,8 +210,9 @@ export class Live {
   #deliver(subscriber: Subscriber, bytes: Buffer): void {
     if (this.#source !== subscriber || this.#isInterrupted || this.#isClosed) return;
     const message = decodeMessage(bytes);
+    if (message === undefined) return;
     const topic = message.kind === 'entry' ? message.entry.topic : message.topic;
-    if (!this.#wanted.has(topic) && !this.#wanted.has(EVERY_TOPIC)) return;
+    if (topic === EVERY_TOPIC || (!this.#wanted.has(topic) && !this.#wanted.has(EVERY_TOPIC))) return;
     if (message.kind === 'entry') this.#options.sink.entry(message.epoch, message.entry);
     else this.#options.sink.hint(message.epoch, topic, message.seq);
   }

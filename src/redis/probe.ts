@@ -10,6 +10,7 @@ export interface ProbeOptions {
 }
 
 const KIND = 0x70;
+const MESSAGE_BYTES = 5;
 
 /**
  * Asks from time to time whether a connection still delivers: the server has to answer on it, and what is published has to
@@ -41,14 +42,14 @@ export class Probe {
   take(message: Buffer): boolean {
     this.#heard++;
     if (message[0] !== KIND) return false;
-    if (message.readUInt32LE(1) === this.#count) this.#arrived();
+    if (message.length === MESSAGE_BYTES && message.readUInt32LE(1) === this.#count) this.#arrived();
     return true;
   }
 
   /** Rejects when the connection does not deliver. */
   async check(): Promise<void> {
     const { subscriber, probeMs, publish } = this.#options;
-    const message = Buffer.alloc(5, KIND);
+    const message = Buffer.alloc(MESSAGE_BYTES, KIND);
     message.writeUInt32LE((this.#count = (this.#count + 1) >>> 0), 1);
     const arrived = new Promise<void>((resolve) => (this.#arrived = resolve));
     // When nothing can be published, that says nothing about the subscriber.

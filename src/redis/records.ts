@@ -3,6 +3,11 @@ import type { Position } from '../topic/position.js';
 import { ENTRY_HEADER_BYTES } from './script.js';
 
 const EPOCH_BYTES = 6;
+const EPOCH = /^[0-9a-z]{6}$/;
+/** In a message, where the topic stands: behind its kind, the epoch, and its length. */
+const TOPIC_AT = 1 + EPOCH_BYTES + 2;
+const ENTRY = 0x65;
+const HINT = 0x68;
 
 /** The lane as it is stored. */
 export interface Lane {
@@ -40,11 +45,29 @@ export function decodeEntry(topic: string, entry: Buffer): LogEntry {
   };
 }
 
-export function decodeMessage(message: Buffer): Message {
+/**
+ * Whoever may publish to the channels may send anything there, to every process that listens.
+ *
+ * @returns `undefined` for what no script of ours has published
+ */
+export function decodeMessage(message: Buffer): Message | undefined {
+  if (message.length < TOPIC_AT) return undefined;
   const epoch = message.toString('latin1', 1, 1 + EPOCH_BYTES);
-  const start = EPOCH_BYTES + 3;
-  const end = start + message.readUInt16LE(EPOCH_BYTES + 1);
-  const topic = message.toString('utf8', start, end);
-  if (message[0] === 0x68) return { kind: 'hint', epoch, topic, seq: message.readDoubleLE(end) };
-  return { kind: 'entry', epoch, entry: decodeEntry(topic, message.subarray(end)) };
+  const end = TOPIC_AT + message.readUInt16LE(EPOCH_BYTES + 1);
+  if (end > message.length || !EPOCH.test(epoch)) return undefined;
+  const topic = message.toString('utf8', TOPIC_AT, end);
+  if (message[0] === HINT) {
+    const seq = message.length === end + 8 ? message.readDoubleLE(end) : 0;
+    return isNumber(seq, 1) ? { kind: 'hint', epoch, topic, seq } : undefined;
+  }
+  if (message[0] !== ENTRY || message.length < end + ENTRY_HEADER_BYTES) return undefined;
+  const bytes = message.subarray(end);
+  if (ENTRY_HEADER_BYTES + bytes.readUInt32LE(24) - 1 > bytes.length) return undefined;
+  const entry = decodeEntry(topic, bytes);
+  const isSound = isNumber(entry.seq, 1) && isNumber(entry.prev, 0) && entry.prev < entry.seq && isNumber(entry.at, 0);
+  return isSound ? { kind: 'entry', epoch, entry } : undefined;
+}
+
+function isNumber(value: number, least: number): boolean {
+  return Number.isSafeInteger(value) && value >= least;
 }
