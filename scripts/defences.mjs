@@ -30,7 +30,7 @@ process.exitCode = shown === chosen.length && shown > 0 ? 0 : 1;
 function makeCopy() {
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
-  for (const each of ['src', 'test', 'jest.config.mjs', 'package.json', 'tsconfig.json']) {
+  for (const each of ['src', 'test', 'docs', 'jest.config.mjs', 'package.json', 'tsconfig.json']) {
     cpSync(each, join(copy, each), { recursive: true, filter: (path) => !path.includes('test/consumers') });
   }
   symlinkSync(resolve('node_modules'), join(copy, 'node_modules'), 'dir');

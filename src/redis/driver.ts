@@ -32,22 +32,45 @@ export interface Driver {
   send(key: string, command: readonly Argument[]): Promise<unknown>;
   /** Makers of a subscriber, to be tried in turn: in a cluster only one server has the key. */
   subscribers(): Promise<readonly (() => Subscriber)[]>;
+  /** Leaves the connection and makes another one, if the client was made here: its name may stand for another server by now. */
+  renew(): void;
   /** Ends the client if it was made here. Never rejects. */
   close(): Promise<void>;
 }
 
 /** The code of an error that a server has answered: `NOSCRIPT`; `undefined` for any other trouble. */
 export function replyCode(error: unknown): string | undefined {
-  return error instanceof Error ? /^([A-Z][A-Z0-9_]+) /.exec(error.message)?.[1] : undefined;
+  return error instanceof Error ? CODE.exec(error.message)?.[1] : undefined;
 }
 
+/** Redis 6 wraps what a script has come upon: `ERR Error running script (call to f_…): @user_script:4: @user_script: 4: -READONLY …`. */
+const CODE = /^(?:ERR Error running script .*@user_script: ?\d+: -)?([A-Z][A-Z0-9_]+) /s;
+
 /** What a server answers that will be able to do it soon, or another server will. */
-const PASSING = new Set(['LOADING', 'CLUSTERDOWN', 'MASTERDOWN', 'TRYAGAIN', 'READONLY', 'BUSY', 'MOVED', 'ASK']);
+const PASSING = new Set([
+  'LOADING',
+  'CLUSTERDOWN',
+  'MASTERDOWN',
+  'TRYAGAIN',
+  'READONLY',
+  'UNBLOCKED',
+  'BUSY',
+  'MOVED',
+  'ASK',
+]);
 
 /** Whether the same command may succeed in a moment: the server cannot be reached, or is not ready. */
 export function isPassing(error: unknown): boolean {
   const code = replyCode(error);
   return code === undefined || PASSING.has(code);
+}
+
+/** What a server answers that is no master, or no longer: it may not be for as long as it lives. */
+const DEMOTED = new Set(['READONLY', 'MASTERDOWN', 'UNBLOCKED', 'NOREPLICAS']);
+
+/** Whether another server may be the right one by now. */
+export function isDemoted(error: unknown): boolean {
+  return DEMOTED.has(replyCode(error) ?? '');
 }
 
 /** What a script is refused with before it has written anything. */

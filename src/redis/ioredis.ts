@@ -6,7 +6,7 @@ export interface IoredisClient {
   readonly status: string;
   readonly isCluster: boolean;
   callBuffer(command: string, args: Argument[]): Promise<unknown>;
-  disconnect(): void;
+  disconnect(reconnect?: boolean): void;
 }
 
 type Command = (args: Argument[]) => Promise<unknown>;
@@ -41,6 +41,8 @@ export class IoredisDriver implements Driver {
   readonly isCluster: boolean;
   readonly #client: Client;
   readonly #isOwn: boolean;
+  readonly #onError = (error: unknown): void => void (this.#problem = error);
+  readonly #stopListening: () => void;
   #problem: unknown;
 
   constructor(client: IoredisClient, isOwn: boolean) {
@@ -49,10 +51,9 @@ export class IoredisDriver implements Driver {
     this.channelPrefix = String(this.#client.options.keyPrefix ?? '');
     this.isCluster = client.isCluster;
     this.database = (this.isCluster ? 0 : this.#client.options.db) ?? 0;
-    if (!isOwn) return;
-    // It would be written to the console otherwise.
-    this.#client.on('error', (error) => (this.#problem = error));
-    this.#client.on('ready', () => (this.#problem = undefined));
+    // Of a `Redis` that was given, ioredis writes an error to the console that nobody listens to; of a `Cluster`, it may end the process.
+    if (isOwn || this.isCluster) this.#client.on('error', this.#onError);
+    this.#stopListening = this.onReady(() => (this.#problem = undefined));
   }
 
   get problem(): unknown {
@@ -80,8 +81,14 @@ export class IoredisDriver implements Driver {
     return clients.map((client) => () => new IoredisSubscriber(client, this.isCluster));
   }
 
+  renew(): void {
+    if (this.#isOwn && this.#client.status === 'ready') this.#client.disconnect(true);
+  }
+
   async close(): Promise<void> {
-    if (this.#isOwn) await end(this.#client);
+    if (this.#isOwn) return end(this.#client);
+    this.#stopListening();
+    this.#client.off('error', this.#onError);
   }
 }
 

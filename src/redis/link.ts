@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import { SseError } from '../errors.js';
 import type { Call } from './calls.js';
-import { isPassing, replyCode } from './driver.js';
+import { isDemoted, isPassing, replyCode } from './driver.js';
 import type { Argument, Driver } from './driver.js';
 import type { Failures } from './failures.js';
 import { loadDriver } from './load.js';
@@ -10,6 +10,8 @@ import type { ResolvedOptions } from './options.js';
 import type { Script } from './script.js';
 
 const RETRY_MS = 20;
+/** How often another connection is made because the server is no master. */
+const RENEW_MS = 1_000;
 
 /** The way to the server, usable once `open` has resolved: commands with our names, tried again while the server cannot be reached. */
 export class Link {
@@ -21,11 +23,14 @@ export class Link {
   #driver: Driver | undefined;
   #stopListening: (() => void) | undefined;
   #isClosed = false;
+  #renewedAt = -Infinity;
 
   constructor(options: ResolvedOptions, failures: Failures, onReady: () => void) {
     this.#options = options;
     this.#failures = failures;
     this.#onReady = onReady;
+    // A client that was given is looked after from now on.
+    if (options.client !== undefined) void this.open();
   }
 
   open(): Promise<Driver> {
@@ -67,7 +72,24 @@ export class Link {
     const [command, channel] = driver.isCluster
       ? ['SPUBLISH', this.key(`live:0:${this.#probe}`)]
       : ['PUBLISH', this.probeChannel()];
-    await driver.send(channel, [command, channel, message]);
+    try {
+      await Promise.all([this.#checkMaster(driver), driver.send(channel, [command, channel, message])]);
+    } catch (error) {
+      this.noteFailure(error);
+      throw error;
+    }
+  }
+
+  /** Resolves once the server takes writes. */
+  async reachMaster(call: Call): Promise<void> {
+    await this.#retry(call, (driver) => this.#checkMaster(driver));
+  }
+
+  /** To be told of each error: a server that is no master is left. */
+  noteFailure(error: unknown): void {
+    if (!isDemoted(error) || performance.now() < this.#renewedAt + RENEW_MS) return;
+    this.#renewedAt = performance.now();
+    this.#driver?.renew();
   }
 
   /** Sends a command that may be sent again. */
@@ -102,6 +124,13 @@ export class Link {
     await driver?.close();
   }
 
+  /** Rejects when the server is no master: a process that only reads would read what a replica has, for ever. */
+  async #checkMaster(driver: Driver): Promise<void> {
+    const lane = this.key('lane');
+    // Changes nothing: there is no such field.
+    await driver.send(lane, ['HDEL', lane, '-']);
+  }
+
   #channel(name: string): string {
     const { channelPrefix, database } = this.#opened();
     return `${channelPrefix}{${this.#options.prefix}}:live:${database}:${name}`;
@@ -130,6 +159,7 @@ export class Link {
         try {
           return await work(driver);
         } catch (error) {
+          this.noteFailure(error);
           if (!isPassing(error)) throw error;
           call.cause = error;
         }

@@ -55,6 +55,8 @@ export class NodeRedisDriver implements Driver {
   readonly isCluster: boolean;
   readonly #client: Client | Cluster;
   readonly #isOwn: boolean;
+  readonly #onError = (error: unknown): void => void (this.#problem = error);
+  readonly #stopListening: () => void;
   #problem: unknown;
 
   constructor(client: NodeRedisClient, isOwn: boolean) {
@@ -65,10 +67,10 @@ export class NodeRedisDriver implements Driver {
     // A command that is sent as it is gets no prefix.
     this.keyPrefix = this.channelPrefix = String(options?.keyPrefix ?? '');
     this.database = (this.isCluster ? 0 : options?.database) ?? 0;
-    if (!isOwn) return;
-    this.#client.on('error', (error) => (this.#problem = error));
-    this.#client.on('ready', () => (this.#problem = undefined));
-    (this.#client as Client).connect().catch(ignore);
+    // Also of a client that was given: nobody else may have a listener, and Node would end the process.
+    this.#client.on('error', this.#onError);
+    this.#stopListening = this.onReady(() => (this.#problem = undefined));
+    if (isOwn) (this.#client as Client).connect().catch(ignore);
   }
 
   get problem(): unknown {
@@ -101,8 +103,17 @@ export class NodeRedisDriver implements Driver {
     return clients.map((client) => () => new NodeRedisSubscriber(client, this.isCluster));
   }
 
+  renew(): void {
+    if (!this.#isOwn || isCluster(this.#client) || !this.#client.isReady) return;
+    this.#client.destroy();
+    this.#client.connect().catch(ignore);
+  }
+
   async close(): Promise<void> {
     if (this.#isOwn && this.#client.isOpen) this.#client.destroy();
+    if (this.#isOwn) return;
+    this.#stopListening();
+    this.#client.off('error', this.#onError);
   }
 }
 

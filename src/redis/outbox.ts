@@ -30,7 +30,7 @@ const RETRY_MS = 50;
 export class Outbox {
   readonly #node = randomBytes(9).toString('base64url');
   readonly #timeoutMs: number;
-  readonly #link: Pick<Link, 'isReady' | 'problem'>;
+  readonly #link: Pick<Link, 'isReady' | 'problem' | 'noteFailure'>;
   readonly #failures: Failures;
   /** In the order of their numbers. */
   readonly #pending = new Map<number, Pending>();
@@ -47,7 +47,7 @@ export class Outbox {
   #retry: NodeJS.Timeout | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(timeoutMs: number, link: Pick<Link, 'isReady' | 'problem'>, failures: Failures) {
+  constructor(timeoutMs: number, link: Pick<Link, 'isReady' | 'problem' | 'noteFailure'>, failures: Failures) {
     this.#timeoutMs = timeoutMs;
     this.#link = link;
     this.#failures = failures;
@@ -133,6 +133,7 @@ export class Outbox {
 
   #failed(pending: Pending, error: unknown, wasUncertain: boolean): void {
     pending.cause = error;
+    this.#link.noteFailure(error);
     if (hasStoredNothing(error)) pending.isUncertain = wasUncertain;
     if (!this.#pending.has(pending.n)) {
       // Its caller has been told that it takes too long.

@@ -190,7 +190,10 @@ class RedisEngine implements Engine {
   }
 
   async health(): Promise<void> {
-    await this.#ask('answer', (call) => this.#evaluate(call, OPEN, [], []));
+    await this.#ask('answer', async (call) => {
+      await this.#link.reachMaster(call);
+      await this.#evaluate(call, OPEN, [], []);
+    });
     if (this.#publishProblem === undefined) return;
     throw this.#failures.failed('publish the events that it stores', new Error(this.#publishProblem));
   }

@@ -10,13 +10,15 @@ export class TcpProxy {
   #isRefusing = false;
   #isMute = false;
   #answer: (() => Buffer | undefined) | undefined;
+  #targetPort: number;
 
   private constructor(targetPort: number) {
+    this.#targetPort = targetPort;
     this.#server = createServer((near) => {
       if (this.#isRefusing) return void near.destroy();
       const answer = this.#answer?.();
       if (answer !== undefined) return void answerOnce(near, answer);
-      const far = connect(targetPort, '127.0.0.1');
+      const far = connect(this.#targetPort, '127.0.0.1');
       const pair = [near, far] as const;
       this.#pairs.add(pair);
       near.on('data', (chunk) => this.#isBlackHole || far.write(chunk));
@@ -46,6 +48,11 @@ export class TcpProxy {
   /** How many connections are open through it. */
   get count(): number {
     return this.#pairs.size;
+  }
+
+  /** From now on new connections go to another server, as when a name stands for another address. */
+  retarget(port: number): void {
+    this.#targetPort = port;
   }
 
   /** Ends every connection with a reset. */
