@@ -419,7 +419,7 @@ const subscribing = [
       },
       {
         file: 'src/nest/exchange.ts',
-        find: 'if (isOpen && this.isHead) this.raw.end();',
+        find: 'if (isOpen && this.isHead) endResponse(this.raw, undefined, this);',
         replace: '',
       },
     ],
@@ -610,7 +610,7 @@ const network = [
   },
   {
     name: 'what a hook of Fastify has put in the place of methods of the response stays there',
-    file: 'src/nest/exchange.ts',
+    file: 'src/nest/handover.ts',
     find: 'raw.on = on;',
     replace: 'delete raw.on;',
     spec: 'test/e2e/fastify.spec.ts',
@@ -1048,8 +1048,8 @@ const network = [
   },
   {
     name: 'a source that never waits does not go on for a client that has left',
-    file: 'src/connection/response-writer.ts',
-    find: 'if (!hasRoom && !socket.writable) return true;',
+    file: 'src/connection/raw-write.ts',
+    find: '(!hasRoom && !socket.writable) || ',
     replace: '',
     spec: 'src/connection/response-writer.spec.ts',
     test: 'asks for nothing more once its socket is destroyed',
@@ -1312,7 +1312,7 @@ const network = [
   },
   {
     name: "a callback of the application's own that throws ends nothing",
-    file: 'src/nest/runtime.ts',
+    file: 'src/nest/callbacks.ts',
     find: '    } catch (thrown) {\n',
     replace: '    } catch (thrown) {\n      throw thrown;\n',
     spec: 'test/e2e/failure-filters.spec.ts',
@@ -1456,4 +1456,110 @@ const nats = [
   },
 ];
 
-export const defences = [...wire, ...places, ...subscribing, ...listening, ...network, ...nats, ...settingUp, ...redis];
+const responses = 'test/e2e/broken-responses.spec.ts';
+const callbacks = 'test/e2e/callbacks.spec.ts';
+
+/** What others have put in the place of Node's methods, and what the application gives to be called. */
+const foreign = [
+  {
+    name: 'a method of the response that throws ends its stream only',
+    file: 'src/connection/response-writer.ts',
+    find: '    } catch (error) {\n      this.failed(error);',
+    replace: '    } catch (error) {\n      throw error;',
+    spec: responses,
+    test: 'on Express, a method of the response that throws at an event of a topic',
+  },
+  {
+    name: 'a method of the response that rejects ends its stream only',
+    file: 'src/connection/raw-response.ts',
+    find: 'Promise.resolve(returned).catch((error: unknown) => listener.failed(error));',
+    replace: 'return;',
+    spec: responses,
+    test: 'on Express, a method of the response that rejects at an event of a topic',
+  },
+  {
+    name: 'a response that cannot be written to is destroyed',
+    file: 'src/connection/response-writer.ts',
+    find: '      destroyResponse(this.raw);\n',
+    replace: '',
+    spec: responses,
+    test: 'on Express, a method of the response that throws at an event of a topic',
+  },
+  {
+    name: 'an asynchronous writeHead that rejects is answered by the exception filters',
+    file: 'src/nest/exchange.ts',
+    find: 'if (isPromise(written)) await written;',
+    replace: '',
+    spec: responses,
+    test: 'on Express, a method of the response that rejects as the head is sent',
+  },
+  {
+    name: 'what fails behind the head fails as a stream',
+    file: 'src/nest/sse-stream.interceptor.ts',
+    find: 'if (!exchange.hasHead) throw error;',
+    replace: 'if (true) throw error;',
+    spec: callbacks,
+    test: 'on Express an address that cannot be made out',
+  },
+  {
+    name: 'a filter that needs no request has no context strategy asked',
+    file: 'src/nest/failure-filters.ts',
+    find: 'if (wrapper === undefined || wrapper.isDependencyTreeStatic())',
+    replace:
+      'ContextIdFactory.getByRequest(request);\n      if (wrapper === undefined || wrapper.isDependencyTreeStatic())',
+    spec: callbacks,
+    test: 'on Express a context strategy that throws for want of a header',
+  },
+  {
+    name: 'a durable filter is looked for where its tenant has it',
+    file: 'src/nest/failure-filters.ts',
+    find: 'contextId.getParent?.({ token: wrapper.token, isTreeDurable }) ?? contextId',
+    replace: 'contextId',
+    spec: callbacks,
+    test: 'on Express a durable filter is found',
+  },
+  {
+    name: 'what fails on the way to the exception filters is told',
+    file: 'src/nest/stream-route.ts',
+    find: ', connection).catch(failed);',
+    replace: ', connection);',
+    spec: callbacks,
+    test: 'on Express (a context strategy that throws when|what an exception filter throws)',
+  },
+  {
+    name: 'a logger that throws ends nothing',
+    file: 'src/nest/callbacks.ts',
+    find: '    } catch {\n',
+    replace: '    } catch (error) {\n      throw error;\n',
+    spec: callbacks,
+    test: 'on Express a logger that throws',
+  },
+  {
+    name: 'a listener of a signal that throws is told',
+    file: 'src/connection/abort.ts',
+    find: '  } catch (error) {\n    onFailed(error);',
+    replace: '  } catch (error) {\n    throw error;',
+    spec: callbacks,
+    test: 'on Express a listener of a signal that throws',
+  },
+  {
+    name: 'a listener of a signal that rejects is told',
+    file: 'src/connection/abort.ts',
+    find: 'Promise.resolve(returned).catch(onFailed);',
+    replace: 'return returned as undefined;',
+    spec: callbacks,
+    test: 'on Express a listener of a signal that rejects',
+  },
+];
+
+export const defences = [
+  ...wire,
+  ...places,
+  ...subscribing,
+  ...listening,
+  ...network,
+  ...nats,
+  ...settingUp,
+  ...redis,
+  ...foreign,
+];

@@ -27,6 +27,10 @@ export interface ConnectionRoute {
   readonly settings: ConnectionSettings;
   /** Hears of the error that ended a stream; its client does not. */
   onFailed(connection: AnsweringConnection, error: unknown): void;
+  /** A listener of its signal, the application's own, has thrown. */
+  onListenerFailed(connection: AnsweringConnection, error: unknown): void;
+  /** Calls `end()` of a response whose client has left: whoever waits for that, such as a session that is to be stored, hears of it. */
+  endAbandoned(connection: AnsweringConnection): void;
   /** Drops a request that has no response yet. */
   cutRequest(connection: AnsweringConnection): void;
   /** Where the client is, as the adapter says; `undefined` when it does not know, or the client has left. */

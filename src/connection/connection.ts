@@ -2,15 +2,16 @@ import { AsyncResource } from 'node:async_hooks';
 import type { ResetReason } from '../hub/cursor-sink.js';
 import type { OnSlow, Principal } from '../topic/define.js';
 import { parsePosition } from '../topic/position.js';
-import { frame } from '../wire/chunk.js';
-import { HEARTBEAT, encodeEvent, encodeStart } from '../wire/encode.js';
+import { HEARTBEAT_FRAME, encodeEvent, encodeStart } from '../wire/encode.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
+import { createAbort } from './abort.js';
 import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
 import type { CloseReason, EndReason } from './end-reason.js';
 import type { ConnectionHost, ConnectionRequest, ConnectionRoute, ConnectionSettings } from './connection-host.js';
 import { destroyResponse, destroySocketOf } from './raw-response.js';
+import type { StartedResponse } from './raw-response.js';
 import { ResponseWriter } from './response-writer.js';
-import type { StartedResponse, WriterOwner } from './response-writer.js';
+import type { WriterOwner } from './response-writer.js';
 import type { Selection } from './selection.js';
 import { SourcePump } from './source-pump.js';
 import type { SourceTarget } from './source-pump.js';
@@ -24,8 +25,6 @@ import { Timekeeper } from './timekeeper.js';
 import type { TimedStream } from './timekeeper.js';
 import { NO_STEPS } from './transform.js';
 import type { Step } from './transform.js';
-
-const HEARTBEAT_FRAME = frame([HEARTBEAT]);
 
 /** One open response: its life from the request to the end of the socket. */
 export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream, WriterOwner {
@@ -80,12 +79,9 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   }
 
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#context ??= new AsyncResource('SseConnection');
-      this.#abort = new AbortController();
-      if (['ending', 'closed'].includes(this.#state) || this.#earlyEnd !== undefined) this.#abort.abort();
-    }
-    return this.#abort.signal;
+    this.#context ??= new AsyncResource('SseConnection');
+    const isOver = ['ending', 'closed'].includes(this.#state) || this.#earlyEnd !== undefined;
+    return (this.#abort ??= createAbort(isOver, (error) => this.#route.onListenerFailed(this, error))).signal;
   }
 
   get topics(): readonly string[] {
@@ -171,6 +167,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#release();
+    if (this.#writer?.hasEnded === false) this.within(() => this.#route.endAbandoned(this));
     this.#timekeeper?.stop();
     this.within(() => this.#host.onClosed(this, this.#endReason ?? 'disconnected'));
   }
@@ -206,6 +203,12 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   tooSlow(): void {
     this.fellBehind();
     this.#finish('slow-consumer', encodeEnd('slow-consumer', true, undefined, this.#place()));
+  }
+
+  writeFailed(error: unknown): void {
+    this.#endReason = 'failed';
+    this.disconnected();
+    this.within(() => this.#route.onFailed(this, error));
   }
 
   get onSlow(): OnSlow {

@@ -5,6 +5,13 @@ import type { Socket } from 'node:net';
 /** The response underneath any of Nest's adapters. */
 export type RawResponse = ServerResponse | Http2ServerResponse;
 
+/** A response whose head has been sent, or will be with the first byte. */
+export interface StartedResponse {
+  readonly raw: RawResponse;
+  /** Whether its head says that the body is packed. */
+  readonly isGzip: boolean;
+}
+
 /**
  * The socket, when bytes with HTTP/1.1 chunk framing may go straight to it: the message is chunked, nothing of it waits
  * in the response, and nobody has put a `write` of their own in between. `ServerResponse.write` would frame the same bytes
@@ -23,22 +30,55 @@ export function hasForeignWrite(target: RawResponse | Socket): boolean {
   return target instanceof ServerResponse && target.write !== ServerResponse.prototype.write;
 }
 
-/** A compression middleware holds written bytes back until it is told to flush. */
-export function flushCompression(raw: RawResponse): void {
-  const { flush } = raw as { flush?: () => void };
-  flush?.call(raw);
+/** Hears of what a method of the response, perhaps a middleware's own, rejects with. */
+export interface FailureListener {
+  failed(error: unknown): void;
+}
+
+/** What a middleware has put in the place of a method of Node's may return anything, a promise that rejects among it. */
+function watch(returned: unknown, listener: FailureListener): void {
+  if (isPromise(returned)) Promise.resolve(returned).catch((error: unknown) => listener.failed(error));
+}
+
+export function isPromise(returned: unknown): returned is PromiseLike<unknown> {
+  return typeof returned === 'object' && returned !== null && 'then' in returned;
+}
+
+/** Writes through the response, and tells a compression middleware, which would hold the bytes back, to flush. */
+export function writeThrough(raw: RawResponse, bytes: Buffer, listener: FailureListener): boolean {
+  const hasRoom: unknown = (raw as ServerResponse).write(bytes);
+  watch(hasRoom, listener);
+  const { flush } = raw as { flush?: () => unknown };
+  if (flush !== undefined) watch(flush.call(raw), listener);
+  return hasRoom !== false;
+}
+
+/** Ends the response, with a last piece if there is one. */
+export function endResponse(raw: RawResponse, last: string | Buffer | undefined, listener: FailureListener): void {
+  const { end } = raw as { end: (this: RawResponse, last?: string | Buffer) => unknown };
+  watch(last === undefined ? end.call(raw) : end.call(raw, last), listener);
 }
 
 /** Drops what waits, and the connection with it; on HTTP/2 the stream. */
 export function destroyResponse(raw: RawResponse): void {
   if ('stream' in raw && raw.stream !== undefined) raw.stream.destroy();
-  else raw.destroy();
+  else destroyHttp1(raw);
 }
 
 /** Drops the connection that the response is on, whatever else is on it. */
 export function destroySocketOf(raw: RawResponse): void {
   if ('stream' in raw) raw.stream?.session?.destroy();
-  else raw.destroy();
+  else destroyHttp1(raw);
+}
+
+function destroyHttp1(raw: RawResponse): void {
+  const { socket } = raw;
+  try {
+    raw.destroy();
+  } catch {
+    // A middleware's own has failed, whose response is of no use any more.
+    socket?.destroy();
+  }
 }
 
 /** Lets go of the keep-alive connection once the response has been sent: the server is closing, nobody must come back on it. */

@@ -24,8 +24,8 @@ async function exchange(request: string, prepare: (response: ServerResponse) => 
   prepare(response);
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.flushHeaders();
-  const onDrain = jest.fn();
-  const writer = new ResponseWriter({ raw: response, isGzip: false }, { drained: onDrain });
+  const [onDrain, onFailed] = [jest.fn(), jest.fn()];
+  const writer = new ResponseWriter({ raw: response, isGzip: false }, { drained: onDrain, writeFailed: onFailed });
   writer.open(() => undefined);
   return {
     client,

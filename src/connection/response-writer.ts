@@ -1,22 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { CHUNK_END, chunkHead, frame } from '../wire/chunk.js';
+import { frame } from '../wire/chunk.js';
 import type { Frame } from '../wire/chunk.js';
 import { GzipBody } from '../wire/gzip.js';
-import { flushCompression, frameableSocket, hasForeignWrite } from './raw-response.js';
-import type { RawResponse } from './raw-response.js';
-
-/** A response whose head has been sent, or will be with the first byte. */
-export interface StartedResponse {
-  readonly raw: RawResponse;
-  /** Whether its head says that the body is packed. */
-  readonly isGzip: boolean;
-}
+import { destroyResponse, endResponse, frameableSocket, hasForeignWrite, writeThrough } from './raw-response.js';
+import type { FailureListener, RawResponse, StartedResponse } from './raw-response.js';
+import { isFull, whenTaken, writeChunk } from './raw-write.js';
 
 /** Whose response it is. */
 export interface WriterOwner {
   /** More can be taken. */
   drained(): void;
+  /** A method of the response, a middleware's own, has failed, and the response is destroyed. */
+  writeFailed(error: unknown): void;
 }
 
 /**
@@ -43,8 +39,6 @@ const MAX_GATHERED_BYTES = 32_768;
 /** What one stream hands over before others have a turn of the event loop. */
 const MAX_TURN_BYTES = 262_144;
 
-const NOTHING = Buffer.alloc(0);
-
 /**
  * Writes to one response whose head has been sent, and tells when it can take more.
  *
@@ -52,7 +46,7 @@ const NOTHING = Buffer.alloc(0);
  * through the response where they must. Node 24 keeps back what is written to a response, and frames that go to its socket
  * meanwhile would overtake it.
  */
-export class ResponseWriter {
+export class ResponseWriter implements FailureListener {
   readonly raw: RawResponse;
   readonly #owner: WriterOwner;
   /** Where bytes with chunk framing go, once the head is sent; `undefined` where they have to go through the response. */
@@ -65,6 +59,8 @@ export class ResponseWriter {
   #last: string | Buffer | undefined;
   /** Whether nothing more is to be written. */
   #isOver = false;
+  #hasEnded = false;
+  #hasFailed = false;
   /** Whether the socket keeps what it is given until all that this turn brings is there. */
   #isGathering = false;
   /** What was handed over since others had a turn. */
@@ -104,6 +100,10 @@ export class ResponseWriter {
     return this.raw.writableLength + (this.#rest?.byteLength ?? 0);
   }
 
+  get hasEnded(): boolean {
+    return this.#hasEnded || this.raw.writableEnded;
+  }
+
   /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
   async whenWritable(): Promise<void> {
     if (!this.isWritable && !this.#isOver) await new Promise<void>((resolve) => (this.#waiting = resolve));
@@ -119,19 +119,18 @@ export class ResponseWriter {
   open(writeFirst: () => void): void {
     const socket = 'stream' in this.raw ? undefined : this.raw.socket;
     socket?.cork();
-    // With the first text, Node would keep the head in the thirty pieces that it was joined from: 1.2 KB.
-    if (socket) (this.raw as ServerResponse).flushHeaders();
-    this.#socket = frameableSocket(this.raw);
-    // When somebody else ends the response, it is heard of before its last bytes are written. To ask at each write costs more: Express
-    // gives each response a prototype, and with it a form of its own, which V8 knows nothing of.
-    if (this.raw.writableEnded) this.#ended();
-    else if (this.#socket !== undefined) this.raw.on('prefinish', this.#ended.bind(this));
-    try {
+    this.#try(() => {
+      // With the first text, Node would keep the head in the thirty pieces that it was joined from: 1.2 KB.
+      if (socket) (this.raw as ServerResponse).flushHeaders();
+      this.#socket = frameableSocket(this.raw);
+      // When somebody else ends the response, it is heard of before its last bytes are written. To ask at each write costs more: Express
+      // gives each response a prototype, and with it a form of its own, which V8 knows nothing of.
+      if (this.raw.writableEnded) this.#ended();
+      else if (this.#socket !== undefined) this.raw.on('prefinish', this.#ended.bind(this));
       if (this.#gzip !== undefined) this.#hand(this.#gzip.header);
       writeFirst();
-    } finally {
-      socket?.uncork();
-    }
+    });
+    socket?.uncork();
   }
 
   /**
@@ -167,6 +166,17 @@ export class ResponseWriter {
     else this.#last = last;
   }
 
+  /** A method of the response has thrown, or rejected: its owner hears of it when what this turn does to the stream is done. */
+  failed(error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#ended();
+    queueMicrotask(() => {
+      destroyResponse(this.raw);
+      this.#owner.writeFailed(error);
+    });
+  }
+
   get #isEnded(): boolean {
     return this.#isOver || (this.#socket === undefined && (this.#isOver = this.raw.writableEnded));
   }
@@ -197,12 +207,21 @@ export class ResponseWriter {
   /** It takes with it what was gathered. */
   #endResponse(last: string | Buffer): void {
     this.#ended();
-    (this.raw as ServerResponse).end(last);
+    this.#hasEnded = true;
+    this.#try(() => endResponse(this.raw, last, this));
+  }
+
+  #try(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   #hand(sent: Frame): void {
-    const isLarge = sent.chunked.byteLength > SLICE_BYTES;
-    if (!isLarge) return this.#handOver(this.#socket === undefined ? sent.plain : sent.chunked);
+    if (sent.chunked.byteLength <= SLICE_BYTES)
+      return this.#handOver(this.#socket === undefined ? sent.plain : sent.chunked);
     this.#rest = sent.plain;
     this.#handOverSlices();
   }
@@ -219,22 +238,15 @@ export class ResponseWriter {
   /** Something else follows, and must not get in between. */
   #handOverRest(): void {
     const bytes = this.#rest;
-    if (bytes === undefined) return;
     this.#rest = undefined;
-    for (let at = 0; at < bytes.byteLength; at += SLICE_BYTES)
+    for (let at = 0; bytes !== undefined && at < bytes.byteLength; at += SLICE_BYTES)
       this.#handOverSlice(bytes.subarray(at, at + SLICE_BYTES));
   }
 
   /** Each slice is a chunk: whoever else writes to the response, or ends it, comes between two of them and not into one. */
   #handOverSlice(slice: Buffer | string): void {
-    const socket = this.#socket;
-    if (socket === undefined) return this.#handOver(slice as Buffer);
-    socket.cork();
-    socket.write(chunkHead(slice.length), 'latin1');
-    socket.write(slice, 'latin1');
-    const hasRoom = socket.write(CHUNK_END);
-    socket.uncork();
-    this.#handedOver(slice.length, hasRoom);
+    if (this.#socket === undefined) this.#handOver(slice as Buffer);
+    else this.#handedOver(slice.length, writeChunk(this.#socket, slice));
   }
 
   /** The kernel takes a copy of ASCII as it is; a Buffer of more than Node's pool has would be a second one: a third of the CPU. */
@@ -245,9 +257,7 @@ export class ResponseWriter {
 
   #handOver(bytes: Buffer): void {
     if (this.#socket !== undefined) return this.#handedOver(bytes.byteLength, this.#socket.write(bytes));
-    const hasRoom = (this.raw as ServerResponse).write(bytes);
-    flushCompression(this.raw);
-    this.#handedOver(bytes.byteLength, hasRoom);
+    if (!this.#hasFailed) this.#try(() => this.#handedOver(bytes.byteLength, writeThrough(this.raw, bytes, this)));
   }
 
   #handedOver(length: number, hasRoom: boolean): void {
@@ -257,24 +267,18 @@ export class ResponseWriter {
   }
 
   #isFull(hasRoom: boolean): boolean {
-    const socket = this.#socket;
-    if (socket === undefined)
-      return !hasRoom || (this.raw.writableLength >= MAX_WAITING_BYTES && !hasForeignWrite(this.raw));
-    // A socket that has ended has nothing waiting, and no room: a source that never waits would never let its `close` come.
-    if (!hasRoom && !socket.writable) return true;
-    return socket.writableLength >= (this.#isGathering ? MAX_GATHERED_BYTES : MAX_WAITING_BYTES);
+    return isFull(this.raw, this.#socket, hasRoom, this.#isGathering ? MAX_GATHERED_BYTES : MAX_WAITING_BYTES);
   }
 
   /** After a disconnect neither comes; the owner hears of that by `close`. */
   #block(): void {
     this.#blockedSinceMs = this.#lastWriteAtMs;
     if (this.#socket !== undefined || !hasForeignWrite(this.raw)) {
-      // Called back behind all that waits; `drain` comes only where the target's own mark was reached.
-      ((this.#socket ?? this.raw) as Socket).write(NOTHING, (error) => error || this.#left());
+      whenTaken((this.#socket ?? this.raw), () => this.#left());
     } else if (!this.#hearsDrain) {
       // For good: what has been given to the `on` of a middleware, `once` does not take away again.
       this.#hearsDrain = true;
-      this.raw.on('drain', () => this.#blockedSinceMs === undefined || this.#left());
+      this.#try(() => this.raw.on('drain', () => this.#blockedSinceMs === undefined || this.#left()));
     }
   }
 

@@ -30,7 +30,11 @@ export async function drain(
 
 function endOpen(connection: Connection): void {
   if (connection.state !== 'open') return;
-  closeSocketBehind(connection.writer.raw);
+  try {
+    closeSocketBehind(connection.writer.raw);
+  } catch (error) {
+    return connection.writer.failed(error);
+  }
   endOne(connection);
 }
 

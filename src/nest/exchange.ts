@@ -2,11 +2,12 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection } from '../connection/connection.js';
-import type { RawResponse } from '../connection/raw-response.js';
-import type { StartedResponse } from '../connection/response-writer.js';
+import { destroyResponse, endResponse, isPromise } from '../connection/raw-response.js';
+import type { FailureListener, RawResponse, StartedResponse } from '../connection/raw-response.js';
 import type { StreamRequest } from '../connection/sse-connection.js';
 import { acceptsGzip, streamHeaders } from '../wire/headers.js';
 import type { StreamHeaders } from '../wire/headers.js';
+import { Handover } from './handover.js';
 import { rawOf } from './pending-streams.js';
 import type { ResolvedSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
@@ -29,13 +30,15 @@ interface FastifyReply {
 }
 
 /** One request and its response, the same on every adapter. */
-export class Exchange implements StartedResponse {
+export class Exchange implements StartedResponse, FailureListener {
   readonly request: StreamRequest;
   readonly response: object;
   readonly raw: RawResponse;
   isGzip = false;
   readonly #rawRequest: IncomingMessage;
   readonly #reply: FastifyReply | undefined;
+  #connection: Connection | undefined;
+  #hasStarted = false;
 
   constructor(request: object, response: object) {
     this.request = request as StreamRequest;
@@ -61,9 +64,15 @@ export class Exchange implements StartedResponse {
     return raw.destroyed === true || raw.closed === true || raw.writableEnded || this.#socket?.destroyed === true;
   }
 
+  /** Whether the head of the stream has been sent. */
+  get hasHead(): boolean {
+    return this.#hasStarted && this.raw.headersSent;
+  }
+
   /** Tells a connection when the response is over, whoever ended it; perhaps twice. */
   onOver(connection: Connection): void {
     const { raw } = this;
+    this.#connection = connection;
     // Bound, and not a closure: what a closure is made in lives as long as it does, and here that is all of the request.
     const onClose = connection.disconnected.bind(connection);
     // The response's `close`, not the request's: a parsed body closes the request early.
@@ -88,16 +97,24 @@ export class Exchange implements StartedResponse {
     const encoding = isCompressible ? (this.isGzip ? 'gzip' : 'identity') : undefined;
     const headers = streamHeaders({ http2: this.#isHttp2, inherited, own, encoding });
     for (const [name, value] of Object.entries(headers)) checkHeader(name, value);
-    const isOpen =
-      this.#reply === undefined ? this.#startPlain(headers) : await this.#startFastify(this.#reply, inherited, headers);
+    this.#hasStarted = true;
+    const isOpen = await (this.#reply === undefined
+      ? this.#startPlain(headers)
+      : this.#startFastify(this.#reply, inherited, headers));
     // On HTTP/2 it would be the settings of the whole session.
     if (isOpen && !this.#isHttp2) {
       this.#socket?.setTimeout(0);
       if (settings !== undefined && (settings.heartbeatMs || Infinity) > KEEP_ALIVE_MS)
         this.#socket?.setKeepAlive(true, KEEP_ALIVE_MS);
     }
-    if (isOpen && this.isHead) this.raw.end();
+    if (isOpen && this.isHead) endResponse(this.raw, undefined, this);
     return isOpen;
+  }
+
+  /** The response cannot be written to: its connection is told, and nobody else. */
+  failed(error: unknown): void {
+    destroyResponse(this.raw);
+    this.#connection?.writeFailed(error);
   }
 
   /** Drops the request without an answer. */
@@ -113,7 +130,19 @@ export class Exchange implements StartedResponse {
       return;
     }
     this.raw.statusCode = 204;
-    this.raw.end();
+    endResponse(this.raw, undefined, this);
+  }
+
+  /** Ends the response though its client has left: a session is stored then, and a log line written. */
+  abandon(listener: FailureListener = this): void {
+    const { raw } = this;
+    if (raw.writableEnded) return;
+    try {
+      endResponse(raw, undefined, listener);
+      if (this.#reply !== undefined) runOnResponse(raw);
+    } catch (error) {
+      listener.failed(error);
+    }
   }
 
   get #isHttp2(): boolean {
@@ -124,10 +153,10 @@ export class Exchange implements StartedResponse {
     return this.#rawRequest.socket;
   }
 
-  #startPlain(headers: StreamHeaders): boolean {
+  async #startPlain(headers: StreamHeaders): Promise<boolean> {
     // Only what is not to be sent: once a header has been removed, Node keeps all of them in a larger form.
     for (const name of this.raw.getHeaderNames()) if (!(name in headers)) this.raw.removeHeader(name);
-    (this.raw as { writeHead(status: number, headers: StreamHeaders): unknown }).writeHead(200, headers);
+    await this.#writeHead(headers);
     // Express's way to a further handler, of which there is none any more: 0.8 KB of its router's closures go with it.
     const request: { next?: unknown } = this.#rawRequest as object;
     if (request.next !== undefined) request.next = undefined;
@@ -158,13 +187,33 @@ export class Exchange implements StartedResponse {
         this.raw.removeListener('close', onOver);
         resolve(head);
       };
-      reply.send(new Handover(this.raw, takeOver));
+      const handover = new Handover(this.raw, takeOver);
+      try {
+        reply.send(handover);
+      } catch (error) {
+        handover.resume();
+        throw error;
+      }
     });
     if (head === undefined) return false;
-    (this.raw as ServerResponse).writeHead(200, head);
+    await this.#writeHead(head);
     reply.hijack();
     return true;
   }
+
+  async #writeHead(headers: OutgoingHttpHeaders): Promise<void> {
+    const written: unknown = (this.raw as ServerResponse).writeHead(200, headers);
+    // A middleware's own may be asynchronous.
+    if (isPromise(written)) await written;
+  }
+}
+
+/**
+ * Fastify runs its `onResponse` hooks at `finish`, which never comes over HTTP/1 when the client has left. (Over HTTP/2 Node emits it
+ * all the same.) It cannot be emitted for it: Node would let go of the socket twice.
+ */
+function runOnResponse(raw: RawResponse): void {
+  for (const listener of raw.listeners('finish')) if (listener.name === 'onResFinished') listener.call(raw);
 }
 
 function ignore(): void {
@@ -191,63 +240,4 @@ function onSocketClosed(socket: Socket, raw: RawResponse, callback: () => void):
   const own = waiting;
   own.add(callback);
   raw.once('close', () => own.delete(callback));
-}
-
-/**
- * A body that, instead of being piped, hands the response over. Of a stream it has what Fastify asks for: watching a real one
- * was 5 % of the CPU time of opening a stream.
- */
-class Handover {
-  readonly #raw: RawResponse;
-  readonly #takeOver: (head: OutgoingHttpHeaders) => void;
-  readonly #head: OutgoingHttpHeaders = {};
-  #unshield: (() => void) | undefined;
-
-  constructor(raw: RawResponse, takeOver: (head: OutgoingHttpHeaders) => void) {
-    this.#raw = raw;
-    this.#takeOver = takeOver;
-  }
-
-  /**
-   * Fastify watches this body and then the response, to be ready for trouble with the pipe between them, and gives the response its
-   * headers one by one. There is no pipe, and each listener and header that the response ever had makes what it keeps
-   * larger: so until {@link pipe} or {@link resume}, which comes in the same turn, it takes none.
-   */
-  on(): this {
-    this.#unshield ??= this.#shield(this.#raw);
-    return this;
-  }
-
-  pipe<T>(destination: T): T {
-    this.#unshield?.();
-    this.#takeOver(this.#head);
-    return destination;
-  }
-
-  #shield(raw: Shieldable): () => void {
-    const { on, setHeader } = raw;
-    // A middleware may have put a method of its own there.
-    const takesHeaders = !Object.hasOwn(raw, 'setHeader');
-    raw.on = () => raw;
-    if (takesHeaders) raw.setHeader = (name, value) => void (this.#head[name] = value);
-    return () => {
-      // Put back, not deleted: since Node 22, V8 then keeps all of the response in a form that is 2.5 KB larger.
-      raw.on = on;
-      if (takesHeaders) raw.setHeader = setHeader;
-    };
-  }
-
-  /** Instead of {@link pipe}, when a hook has made it an answer without a body. */
-  resume(): void {
-    this.#unshield?.();
-  }
-
-  destroy(): void {
-    // There is nothing to let go of.
-  }
-}
-
-interface Shieldable {
-  on: (event: string, listener: never) => unknown;
-  setHeader: (name: string, value: number | string | string[]) => unknown;
 }

@@ -29,7 +29,7 @@ export class FailureFilters {
     this.#modules = modules;
   }
 
-  /** Never throws. */
+  /** Rejects with what has failed on the way to them, or in one of them. */
   async tell(error: unknown, controller: Type, handler: object, { request, response }: Answered): Promise<void> {
     const fail = (): never => {
       throw error;
@@ -39,8 +39,9 @@ export class FailureFilters {
     const route = this.#contexts.create(this, fail, 'tell', undefined, undefined, undefined, undefined, only, 'http');
     try {
       await route(request, response, ignore);
-    } catch {
-      // No filter wanted it (Nest has then logged it), or one tried to write to the response that has ended.
+    } catch (thrown) {
+      // No filter wanted it (Nest has then logged it), or one tried to answer.
+      if (thrown !== error && !isOfAnswered(thrown)) throw thrown;
     }
   }
 
@@ -58,13 +59,32 @@ export class FailureFilters {
   #instanceOf(filter: Type<ExceptionFilter>, controller: Type, request: StreamRequest): ExceptionFilter | undefined {
     for (const module of this.#modules.values()) {
       if (!module.controllers.has(controller)) continue;
-      const contextId = ContextIdFactory.getByRequest(request);
       const wrapper = module.injectables.get(filter);
-      const host = wrapper?.isDependencyTreeStatic() === false ? wrapper.getInstanceByContextId(contextId) : undefined;
-      return (host?.instance ?? wrapper?.instance) as ExceptionFilter | undefined;
+      // Only of a request that Nest has made instances for, it has asked the application's context strategy, which may throw.
+      if (wrapper === undefined || wrapper.isDependencyTreeStatic())
+        return wrapper?.instance as ExceptionFilter | undefined;
+      const contextId = ContextIdFactory.getByRequest(request);
+      const isTreeDurable = wrapper.isDependencyTreeDurable();
+      const host = wrapper.getInstanceByContextId(
+        contextId.getParent?.({ token: wrapper.token, isTreeDurable }) ?? contextId,
+      );
+      return host.instance as ExceptionFilter | undefined;
     }
     return undefined;
   }
+}
+
+/** What Node and Fastify say to who answers a request once more. */
+const ANSWERED = new Set([
+  'ERR_HTTP_HEADERS_SENT',
+  'ERR_HTTP2_HEADERS_SENT',
+  'ERR_HTTP2_INVALID_STREAM',
+  'ERR_STREAM_WRITE_AFTER_END',
+  'FST_ERR_REP_ALREADY_SENT',
+]);
+
+function isOfAnswered(thrown: unknown): boolean {
+  return ANSWERED.has(String((thrown as { code?: unknown } | undefined | null)?.code));
 }
 
 function ignore(): void {

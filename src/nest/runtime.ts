@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { Admission } from '../connection/admission.js';
 import { Connection } from '../connection/connection.js';
@@ -8,8 +8,8 @@ import type { ConnectionHost, ConnectionRequest } from '../connection/connection
 import { encodeRefusal } from '../connection/end-reason.js';
 import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
 import { closeSocketBehind } from '../connection/raw-response.js';
+import type { StartedResponse } from '../connection/raw-response.js';
 import { ResponseWriter } from '../connection/response-writer.js';
-import type { StartedResponse } from '../connection/response-writer.js';
 import { concerns } from '../connection/revocations.js';
 import type { Source } from '../connection/source.js';
 import type { SseConnection } from '../connection/sse-connection.js';
@@ -26,6 +26,7 @@ import type { OnSlow } from '../topic/define.js';
 import { TopicRegistry } from '../topic/registry.js';
 import { Authorizer } from './authorizer.js';
 import { checkEngine } from './check-engine.js';
+import { Callbacks, messageOf } from './callbacks.js';
 import { drain } from './drain.js';
 import { Farewells } from './farewells.js';
 import { Nodes } from './nodes.js';
@@ -34,7 +35,7 @@ import { RevocationLog } from './revocation-log.js';
 import { SilentSockets } from './silent-sockets.js';
 import { Refusals, spread } from './refusals.js';
 import type { ResolvedOptions } from './resolve-options.js';
-import type { ErrorContext, StreamHooks } from './sse-options.js';
+import type { ErrorContext } from './sse-options.js';
 import { TicketLog } from './ticket-log.js';
 import { Tickets } from './tickets.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
@@ -74,11 +75,11 @@ export class SseRuntime
   readonly refusals = new Refusals();
   readonly #authorizer: Authorizer;
   readonly #engine: Engine;
-  readonly #logger = new Logger('SseModule');
+  readonly callbacks: Callbacks;
+  readonly hasHooks: boolean;
   /** Names this process among those that share its log. */
   readonly id = randomBytes(6).toString('base64url');
   #connectionCount = 0;
-  readonly hasHooks: boolean;
   #isDraining = false;
   readonly #silentSockets: SilentSockets;
 
@@ -87,7 +88,8 @@ export class SseRuntime
     this.topicLimits = options;
     const engine = (this.#engine = apartEngine(options.engine));
     this.#silentSockets = silentSockets;
-    this.hasHooks = Object.keys(options.hooks).length > 0;
+    this.callbacks = new Callbacks(options);
+    this.hasHooks = this.callbacks.hasHooks;
     this.registry = new TopicRegistry(options.topics);
     this.admission = new Admission(options.limits);
     this.hub = new Hub(engine, {
@@ -132,7 +134,7 @@ export class SseRuntime
     if (reason === 'shutdown') closeSocketBehind(response.raw);
     writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));
     this.#farewells.add(response.raw);
-    this.#call('onRefused', connection, reason);
+    this.callbacks.hook('onRefused', connection, reason);
   }
 
   /**
@@ -174,15 +176,15 @@ export class SseRuntime
 
   /** Begins to stream. While the application shuts down, the client is told to come back instead. */
   start(connection: Connection, response: StartedResponse, source: Source): void {
+    // Of one that is over it cannot be asked for any more. It asks the framework, which may ask the application.
+    if (this.hasHooks) void connection.address;
     this.#pending.delete(connection);
     this.open.add(connection);
     // It may have come to be since it was admitted.
     if (this.revocations.current.denies(connection.principal, connection.topics, Date.now())) connection.end('revoked');
-    // Of one that is over it cannot be asked for any more.
-    if (this.hasHooks) void connection.address;
     connection.open(response, source);
     if (this.#isDraining) closeSocketBehind(connection.writer.raw);
-    this.#call('onOpened', connection);
+    this.callbacks.hook('onOpened', connection);
   }
 
   /** Begins to hear of other nodes. Resolves when all that was revoked is known, or after 5 s. */
@@ -206,26 +208,20 @@ export class SseRuntime
   onClosed(connection: Connection, reason: CloseReason): void {
     this.admission.leave(connection);
     this.#pending.delete(connection);
-    if (this.open.delete(connection)) this.#call('onClosed', connection, reason);
+    if (this.open.delete(connection)) this.callbacks.hook('onClosed', connection, reason);
   }
 
   onReset(connection: SseConnection, reason: ResetReason, topics: readonly string[]): void {
-    this.#call('onReset', connection, reason, topics);
+    this.callbacks.hook('onReset', connection, reason, topics);
   }
 
   onSlow(connection: SseConnection): void {
-    this.#call('onSlow', connection);
+    this.callbacks.hook('onSlow', connection);
   }
 
   /** Logs an error that no caller can be given, and tells the `onError` option. Never throws. */
-  report(error: unknown, context: ErrorContext = {}): void {
-    this.#logger.error(messageOf(error), error instanceof Error ? error.stack : undefined);
-    this.tell(error, context);
-  }
-
-  /** Tells the `onError` option of an error. Never throws. */
-  tell(error: unknown, context: ErrorContext): void {
-    this.#guard('onError', () => this.options.onError(error, context));
+  report(error: unknown, context?: ErrorContext): void {
+    this.callbacks.report(error, context);
   }
 
   #join(): Nodes {
@@ -251,9 +247,9 @@ export class SseRuntime
 
   #engineChanged(state: EngineState, error: unknown): void {
     const { name } = this.options.engine;
-    if (state === 'up') this.#logger.log(`The ${name} engine is up again`);
+    if (state === 'up') this.callbacks.log('log', `The ${name} engine is up again`);
     else this.report(new Error(`The ${name} engine is ${state}: ${messageOf(error)}`, { cause: error }));
-    this.#call('onEngineState', state, error);
+    this.callbacks.hook('onEngineState', state, error);
   }
 
   /** A wrong address or password should show at the start, and not with the first event. */
@@ -276,24 +272,4 @@ export class SseRuntime
     await this.hub.close();
     await this.#engine.close();
   }
-
-  #call<Name extends keyof StreamHooks>(name: Name, ...given: Parameters<NonNullable<StreamHooks[Name]>>): void {
-    const hook = this.options.hooks[name] as ((...given: unknown[]) => unknown) | undefined;
-    if (hook !== undefined) this.#guard(`hooks.${name}`, () => hook(...given));
-  }
-
-  /** A callback of the application must not bring a stream down. */
-  #guard(name: string, call: () => unknown): void {
-    const failed = (thrown: unknown): void =>
-      this.#logger.error(`The option ${name} has failed`, thrown instanceof Error ? thrown.stack : undefined);
-    try {
-      Promise.resolve(call()).catch(failed);
-    } catch (thrown) {
-      failed(thrown);
-    }
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

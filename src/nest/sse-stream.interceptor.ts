@@ -97,18 +97,14 @@ export class SseStreamInterceptor implements NestInterceptor {
       principal: identity?.principal ?? null,
       grantedTopics: identity?.topics,
     });
-    if (SIGNAL_CARRIER !== undefined)
-      Object.defineProperty(request, SIGNAL_CARRIER, { value: connection, configurable: true });
-    const refusal = this.#admitted(connection, identity?.isExpired === true);
-    const pending: PendingStream = { connection, answer: lastEventId === END_ID ? 'over' : (refusal ?? 'stream') };
-    setPending(exchange.raw, pending);
-    exchange.onOver(connection);
-    return pending;
-  }
-
-  #admitted(connection: Connection, isExpired: boolean): RefusalReason | undefined {
     try {
-      return this.#runtime.admit(connection, isExpired);
+      if (SIGNAL_CARRIER !== undefined)
+        Object.defineProperty(request, SIGNAL_CARRIER, { value: connection, configurable: true });
+      const refusal = this.#runtime.admit(connection, identity?.isExpired === true);
+      const pending: PendingStream = { connection, answer: lastEventId === END_ID ? 'over' : (refusal ?? 'stream') };
+      setPending(exchange.raw, pending);
+      exchange.onOver(connection);
+      return pending;
     } catch (error) {
       connection.disconnected();
       throw error;
@@ -118,16 +114,27 @@ export class SseStreamInterceptor implements NestInterceptor {
   async #open(exchange: Exchange, pending: PendingStream, route: StreamRoute, value: unknown): Promise<void> {
     const { connection, answer } = pending;
     clearPending(exchange.raw);
-    if (answer === 'over') return exchange.sendNoContent();
-    if (answer !== 'stream') return this.#refuse(exchange, connection, answer, route);
     // An interceptor inside this one has answered in the handler's place.
-    if (pending.result === undefined) return void this.#adapterHost.httpAdapter.reply(exchange.response, value);
-    const source = toSource(pending.result.value);
+    if (answer === 'stream' && pending.result === undefined)
+      return void this.#adapterHost.httpAdapter.reply(exchange.response, value);
+    try {
+      if (answer === 'over') exchange.sendNoContent();
+      else if (answer !== 'stream') await this.#refuse(exchange, connection, answer, route);
+      else await this.#stream(exchange, connection, toSource(pending.result?.value), route);
+    } catch (error) {
+      if (!exchange.hasHead) throw error;
+      // No exception filter can answer any more: it ends as any stream that has failed.
+      exchange.failed(error);
+    }
+  }
+
+  async #stream(exchange: Exchange, connection: Connection, source: Source, route: StreamRoute): Promise<void> {
     try {
       const admitted = await this.#admit(exchange, connection, source, route);
       if (admitted === 'stream') return this.#runtime.start(connection, exchange, source);
       discard(source);
       if (admitted !== 'over') await this.#refuse(exchange, connection, admitted, route);
+      else if (exchange.isGone) exchange.abandon();
     } catch (error) {
       discard(source);
       throw error;
@@ -135,8 +142,9 @@ export class SseStreamInterceptor implements NestInterceptor {
   }
 
   async #refuse(exchange: Exchange, connection: Connection, reason: RefusalReason, route: StreamRoute): Promise<void> {
-    const isOpen = !exchange.isGone && (await exchange.start(route.options.headers)) && !exchange.isHead;
-    if (isOpen) this.#runtime.refuse(connection, exchange, reason);
+    const isOpen = !exchange.isGone && (await exchange.start(route.options.headers));
+    if (isOpen && !exchange.isHead) this.#runtime.refuse(connection, exchange, reason);
+    else if (exchange.isGone) exchange.abandon();
   }
 
   /** Checks what may be read and sends the head. `over`: there is no stream to open. */

@@ -27,8 +27,18 @@ export class StreamRoute implements ConnectionRoute {
   }
 
   onFailed(connection: AnsweringConnection, error: unknown): void {
-    this.#runtime.tell(error, { connection });
-    void this.#filters.tell(error, this.#controller, this.#handler, connection);
+    this.#runtime.callbacks.tell(error, { connection });
+    const failed = (thrown: unknown): void => this.#runtime.report(thrown, { connection });
+    void this.#filters.tell(error, this.#controller, this.#handler, connection).catch(failed);
+  }
+
+  onListenerFailed(connection: AnsweringConnection, error: unknown): void {
+    this.#runtime.report(error, { connection });
+  }
+
+  endAbandoned(connection: AnsweringConnection): void {
+    const failed = (error: unknown): void => this.onFailed(connection, error);
+    new Exchange(connection.request, connection.response).abandon({ failed });
   }
 
   cutRequest({ request, response }: AnsweringConnection): void {

@@ -130,6 +130,7 @@ export async function openHttp2(url: string, init: RequestInit): Promise<Stream>
   const received = await new Promise<Record<string, unknown>>((resolve, reject) => {
     request.once('response', resolve);
     request.once('error', reject);
+    request.once('close', () => reject(new Error('The stream was closed without an answer')));
   });
   const headers = new Headers();
   for (const [name, value] of Object.entries(received)) {

@@ -5,7 +5,7 @@ import { runInNewContext, runInThisContext } from 'node:vm';
 const real = runInThisContext('process') as NodeJS.Process;
 
 export interface Watch extends Disposable {
-  /** Warnings of Node and rejections that nobody has handled, since the watch began. */
+  /** Warnings of Node, and rejections and exceptions that nobody has handled, since the watch began. */
   readonly seen: readonly string[];
 }
 
@@ -16,11 +16,14 @@ export function watchProcess(): Watch {
     if (warning.name !== 'ExperimentalWarning') seen.push(String(warning));
   };
   const onRejection = (reason: unknown): void => void seen.push(`unhandledRejection: ${String(reason)}`);
+  const onException = (error: unknown): void => void seen.push(`uncaughtException: ${String(error)}`);
+  real.on('uncaughtException', onException);
   real.on('warning', onWarning);
   real.on('unhandledRejection', onRejection);
   return {
     seen,
     [Symbol.dispose]: () => {
+      real.off('uncaughtException', onException);
       real.off('warning', onWarning);
       real.off('unhandledRejection', onRejection);
     },
