@@ -1249,8 +1249,8 @@ const network = [
   {
     name: 'a drain has a deadline',
     file: 'src/nest/drain.ts',
-    find: 'while (open.size + pending.size > 0 && performance.now() < deadline)',
-    replace: 'while (open.size + pending.size > 0)',
+    find: 'while (open.size + pending.size + deciding.size > 0 && performance.now() < deadline)',
+    replace: 'while (open.size + pending.size + deciding.size > 0)',
     spec: 'test/e2e/network.spec.ts',
     test: 'on Express a peer that does not read does not keep the application from closing',
   },
@@ -1456,6 +1456,51 @@ const nats = [
   },
 ];
 
+const closing = [
+  {
+    name: 'a goodbye that the engine does not store holds nobody up',
+    file: 'src/nest/runtime.ts',
+    find: 'await doneWithin(leftMs / 2, async () => this.nodes?.stop());',
+    replace: 'await this.nodes?.stop();',
+    spec: 'test/e2e/closing.spec.ts',
+    test: 'on Express an engine of which it stores nothing',
+    hangs: true,
+  },
+  {
+    name: 'an engine that cannot be closed holds nobody up',
+    file: 'src/nest/runtime.ts',
+    find: 'await doneWithin(closesAtMs - performance.now(), async () => engine.close());',
+    replace: '(await engine.close(), true);',
+    spec: 'test/e2e/closing.spec.ts',
+    test: 'on Express an engine of which it cannot be closed',
+    hangs: true,
+  },
+  {
+    name: 'the engine has what the drain has left',
+    file: 'src/nest/runtime.ts',
+    find: 'Math.max(this.#closesAtMs - performance.now(), MIN_LAST_CALLS_MS)',
+    replace: 'MIN_LAST_CALLS_MS',
+    spec: 'test/e2e/closing.spec.ts',
+    test: 'on Express what is under way with the engine',
+  },
+  {
+    name: 'a request whose guard waits is cut at the deadline',
+    file: 'src/nest/drain.ts',
+    find: '  for (const request of deciding) request.destroy();\n',
+    replace: '',
+    spec: 'test/e2e/closing.spec.ts',
+    test: 'on Express a request whose guard waits',
+  },
+  {
+    name: 'who comes while the application closes waits for no engine',
+    file: 'src/nest/runtime.ts',
+    find: 'if (this.#isDraining) return;\n    void',
+    replace: 'void',
+    spec: 'test/e2e/closing.spec.ts',
+    test: 'on Express who comes while the application closes',
+  },
+];
+
 const responses = 'test/e2e/broken-responses.spec.ts';
 const callbacks = 'test/e2e/callbacks.spec.ts';
 
@@ -1562,4 +1607,5 @@ export const defences = [
   ...settingUp,
   ...redis,
   ...foreign,
+  ...closing,
 ];

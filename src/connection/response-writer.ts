@@ -274,7 +274,7 @@ export class ResponseWriter implements FailureListener {
   #block(): void {
     this.#blockedSinceMs = this.#lastWriteAtMs;
     if (this.#socket !== undefined || !hasForeignWrite(this.raw)) {
-      whenTaken((this.#socket ?? this.raw), () => this.#left());
+      whenTaken(this.#socket ?? this.raw, () => this.#left());
     } else if (!this.#hearsDrain) {
       // For good: what has been given to the `on` of a middleware, `once` does not take away again.
       this.#hearsDrain = true;

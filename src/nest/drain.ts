@@ -3,13 +3,20 @@ import type { Connection } from '../connection/connection.js';
 import { retryMsOf } from '../connection/connection-host.js';
 import { closeSocketBehind } from '../connection/raw-response.js';
 
+/** What there is to end. */
+export interface Drained {
+  readonly open: ReadonlySet<Connection>;
+  readonly pending: ReadonlySet<Connection>;
+  /** Requests that have not come to their handler. */
+  readonly deciding: ReadonlySet<{ destroy(): void }>;
+}
+
 /**
  * Ends all streams: each is told to come back, its socket is closed so that the client comes back elsewhere, and what
  * has not left after the deadline is cut. Resolves when no connection is open.
  */
 export async function drain(
-  open: ReadonlySet<Connection>,
-  pending: ReadonlySet<Connection>,
+  { open, pending, deciding }: Drained,
   { windowMs, deadlineMs }: { readonly windowMs: number; readonly deadlineMs: number },
 ): Promise<void> {
   const startedAt = performance.now();
@@ -24,8 +31,9 @@ export async function drain(
     if (ended < connections.length) await delay(Math.min(25, windowMs));
   }
   const deadline = Math.max(startedAt + windowMs, performance.now()) + deadlineMs;
-  while (open.size + pending.size > 0 && performance.now() < deadline) await delay(5);
+  while (open.size + pending.size + deciding.size > 0 && performance.now() < deadline) await delay(5);
   for (const connection of [...open, ...pending]) connection.cut();
+  for (const request of deciding) request.destroy();
 }
 
 function endOpen(connection: Connection): void {

@@ -39,6 +39,7 @@ import type { ErrorContext } from './sse-options.js';
 import { TicketLog } from './ticket-log.js';
 import { Tickets } from './tickets.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
+import { doneWithin } from './within.js';
 
 /** Bytes of recent events that all windows of this process keep together. */
 const WINDOW_BYTES = 67_108_864;
@@ -46,6 +47,8 @@ const WINDOW_BYTES = 67_108_864;
 const GRACE_MS = 10_000;
 /** An event that got lost on the way to this process, the last of its topic, is found within this time. */
 const AUDIT_MS = 45_000;
+/** However little the drain has left of its deadline, the engine has so long for what it is doing when the application closes. */
+const MIN_LAST_CALLS_MS = 500;
 /** What a node that was cut off for a while should still hear. */
 const NODES_RETENTION: Retention = { maxEvents: 10_000, maxBytes: 16_777_216, maxAgeMs: 60_000 };
 
@@ -81,6 +84,10 @@ export class SseRuntime
   readonly id = randomBytes(6).toString('base64url');
   #connectionCount = 0;
   #isDraining = false;
+  /** Until then the drain may take, and after it the engine. */
+  #closesAtMs = 0;
+  /** Requests of which a guard is finding out who asks. */
+  readonly deciding = new Set<{ destroy(): void }>();
   readonly #silentSockets: SilentSockets;
 
   constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions, @Inject(SilentSockets) silentSockets: SilentSockets) {
@@ -187,8 +194,9 @@ export class SseRuntime
     this.callbacks.hook('onOpened', connection);
   }
 
-  /** Begins to hear of other nodes. Resolves when all that was revoked is known, or after 5 s. */
-  ready(): Promise<void> {
+  /** Begins to hear of other nodes. Resolves when all that was revoked is known, or after 5 s. While the application closes, nobody is let in. */
+  async ready(): Promise<void> {
+    if (this.#isDraining) return;
     void this.nodes?.start();
     return this.revocations.ready();
   }
@@ -259,8 +267,10 @@ export class SseRuntime
 
   async beforeApplicationShutdown(): Promise<void> {
     this.#isDraining = true;
-    await drain(this.open, this.#pending, this.options.drain);
-    this.#silentSockets.close(this.options.drain.deadlineMs);
+    const { windowMs, deadlineMs } = this.options.drain;
+    this.#closesAtMs = performance.now() + windowMs + deadlineMs;
+    await drain({ open: this.open, pending: this.#pending, deciding: this.deciding }, this.options.drain);
+    this.#silentSockets.close(deadlineMs);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -268,8 +278,15 @@ export class SseRuntime
     this.wheel.close();
     this.revocations.close();
     this.#ticketLog?.close();
-    await this.nodes?.stop();
+    const leftMs = Math.max(this.#closesAtMs - performance.now(), MIN_LAST_CALLS_MS);
+    const closesAtMs = performance.now() + leftMs;
+    // With the engine away both wait for it, and neither may keep the other from its turn.
+    await doneWithin(leftMs / 2, async () => this.nodes?.stop());
     await this.hub.close();
-    await this.#engine.close();
+    const engine = this.#engine;
+    const isClosed = await doneWithin(closesAtMs - performance.now(), async () => engine.close());
+    if (isClosed) return;
+    const given = `${Math.round(leftMs)} ms (what drain.deadlineMs has left, ${MIN_LAST_CALLS_MS} at least)`;
+    this.callbacks.log('warn', `The ${engine.name} engine has not closed within ${given}, and is not waited for`);
   }
 }

@@ -4,6 +4,7 @@ import type { StreamRequest } from '../connection/sse-connection.js';
 import { SseError } from '../errors.js';
 import { isEngineTrouble } from '../hub/engine-health.js';
 import type { Principal } from '../topic/define.js';
+import { Exchange } from './exchange.js';
 import { queryOf, readLastEventId } from './last-event-id.js';
 import { markAsked } from './refusals.js';
 import { SseRuntime } from './runtime.js';
@@ -42,13 +43,14 @@ export class StreamGuard implements CanActivate {
     if (authenticate === undefined && ticketOf(request) === undefined) {
       throw new SseError('invalid-options', 'StreamGuard needs the option `authenticate` of SseModule');
     }
-    const stranger = await identify(request, this.#runtime);
-    if (stranger !== undefined) {
-      this.#runtime.refusals.ofRequest(request, stranger.principal, `StreamGuard: ${stranger.why}`);
-      throw new UnauthorizedException();
-    }
-    if (!isOfStream(context)) await redeemTicket(request, this.#runtime).catch(answerUnavailable);
-    return true;
+    return decide(context, this.#runtime, async () => {
+      const stranger = await identify(request, this.#runtime);
+      if (stranger !== undefined) {
+        this.#runtime.refusals.ofRequest(request, stranger.principal, `StreamGuard: ${stranger.why}`);
+        throw new UnauthorizedException();
+      }
+      if (!isOfStream(context)) await redeemTicket(request, this.#runtime).catch(answerUnavailable);
+    });
   }
 }
 
@@ -63,8 +65,9 @@ export class HubGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<StreamRequest>();
-    if ((await identify(request, this.#runtime)) !== undefined) markAsked(request);
-    return true;
+    return decide(context, this.#runtime, async () => {
+      if ((await identify(request, this.#runtime)) !== undefined) markAsked(request);
+    });
   }
 }
 
@@ -98,6 +101,23 @@ function answerUnavailable(error: unknown): never {
 
 function isOfStream(context: ExecutionContext): boolean {
   return Reflect.hasMetadata(STREAM_METADATA, context.getHandler());
+}
+
+/** What it waits for, the engine or the application, must not keep the application from closing. */
+async function decide(
+  context: ExecutionContext,
+  { deciding }: SseRuntime,
+  decision: () => Promise<unknown>,
+): Promise<boolean> {
+  const http = context.switchToHttp();
+  const request = { destroy: () => new Exchange(http.getRequest<object>(), http.getResponse<object>()).destroy() };
+  deciding.add(request);
+  try {
+    await decision();
+    return true;
+  } finally {
+    deciding.delete(request);
+  }
 }
 
 /** Who is not, or no longer, known. */
