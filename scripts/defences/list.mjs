@@ -1501,6 +1501,41 @@ const closing = [
   },
 ];
 
+const ending = [
+  {
+    name: 'the response is ended when the client of a stream leaves',
+    file: 'src/connection/connection.ts',
+    find: 'if (this.#writer?.hasEnded === false) this.#route.endAbandoned(this);',
+    replace: '',
+    spec: 'test/e2e/ending.spec.ts',
+    test: 'on Express (the response is ended once when the client of a stream leaves|a session is stored)',
+  },
+  {
+    name: 'the response is ended when the client leaves before it is answered',
+    file: 'src/nest/sse-stream.interceptor.ts',
+    find: "if (admitted !== 'over') await this.#refuse(exchange, connection, admitted, route);\n      else if (exchange.isGone) exchange.abandon();",
+    replace: "if (admitted !== 'over') await this.#refuse(exchange, connection, admitted, route);",
+    spec: 'test/e2e/ending.spec.ts',
+    test: 'on Express the response is ended once when the client leaves before',
+  },
+  {
+    name: 'a response whose end is under way is not ended once more',
+    file: 'src/connection/response-writer.ts',
+    find: 'return this.#hasEnded || this.raw.writableEnded;',
+    replace: 'return false;',
+    spec: 'test/e2e/ending.spec.ts',
+    test: 'on Express a response whose end a middleware puts off',
+  },
+  {
+    name: "Fastify's onResponse hooks run for clients that have left",
+    file: 'src/nest/exchange.ts',
+    find: 'if (this.#reply !== undefined) runOnResponse(raw);',
+    replace: '',
+    spec: 'test/e2e/ending.spec.ts',
+    test: 'on Fastify the response is ended once when the client of a stream leaves',
+  },
+];
+
 const responses = 'test/e2e/broken-responses.spec.ts';
 const callbacks = 'test/e2e/callbacks.spec.ts';
 
@@ -1608,4 +1643,5 @@ export const defences = [
   ...redis,
   ...foreign,
   ...closing,
+  ...ending,
 ];

@@ -123,7 +123,8 @@ export async function openHttp2(url: string, init: RequestInit): Promise<Stream>
   const { origin, pathname, search } = new URL(url);
   const session = connect(origin);
   const given = Object.fromEntries(new Headers(init.headers));
-  const request = session.request({ ...given, ':method': init.method ?? 'GET', ':path': pathname + search });
+  const asked = { ...given, ':method': init.method ?? 'GET', ':path': pathname + search };
+  const request = session.request(asked, init.signal ? { signal: init.signal } : {});
   // A reset, and a body that it cuts, are seen by who reads the body.
   session.on('error', () => undefined);
   request.end(init.body ?? undefined);
@@ -131,6 +132,9 @@ export async function openHttp2(url: string, init: RequestInit): Promise<Stream>
     request.once('response', resolve);
     request.once('error', reject);
     request.once('close', () => reject(new Error('The stream was closed without an answer')));
+  }).catch((error: unknown) => {
+    session.destroy();
+    throw error;
   });
   const headers = new Headers();
   for (const [name, value] of Object.entries(received)) {
