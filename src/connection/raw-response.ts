@@ -20,14 +20,18 @@ export interface StartedResponse {
 export function frameableSocket(raw: RawResponse): Socket | undefined {
   if ('stream' in raw || hasForeignWrite(raw)) return undefined;
   const { socket } = raw;
-  const isDirect = raw.chunkedEncoding && socket !== null && raw.writableLength === socket.writableLength;
+  // One that is none of Node's has no length.
+  const isDirect = raw.chunkedEncoding && raw.writableLength === socket?.writableLength;
   return isDirect ? socket : undefined;
 }
 
-/** Whether somebody (a compression middleware) has put a `write` of their own in between, which need not call back. */
-export function hasForeignWrite(target: RawResponse | Socket): boolean {
+/**
+ * Whether somebody has put a `write` of their own in between, which need not call back: a compression middleware, or who has made the
+ * whole response.
+ */
+export function hasForeignWrite(target: RawResponse): boolean {
   if ('stream' in target) return Object.hasOwn(target, 'write');
-  return target instanceof ServerResponse && target.write !== ServerResponse.prototype.write;
+  return !(target instanceof ServerResponse) || target.write !== ServerResponse.prototype.write;
 }
 
 /** Hears of what a method of the response, perhaps a middleware's own, rejects with. */
@@ -83,9 +87,9 @@ function destroyHttp1(raw: RawResponse): void {
 
 /** Lets go of the keep-alive connection once the response has been sent: the server is closing, nobody must come back on it. */
 export function closeSocketBehind(raw: RawResponse): void {
-  const { socket } = raw;
+  const socket = raw.socket as Partial<Socket> | null | undefined;
   if ('stream' in raw) {
     const session = raw.stream?.session;
     raw.once('finish', () => session?.close());
-  } else raw.once('finish', () => socket?.destroySoon());
+  } else raw.once('finish', () => socket?.destroySoon?.());
 }

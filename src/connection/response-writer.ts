@@ -97,7 +97,7 @@ export class ResponseWriter implements FailureListener {
 
   /** Bytes that were written and have not left the process. */
   get pendingBytes(): number {
-    return this.raw.writableLength + (this.#rest?.byteLength ?? 0);
+    return (this.raw.writableLength || 0) + (this.#rest?.byteLength ?? 0);
   }
 
   get hasEnded(): boolean {
@@ -117,11 +117,11 @@ export class ResponseWriter implements FailureListener {
 
   /** Sends the head, if it has not left yet, and in the same write to the socket all that `writeFirst` writes. */
   open(writeFirst: () => void): void {
-    const socket = 'stream' in this.raw ? undefined : this.raw.socket;
-    socket?.cork();
+    const socket = 'stream' in this.raw ? undefined : (this.raw.socket as Partial<Socket> | null);
+    socket?.cork?.();
     this.#try(() => {
       // With the first text, Node would keep the head in the thirty pieces that it was joined from: 1.2 KB.
-      if (socket) (this.raw as ServerResponse).flushHeaders();
+      if (socket) (this.raw as Partial<ServerResponse>).flushHeaders?.();
       this.#socket = frameableSocket(this.raw);
       // When somebody else ends the response, it is heard of before its last bytes are written. To ask at each write costs more: Express
       // gives each response a prototype, and with it a form of its own, which V8 knows nothing of.
@@ -130,7 +130,7 @@ export class ResponseWriter implements FailureListener {
       if (this.#gzip !== undefined) this.#hand(this.#gzip.header);
       writeFirst();
     });
-    socket?.uncork();
+    socket?.uncork?.();
   }
 
   /**

@@ -82,6 +82,8 @@ export class Exchange implements StartedResponse, FailureListener {
     // The response to a pipelined request has no socket until those before it are done, and hears nothing of its end.
     const socket = this.#socket;
     if (!this.#isHttp2 && raw.socket === null && socket !== undefined) onSocketClosed(socket, raw, onClose);
+    // Without a connection nothing may ever close.
+    if (socket?.setTimeout === undefined) raw.on('finish', onClose);
   }
 
   /**
@@ -103,9 +105,9 @@ export class Exchange implements StartedResponse, FailureListener {
       : this.#startFastify(this.#reply, inherited, headers));
     // On HTTP/2 it would be the settings of the whole session.
     if (isOpen && !this.#isHttp2) {
-      this.#socket?.setTimeout(0);
+      this.#socket?.setTimeout?.(0);
       if (settings !== undefined && (settings.heartbeatMs || Infinity) > KEEP_ALIVE_MS)
-        this.#socket?.setKeepAlive(true, KEEP_ALIVE_MS);
+        this.#socket?.setKeepAlive?.(true, KEEP_ALIVE_MS);
     }
     if (isOpen && this.isHead) endResponse(this.raw, undefined, this);
     return isOpen;
@@ -119,7 +121,7 @@ export class Exchange implements StartedResponse, FailureListener {
 
   /** Drops the request without an answer. */
   destroy(): void {
-    this.#socket?.destroy();
+    this.#socket?.destroy?.();
   }
 
   /** Answers `204`: the client has all there is, and must not come back (WHATWG HTML 9.2.3). */
@@ -149,7 +151,8 @@ export class Exchange implements StartedResponse, FailureListener {
     return 'stream' in this.raw;
   }
 
-  get #socket(): Socket | undefined {
+  /** Not always one of Node's: without a connection, as in Fastify's `inject()` or behind a serverless wrapper, it has what its maker gave it. */
+  get #socket(): Partial<Socket> | undefined {
     return this.#rawRequest.socket;
   }
 
@@ -227,15 +230,15 @@ function checkHeader(name: string, value: number | string | string[]): void {
 }
 
 // Keyed by the socket: one listener for all that are pipelined on it, because Node warns of more than ten.
-const pipelined = new WeakMap<Socket, Set<() => void>>();
+const pipelined = new WeakMap<object, Set<() => void>>();
 
 /** Calls back when the socket closes before the response does. */
-function onSocketClosed(socket: Socket, raw: RawResponse, callback: () => void): void {
+function onSocketClosed(socket: Partial<Socket>, raw: RawResponse, callback: () => void): void {
   let waiting = pipelined.get(socket);
   if (waiting === undefined) {
     const all = (waiting = new Set<() => void>());
     pipelined.set(socket, all);
-    socket.once('close', () => all.forEach((call) => call()));
+    socket.once?.('close', () => all.forEach((call) => call()));
   }
   const own = waiting;
   own.add(callback);
