@@ -1501,6 +1501,34 @@ const closing = [
   },
 ];
 
+const late = 'test/e2e/late-requests.spec.ts';
+closing.push(
+  {
+    name: 'Fastify that has begun to close does not answer 503 to who wants a stream',
+    file: 'src/nest/late-requests.ts',
+    find: 'if (wantsStream(request)) answer',
+    replace: 'if (false) answer',
+    spec: late,
+    test: 'on Fastify, which has begun to close who asks for a stream',
+  },
+  {
+    name: 'who posts is not told of streams by Fastify that has begun to close',
+    file: 'src/nest/late-requests.ts',
+    find: "['GET', 'HEAD'].includes(String(method)) && ",
+    replace: '',
+    spec: late,
+    test: 'on Fastify, which has begun to close who asks for a stream',
+  },
+  {
+    name: 'a page of another origin reads nothing of an application that has begun to close',
+    file: 'src/nest/late-requests.ts',
+    find: 'if (request.headers.origin !== undefined) return destroyResponse(response);',
+    replace: '',
+    spec: late,
+    test: 'on Fastify, which has begun to close a page of another origin',
+  },
+);
+
 const ending = [
   {
     name: 'the response is ended when the client of a stream leaves',

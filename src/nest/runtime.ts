@@ -29,6 +29,7 @@ import { checkEngine } from './check-engine.js';
 import { Callbacks, messageOf } from './callbacks.js';
 import { drain } from './drain.js';
 import { Farewells } from './farewells.js';
+import { LateRequests } from './late-requests.js';
 import { Nodes } from './nodes.js';
 import type { CloseOptions, ConnectionSelector, LocalNode, Member, NodeMessage } from './nodes.js';
 import { RevocationLog } from './revocation-log.js';
@@ -89,9 +90,15 @@ export class SseRuntime
   /** Requests of which a guard is finding out who asks. */
   readonly deciding = new Set<{ destroy(): void }>();
   readonly #silentSockets: SilentSockets;
+  readonly #lateRequests: LateRequests;
 
-  constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions, @Inject(SilentSockets) silentSockets: SilentSockets) {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) options: ResolvedOptions,
+    @Inject(SilentSockets) silentSockets: SilentSockets,
+    @Inject(LateRequests) lateRequests: LateRequests,
+  ) {
     this.options = options;
+    this.#lateRequests = lateRequests;
     this.topicLimits = options;
     const engine = (this.#engine = apartEngine(options.engine));
     this.#silentSockets = silentSockets;
@@ -271,6 +278,7 @@ export class SseRuntime
     this.#closesAtMs = performance.now() + windowMs + deadlineMs;
     await drain({ open: this.open, pending: this.#pending, deciding: this.deciding }, this.options.drain);
     this.#silentSockets.close(deadlineMs);
+    this.#lateRequests.refuse(() => spread(retryMsOf(this.options.settings)));
   }
 
   async onApplicationShutdown(): Promise<void> {

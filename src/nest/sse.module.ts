@@ -6,6 +6,7 @@ import type { TopicDefinition } from '../topic/define.js';
 import { EventStreamService } from './event-stream.service.js';
 import { FailureFilters } from './failure-filters.js';
 import { createHubController } from './hub.controller.js';
+import { LateRequests } from './late-requests.js';
 import { SseHealthIndicator } from './health.indicator.js';
 import { SseRuntime } from './runtime.js';
 import { SilentSockets } from './silent-sockets.js';
@@ -88,6 +89,7 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
         },
       },
       SilentSockets,
+      LateRequests,
       SseRuntime,
       FailureFilters,
       EventStreamService,
