@@ -928,6 +928,14 @@ const network = [
     test: 'with PostgreSQL an Observable of a topic',
   },
   {
+    name: 'an announcement that is made up keeps no topic from opening',
+    file: 'src/hub/live-feed.ts',
+    find: 'this.#interests.forgetGap();',
+    replace: '',
+    spec: 'test/faults/live-feed.spec.ts',
+    test: 'opens topics though entries of them are announced',
+  },
+  {
     name: 'what a stream calls is called in the context of its own request',
     file: 'src/connection/connection.ts',
     find: 'return this.#context === undefined ? work() : this.#context.runInAsyncScope(work);',
@@ -1533,7 +1541,7 @@ const ending = [
   {
     name: 'the response is ended when the client of a stream leaves',
     file: 'src/connection/connection.ts',
-    find: 'if (this.#writer?.hasEnded === false) this.#route.endAbandoned(this);',
+    find: 'if (this.#writer?.hasEnded === false) this.within(() => this.#route.endAbandoned(this));',
     replace: '',
     spec: 'test/e2e/ending.spec.ts',
     test: 'on Express (the response is ended once when the client of a stream leaves|a session is stored)',

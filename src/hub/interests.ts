@@ -98,6 +98,11 @@ export class Interests {
     return this.hasEvery || this.#named.get(topic)?.isOpen === true;
   }
 
+  /** To be called before the lane's head is asked for: what an entry that has come before has claimed is in it, or is no truth. */
+  forgetGap(): void {
+    this.#gapUpTo = 0;
+  }
+
   /** Takes note of what is missing before an entry whose topic is being opened. `false`: the topic is not. */
   noteGap({ topic, prev }: LogEntry): boolean {
     const interest = this.#named.get(topic) ?? this.#every;

@@ -152,6 +152,7 @@ export class LiveFeed implements EngineSink {
       // What is being read does not include these topics: the place to begin at must be behind all of it.
       await this.#idle;
       const doubts = this.#doubts;
+      this.#interests.forgetGap();
       const head = await this.#listener.persist(() => this.#subscribe(topics));
       if (head === undefined) return undefined;
       if (doubts !== this.#doubts || !this.#interests.isComplete(head)) continue;

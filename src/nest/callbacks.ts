@@ -29,7 +29,7 @@ export class Callbacks {
     if (hook !== undefined) this.#call(`hooks.${name}`, () => hook(...given));
   }
 
-  log(level: 'log' | 'warn', message: string): void {
+  log(level: 'log' | 'warn' | 'debug', message: string): void {
     this.#log(level, () => [message]);
   }
 
@@ -43,7 +43,7 @@ export class Callbacks {
     }
   }
 
-  #log(level: 'log' | 'warn' | 'error', given: () => readonly [message: string, ...more: unknown[]]): void {
+  #log(level: 'log' | 'warn' | 'debug' | 'error', given: () => readonly [message: string, ...more: unknown[]]): void {
     try {
       this.#logger[level](...given());
     } catch {

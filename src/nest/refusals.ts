@@ -1,8 +1,8 @@
-import { Logger } from '@nestjs/common';
 import type { SseConnection, StreamRequest } from '../connection/sse-connection.js';
 import type { RefusalReason } from '../connection/end-reason.js';
 import { describe } from '../errors.js';
 import type { Principal } from '../topic/define.js';
+import type { Callbacks } from './callbacks.js';
 
 const ASKED = Symbol.for('nestjs-event-stream.asked');
 
@@ -22,32 +22,37 @@ export function markAsked(request: StreamRequest): void {
  * in a line.
  */
 export class Refusals {
-  readonly #logger = new Logger('SseModule');
+  readonly #log: Pick<Callbacks, 'log'>;
   /** The routes that a warning was given of. */
   readonly #warned = new Set<string>();
+
+  constructor(log: Pick<Callbacks, 'log'>) {
+    this.#log = log;
+  }
 
   /** By a rule for topics, or for a principal as a whole. */
   ofTopics({ principal, request }: Refused, selectors: readonly string[], rule: string): void {
     const what = selectors.length === 0 ? 'a stream' : selectors.map(describe).join(', ');
-    this.#logger.debug(`Refused ${what} to ${nameOf(principal)}: ${rule}`);
+    this.#log.log('debug', `Refused ${what} to ${nameOf(principal)}: ${rule}`);
     if (principal === null && request !== undefined && !(ASKED in request)) this.#warn(request);
   }
 
   /** By a guard. */
   ofRequest(request: StreamRequest, principal: Principal | null, rule: string): void {
-    this.#logger.debug(`Refused ${routeOf(request)} to ${nameOf(principal)}: ${rule}`);
+    this.#log.log('debug', `Refused ${routeOf(request)} to ${nameOf(principal)}: ${rule}`);
   }
 
   /** For now. */
   later({ principal, request }: SseConnection, reason: RefusalReason): void {
-    this.#logger.debug(`Told ${nameOf(principal)} to come back later to ${routeOf(request)}: ${reason}`);
+    this.#log.log('debug', `Told ${nameOf(principal)} to come back later to ${routeOf(request)}: ${reason}`);
   }
 
   #warn(request: StreamRequest): void {
     const route = routeOf(request);
     if (this.#warned.has(route)) return;
     this.#warned.add(route);
-    this.#logger.warn(
+    this.#log.log(
+      'warn',
       `${route} was refused to nobody known, because the route has no StreamGuard: without it a rule is asked with the principal null. ` +
         'Add @UseGuards(StreamGuard), behind a guard of your own if there is one, and the option `authenticate`, ' +
         'which can take over whom that has found out: authenticate: ({ user }) => user ? { id: user.id } : null',

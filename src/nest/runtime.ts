@@ -76,7 +76,7 @@ export class SseRuntime
   readonly revocations: RevocationLog;
   /** The other processes; `undefined` when the log is this one's alone. */
   readonly nodes: Nodes | undefined;
-  readonly refusals = new Refusals();
+  readonly refusals: Refusals;
   readonly #authorizer: Authorizer;
   readonly #engine: Engine;
   readonly callbacks: Callbacks;
@@ -104,6 +104,7 @@ export class SseRuntime
     this.#silentSockets = silentSockets;
     this.callbacks = new Callbacks(options);
     this.hasHooks = this.callbacks.hasHooks;
+    this.refusals = new Refusals(this.callbacks);
     this.registry = new TopicRegistry(options.topics);
     this.admission = new Admission(options.limits);
     this.hub = new Hub(engine, {
@@ -261,9 +262,8 @@ export class SseRuntime
   }
 
   #engineChanged(state: EngineState, error: unknown): void {
-    const { name } = this.options.engine;
-    if (state === 'up') this.callbacks.log('log', `The ${name} engine is up again`);
-    else this.report(new Error(`The ${name} engine is ${state}: ${messageOf(error)}`, { cause: error }));
+    if (state === 'up') this.callbacks.log('log', `The ${this.#engine.name} engine is up again`);
+    else this.report(new Error(`The ${this.#engine.name} engine is ${state}: ${messageOf(error)}`, { cause: error }));
     this.callbacks.hook('onEngineState', state, error);
   }
 

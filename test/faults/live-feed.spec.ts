@@ -175,6 +175,24 @@ describe('a node behind an engine that loses, repeats, hints, fails and is inter
     expect(engine.calls.read - before).toBeLessThanOrEqual(4);
   });
 
+  test('opens topics though entries of them are announced that the log does not have, and asks no more often for it', async () => {
+    const log = new SharedLog();
+    const { hub, engine } = startNode(log, createRandom(7));
+    const first = new Reader(hub, createRandom(8), ['b']);
+    await until(() => first.startId !== '', 'the first reader to be open');
+    const calls = engine.calls.subscribe;
+    for (let n = 0; n < 30; n++) {
+      const topic = `a/${n}`;
+      const reader = new Reader(hub, createRandom(9), [topic]);
+      // In the moment in which it is subscribed to, and its place is not known.
+      for (let turn = 0; turn < 100 && !engine.subscribed.includes(topic); turn++) await turns(1);
+      engine.deliver(log.epoch, { topic, seq: 1_000_001, prev: 1_000_000, at: Date.now(), data });
+      await until(() => reader.startId !== '', `the reader of ${topic} to be open`, 3_000);
+    }
+
+    expect(engine.calls.subscribe - calls).toBeLessThan(100);
+  }, 20_000);
+
   test('finds the last event of a topic, lost without a word, within the time of an audit', async () => {
     const log = new SharedLog();
     const { hub, engine } = startNode(log, createRandom(3), 20);
