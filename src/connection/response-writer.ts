@@ -5,7 +5,7 @@ import type { Frame } from '../wire/chunk.js';
 import { GzipBody } from '../wire/gzip.js';
 import { destroyResponse, endResponse, frameableSocket, hasForeignWrite, writeThrough } from './raw-response.js';
 import type { FailureListener, RawResponse, StartedResponse } from './raw-response.js';
-import { isFull, whenTaken, writeChunk } from './raw-write.js';
+import { isFull, waitingBytes, whenTaken, writeChunk } from './raw-write.js';
 
 /** Whose response it is. */
 export interface WriterOwner {
@@ -97,7 +97,7 @@ export class ResponseWriter implements FailureListener {
 
   /** Bytes that were written and have not left the process. */
   get pendingBytes(): number {
-    return (this.raw.writableLength || 0) + (this.#rest?.byteLength ?? 0);
+    return waitingBytes(this.raw) + (this.#rest?.byteLength ?? 0);
   }
 
   get hasEnded(): boolean {

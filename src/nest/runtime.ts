@@ -291,10 +291,8 @@ export class SseRuntime
     // With the engine away both wait for it, and neither may keep the other from its turn.
     await doneWithin(leftMs / 2, async () => this.nodes?.stop());
     await this.hub.close();
-    const engine = this.#engine;
-    const isClosed = await doneWithin(closesAtMs - performance.now(), async () => engine.close());
-    if (isClosed) return;
+    if (await doneWithin(closesAtMs - performance.now(), async () => this.#engine.close())) return;
     const given = `${Math.round(leftMs)} ms (what drain.deadlineMs has left, ${MIN_LAST_CALLS_MS} at least)`;
-    this.callbacks.log('warn', `The ${engine.name} engine has not closed within ${given}, and is not waited for`);
+    this.callbacks.log('warn', `The ${this.#engine.name} engine has not closed within ${given}, and is not waited for`);
   }
 }
