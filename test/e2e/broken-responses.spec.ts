@@ -5,7 +5,7 @@ import compression from 'compression';
 import type { FastifyInstance } from 'fastify';
 import { NEVER, Subject } from 'rxjs';
 import type { SseConnection, SseModuleOptions } from 'nestjs-event-stream';
-import { type Watch, watchProcess } from '../hostile/support/watch.js';
+import { type Watch, watchProcess } from '../support/watch.js';
 import { type Adapter, type TestApp, adapters, startApp, transports } from '../support/app.js';
 import { type HandlerContext, TopicController, streamOf } from '../support/controllers.js';
 import { openRaw } from '../support/raw.js';

@@ -11,7 +11,7 @@ import {
 import { type ContextId, ContextIdFactory, type ContextIdStrategy, type HostComponentInfo } from '@nestjs/core';
 import { NEVER, Subject } from 'rxjs';
 import { SseStream } from 'nestjs-event-stream';
-import { type Watch, watchProcess } from '../hostile/support/watch.js';
+import { type Watch, watchProcess } from '../support/watch.js';
 import { type AppOptions, type TestApp, adapters, startApp } from '../support/app.js';
 import { type HandlerContext, TopicController, streamOf } from '../support/controllers.js';
 import { until } from '../support/until.js';

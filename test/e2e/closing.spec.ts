@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Engine, type SseModuleOptions, memoryEngine } from 'nestjs-event-stream';
-import { SseRuntime } from '../../src/nest/runtime.js';
 import { type Adapter, type TestApp, adapters, startApp } from '../support/app.js';
 import { TopicController } from '../support/controllers.js';
 import { Log } from '../support/log.js';
@@ -83,9 +82,14 @@ describe.each(adapters)('on $name', (adapter) => {
   test('a request whose guard waits for the engine is cut at the deadline', async () => {
     const engine = changing({ read: hang, subscribe: hang, append: hang });
     engine.isChanged = true;
-    await using app = await startWith(adapter, { engine });
+    let isAsked = false;
+    const authenticate: typeof byName = (request) => {
+      isAsked = true;
+      return byName(request);
+    };
+    await using app = await startWith(adapter, { engine, authenticate });
     await using client = await openRaw(app.port, 'GET /source HTTP/1.1', 'Host: x', 'Authorization: ann');
-    await until(() => app.nest.get(SseRuntime).deciding.size > 0, 'the guard to be asked');
+    await until(() => isAsked, 'the guard to be asked');
 
     const closedMs = await closeTimed(app);
     await client.closed();

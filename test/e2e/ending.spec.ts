@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { NEVER, of } from 'rxjs';
-import { type Watch, watchProcess } from '../hostile/support/watch.js';
+import { type Watch, watchProcess } from '../support/watch.js';
 import { type Adapter, type TestApp, adapters, startApp, transports } from '../support/app.js';
 import { type HandlerContext, streamOf } from '../support/controllers.js';
 import { until } from '../support/until.js';

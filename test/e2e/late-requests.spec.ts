@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
-import { type Watch, watchProcess } from '../hostile/support/watch.js';
+import { type Watch, watchProcess } from '../support/watch.js';
 import { type Adapter, type TestApp, startApp, transports } from '../support/app.js';
 import { TopicController } from '../support/controllers.js';
 import { until } from '../support/until.js';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { runInThisContext } from 'node:vm';
 import type { LightMyRequestResponse } from 'fastify';
 import { NEVER, of } from 'rxjs';
-import { type Watch, watchProcess } from '../hostile/support/watch.js';
+import { type Watch, watchProcess } from '../support/watch.js';
 import { type TestApp, startApp, transports } from '../support/app.js';
 import { TopicController, streamOf } from '../support/controllers.js';
 import { GuardedController, byName } from '../support/people.js';

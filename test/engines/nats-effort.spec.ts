@@ -7,7 +7,7 @@ import { formatPosition } from '../../src/topic/position.js';
 import type { Position } from '../../src/topic/position.js';
 import { adapters, startApp } from '../support/app.js';
 import type { Adapter, TestApp } from '../support/app.js';
-import { heapBytes } from '../hostile/support/watch.js';
+import { heapBytes } from '../support/watch.js';
 import { OpenNats, codeOf, textsOf } from '../support/nats.js';
 import { openRaw } from '../support/raw.js';
 import { ServerProcess } from '../support/server-process.js';

@@ -6,7 +6,7 @@ import { EVERY_TOPIC } from '../../src/engine/engine.js';
 import { EVENT_HEADER, encodeMeta } from '../../src/nats/event-header.js';
 import { tokenOf } from '../../src/nats/subjects.js';
 import { type Random, createRandom } from '../faults/support/random.mjs';
-import { watchProcess } from '../hostile/support/watch.js';
+import { watchProcess } from '../support/watch.js';
 import { Follower, KEEP, OpenNats, eventually, textsOf } from '../support/nats.js';
 import { ServerProcess } from '../support/server-process.js';
 import { NATS, restrictedNats } from '../support/servers/nats.js';

@@ -11,7 +11,7 @@ import { type Adapter, type TestApp, adapters, startApp, transports } from '../s
 import { type HandlerContext, TopicController, streamOf } from '../support/controllers.js';
 import { type RawClient, openRaw } from '../support/raw.js';
 import { until } from '../support/until.js';
-import { type Watch, heapBytes, watchProcess } from './support/watch.js';
+import { type Watch, heapBytes, watchProcess } from '../support/watch.js';
 
 const GET = ['GET /topic HTTP/1.1', 'Host: x'];
 const hub = { hub: { path: 'events' }, authorize: 'public' } as const;
