@@ -44,6 +44,7 @@ export class TopicFeed implements CursorSink {
   /** What there was to tell before it was attached. */
   #early = '';
   #beginning: Promise<unknown> | undefined;
+  #isLate = false;
 
   constructor(hub: Hub, owner: FeedOwner, selectors: Iterable<string>) {
     this.#owner = owner;
@@ -79,7 +80,9 @@ export class TopicFeed implements CursorSink {
     });
     const isLate = await Promise.race([beginning.then(() => false), late]);
     clearTimeout(timer);
-    if (isLate) void beginning.then(() => this.reset('unknown', [...this.#selectors]));
+    if (!isLate) return;
+    this.#isLate = true;
+    void beginning.then(() => this.#tellLateness());
   }
 
   /** Begins to write. */
@@ -120,11 +123,13 @@ export class TopicFeed implements CursorSink {
 
   write(batch: Batch): boolean {
     if (this.#steps.length > 0) return this.#writeTransformed(batch);
-    this.#writer?.writeFrame(batch.frame);
+    // Nothing is read before it is attached: its sink is not writable.
+    (this.#writer as ResponseWriter).writeFrame(batch.frame);
     return true;
   }
 
   position(id: string): void {
+    this.#tellLateness();
     this.#tell(encodeCursor(id));
   }
 
@@ -145,6 +150,13 @@ export class TopicFeed implements CursorSink {
 
   tooSlow(): void {
     this.#owner.tooSlow();
+  }
+
+  /** Before the first place: what was published since the head and up to here may be missing. */
+  #tellLateness(): void {
+    if (!this.#isLate) return;
+    this.#isLate = false;
+    this.reset('unknown', [...this.#selectors]);
   }
 
   #tell(text: string): void {

@@ -12,6 +12,9 @@ export function reopenable<E extends Engine>(create: () => E, load: () => Promis
 }
 
 class ReopenableEngine implements Engine {
+  readonly name: string;
+  readonly isShared: boolean;
+  declare readonly maxEventBytes: number;
   readonly appendInTransaction?: NonNullable<Engine['appendInTransaction']>;
   readonly #create: () => Engine;
   readonly #load: () => Promise<unknown>;
@@ -23,22 +26,14 @@ class ReopenableEngine implements Engine {
     this.#create = create;
     this.#load = load;
     this.#newest = create();
+    this.name = this.#newest.name;
+    this.isShared = this.#newest.isShared;
+    // An own property: of an object that is made of this one it can be asked as well.
+    Object.defineProperty(this, 'maxEventBytes', { get: () => this.#newest.maxEventBytes, enumerable: true });
     if (this.#newest.appendInTransaction === undefined) return;
     this.appendInTransaction = async (transaction, request) => {
       await this.#newest.appendInTransaction?.(transaction, request);
     };
-  }
-
-  get name(): string {
-    return this.#newest.name;
-  }
-
-  get isShared(): boolean {
-    return this.#newest.isShared;
-  }
-
-  get maxEventBytes(): number {
-    return this.#newest.maxEventBytes;
   }
 
   async open(): Promise<Engine> {

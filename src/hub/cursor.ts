@@ -134,8 +134,9 @@ export class Cursor implements Reader {
     if (first?.epoch !== this.#view.base.epoch) return this.#join();
     // What this process has published meanwhile was published after this reader had come.
     this.#place = { ...first, seq: first.seq - 1 };
-    if (this.seq >= this.#view.floor) this.#goLive();
-    else await this.#readLog();
+    this.#tellPlace();
+    this.#state = this.seq >= this.#view.floor ? 'live' : 'replaying';
+    this.pump();
   }
 
   #join(): void {

@@ -85,7 +85,7 @@ END $$;`;
  * What is new beyond `place`, for live delivery, in one snapshot and also when it is no longer retained: a row `e` for each entry of
  * the wanted topics, of all when there is no list, and a row `l`, the lane, with how far this goes. At most so many entries are
  * looked at, and no further one is given once there are `max_total` bytes. Where nobody has said what is wanted, one of more than
- * `max_unasked` bytes comes without its data.
+ * `max_unasked` bytes comes without its data. The lane's `id` is when the newest entry up to `place` was stored.
  */
 export function tailFunction(s: string): string {
   return `
@@ -127,7 +127,8 @@ BEGIN
       EXIT;
     END IF;
   END LOOP;
-  RETURN QUERY SELECT 'l', lane.epoch, lane.seq, lane.at, upto, NULL, NULL::bytea;
+  RETURN QUERY SELECT 'l', lane.epoch, lane.seq, lane.at, upto,
+    (SELECT before.at::text FROM ${s}.entry before WHERE before.seq <= place ORDER BY before.seq DESC LIMIT 1), NULL::bytea;
 END $$;`;
 }
 

@@ -39,6 +39,8 @@ export interface TailOptions {
 
 interface Page {
   readonly head: Position;
+  /** When the newest entry at or before the place was stored, if there is one. */
+  readonly before: number;
   readonly upTo: number;
   readonly rows: readonly Row[];
 }
@@ -62,6 +64,8 @@ export class Tail {
   #failure: unknown;
   #epoch: string | undefined;
   #place = 0;
+  /** Everything up to the place was stored by then. */
+  #placeAt = 0;
   #readAt = 0;
 
   constructor(options: TailOptions) {
@@ -146,12 +150,13 @@ export class Tail {
   async #read(): Promise<{ head: Position; isAtEnd: boolean }> {
     const { interest, sink } = this.#options;
     const claims = this.#alarm.take();
-    const { head, upTo, rows } = await this.#page(this.#epoch === undefined ? null : this.#place, MAX_ENTRIES);
+    const { head, before, upTo, rows } = await this.#page(this.#epoch === undefined ? null : this.#place, MAX_ENTRIES);
     if (this.#closing.signal.aborted) return { head, isAtEnd: true };
     this.#alarm.judge(claims, head.seq);
     const isLate = performance.now() - this.#readAt > MAX_PAUSE_MS;
     this.#readAt = performance.now();
-    if (this.#epoch !== head.epoch || head.seq < this.#place) {
+    // The numbers of a log that was put back are used again: then only the time tells.
+    if (this.#epoch !== head.epoch || head.seq < this.#place || before > this.#placeAt) {
       this.#begin(head);
       return { head, isAtEnd: true };
     }
@@ -161,15 +166,15 @@ export class Tail {
       if (!interest.has(toText(row['name']))) continue;
       sink.entry(head.epoch, toEntry(row['data'] === null ? await this.#complete(row) : row));
     }
-    this.#place = upTo;
+    [this.#place, this.#placeAt] = [upTo, head.at];
     return { head, isAtEnd: upTo === head.seq };
   }
 
   /** The log is new to this node, or has begun anew, or was put back: what is in it is not for delivery. */
-  #begin({ epoch, seq }: Position): void {
+  #begin({ epoch, seq, at }: Position): void {
     if (this.#isUp) this.#fail(new Error('the log has been emptied or put back'));
     this.#epoch = epoch;
-    this.#place = seq;
+    [this.#place, this.#placeAt] = [seq, at];
     this.#rise();
   }
 
@@ -189,7 +194,7 @@ export class Tail {
     const lane = rows.pop();
     if (lane?.['kind'] !== 'l') throw new Error('the driver has not given the row of the lane');
     const head = { epoch: toText(lane['name']), seq: toNumber(lane['a']), at: toNumber(lane['b']) };
-    return { head, upTo: toNumber(lane['c']), rows };
+    return { head, before: lane['id'] === null ? 0 : toNumber(lane['id']), upTo: toNumber(lane['c']), rows };
   }
 
   #pooled(values: (ms: number) => unknown[]): Promise<unknown[]> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Engine, type SseModuleOptions, memoryEngine } from 'nestjs-event-stream';
-import { type Adapter, type TestApp, adapters, startApp } from '../support/app.js';
+import { type Adapter, type TestApp, adapters, alone, startApp } from '../support/app.js';
 import { TopicController } from '../support/controllers.js';
 import { Log } from '../support/log.js';
 import { GuardedController, as, byName } from '../support/people.js';
@@ -15,7 +15,7 @@ const hang = (): Promise<never> => new Promise(() => undefined);
 
 /** A memory engine that nodes could share, with calls of another kind from when it is told to. */
 function changing(calls: Partial<Record<keyof Engine, () => Promise<unknown>>>): Engine & { isChanged: boolean } {
-  const engine = memoryEngine();
+  const engine = alone(memoryEngine());
   const own = { isChanged: false, isShared: true };
   return new Proxy(engine as unknown as Engine & { isChanged: boolean }, {
     get: (target, name) => {

@@ -2,14 +2,14 @@ import { Socket } from 'node:net';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Observable, Subject, concat, map, of } from 'rxjs';
 import { memoryEngine } from 'nestjs-event-stream';
-import { adapters, startApp, transports } from '../support/app.js';
+import { adapters, alone, startApp, transports } from '../support/app.js';
 import { type HandlerContext, TopicController, streamOf } from '../support/controllers.js';
 import { openRaw } from '../support/raw.js';
 import { until } from '../support/until.js';
 
 /** The memory engine with answers that wait until they are let go. */
 function heldEngine() {
-  const engine = memoryEngine();
+  const engine = alone(memoryEngine());
   const waiting: (() => void)[] = [];
   const held = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => {
     return async (...args: A): Promise<R> => {
@@ -25,6 +25,8 @@ function heldEngine() {
     start: engine.start.bind(engine),
     append: engine.append.bind(engine),
     locate: engine.locate.bind(engine),
+    heads: engine.heads.bind(engine),
+    health: engine.health.bind(engine),
     list: engine.list.bind(engine),
     unsubscribe: engine.unsubscribe.bind(engine),
     close: engine.close.bind(engine),

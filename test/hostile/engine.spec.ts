@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Engine, memoryEngine } from 'nestjs-event-stream';
-import { type Adapter, type TestApp, adapters, startApp } from '../support/app.js';
+import { type Adapter, type TestApp, adapters, alone, startApp } from '../support/app.js';
 import { TopicController } from '../support/controllers.js';
 import { until } from '../support/until.js';
 
 /** The memory engine behind a line that can be cut: each call is refused while it is, with what no client may read. */
 function cuttable() {
-  const engine = memoryEngine();
+  const engine = alone(memoryEngine());
   const line = { isCut: false, refused: 0, calls: 0, isFlapping: false };
   const through = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => {
     return async (...args: A): Promise<R> => {

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { defineTopic, memoryEngine } from 'nestjs-event-stream';
 import { SseRuntime } from '../../src/nest/runtime.js';
-import { type Adapter, type TestApp, adapters, startApp, transports } from '../support/app.js';
+import { type Adapter, type TestApp, adapters, alone, startApp, transports } from '../support/app.js';
 import { type HandlerContext, TopicController, streamOf } from '../support/controllers.js';
 import { type RawClient, openRaw } from '../support/raw.js';
 import { until } from '../support/until.js';
@@ -277,7 +277,7 @@ describe.each(adapters)('on $name', (adapter) => {
   });
 
   test('a flood of made-up ids, each with a search, leaves nothing in memory', async () => {
-    const engine = memoryEngine();
+    const engine = alone(memoryEngine());
     const locate = engine.locate.bind(engine);
     const searched: number[] = [];
     engine.locate = async (topics, id) => {

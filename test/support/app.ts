@@ -9,7 +9,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { EventStreamService, SseModule, type SseModuleOptions } from 'nestjs-event-stream';
+import { type Engine, EventStreamService, SseModule, type SseModuleOptions } from 'nestjs-event-stream';
 import { type Stream, openFetch, openHttp2 } from './stream.js';
 
 /** What an application runs on. */
@@ -58,6 +58,11 @@ export interface AppOptions {
   readonly module?: DynamicModule;
   readonly nest?: NestApplicationOptions;
   readonly configure?: (app: INestApplication) => unknown;
+}
+
+/** The engine itself, and not one of its own for each application: what a test puts into it is called. */
+export function alone(engine: Engine): Engine {
+  return Object.assign(engine, { open: undefined });
 }
 
 /** A listening application, to be held with `await using`. */

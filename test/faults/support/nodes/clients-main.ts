@@ -129,7 +129,8 @@ class Client {
       this.start = this.lastEventId;
       if (data !== undefined) this.problems.push(`began with an event: ${this.lastEventId}`);
     }
-    if (type === 'stream.reset') this.resets.push({ ...JSON.parse(data ?? ''), after: this.count });
+    if (type === 'stream.reset')
+      this.resets.push({ ...JSON.parse(data ?? ''), after: this.count, isFirst: this.start === '' });
     else if (type !== '' && type !== 'stream.end') this.problems.push(`event ${frame.slice(0, 200)}`);
     else if (type === '' && data !== undefined) this.#note(data);
   }

@@ -14,6 +14,8 @@ export interface ReceivedReset {
   readonly topics: readonly string[];
   /** How many events had come before it. */
   readonly after: number;
+  /** Whether no place had been told before it. */
+  readonly isFirst: boolean;
 }
 
 /** All that a client was given. */

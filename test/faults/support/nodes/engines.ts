@@ -110,7 +110,7 @@ const nats: SharedEngine = {
   open: async (port) => {
     const { natsEngine } = await import('../../../../src/nats/index.js');
     const servers = `127.0.0.1:${port}`;
-    const bounds = { maxEventsPerTopic: 1_000_000, maxAgeMs: 3_600_000 };
+    const bounds = { maxEventsPerTopic: 100_000, maxAgeMs: 3_600_000 };
     return natsEngine({ servers, timeoutMs: DEADLINE_MS, probeMs: 500, ...bounds });
   },
   countConnections: async (server) =>
