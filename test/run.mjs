@@ -58,7 +58,7 @@ const steps = {
 };
 
 /** Specs of what a Node may do otherwise: sockets, timers, streams. */
-const OF_NODE = ['src', 'test/e2e'];
+const OF_NODE = ['src', 'test/e2e', 'test/nodes'];
 /** And under attack, with drivers and between processes; with the consumers that have a runner of their own they take twice as long: on the newest Node only. */
 const OF_NEWEST = [...OF_NODE, 'test/hostile', 'test/faults', 'test/engines'];
 

@@ -247,7 +247,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   #begin(source: Source): void {
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
-    this.writer.writeNow(encodeStart(this.settings.retryMs) + this.#early);
+    this.writer.writeNow(encodeStart(this.settings.retryMs) + this.#early + (this.#feed?.takeEarly() ?? ''));
     this.#early = '';
     if (this.#earlyEnd !== undefined) {
       discard(source);

@@ -90,9 +90,16 @@ export class TopicFeed implements CursorSink {
     const { writer, steps } = this.#owner;
     this.#writer = writer;
     this.#steps = steps;
-    if (this.#early !== '') writer.writeNow(this.#early);
-    this.#early = '';
+    const early = this.takeEarly();
+    if (early !== '') writer.writeNow(early);
     this.pump();
+  }
+
+  /** What there is to tell before anything else, and goes out with the first bytes. */
+  takeEarly(): string {
+    const early = this.#early;
+    this.#early = '';
+    return early;
   }
 
   pump(): void {
