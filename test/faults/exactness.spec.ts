@@ -40,6 +40,8 @@ function engineWith(changes: (inner: Engine) => Partial<Engine>): Engine {
   const inner = memoryEngine();
   return new Proxy(inner, {
     get(target, name: keyof Engine) {
+      // Each application would be given one of its own.
+      if (name === 'open') return undefined;
       const value: unknown = changes(inner)[name] ?? target[name];
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },

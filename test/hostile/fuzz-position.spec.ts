@@ -171,8 +171,9 @@ test('every mutated id is an exact resume or a reset, never a crash and never a 
       void cursor.open(claim);
       return { claim, reading, cursor };
     });
-    // Few read the log at once. One page has all there is, and with it comes the place.
-    while (clients.some(({ cursor }) => cursor.place === undefined)) await turn();
+    // Few read the log at once, and a page ends where the list of topics was made that others have asked for.
+    const seqOf = (cursor: Cursor): number => parsePosition(cursor.place ?? '')?.seq ?? 0;
+    while (clients.some(({ cursor }) => seqOf(cursor) < number)) await turn();
     for (const [index, { claim, reading }] of clients.entries()) {
       const wrong = problem(claim, reading, log, epoch);
       if (wrong !== undefined) throw caseFailed(fuzz, n + index, wrong, claim);
