@@ -257,10 +257,10 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     if (isOfTopics) this.steps = source.selection.steps;
     // The id of a source's own event is no place in the log of the topics beside it.
     const from = isOfTopics || parsePosition(this.lastEventId) !== undefined ? this.lastEventId : undefined;
-    if (isOfTopics || this.#topics.size > 0) (this.#feed ?? this.#openFeed(from)).attach();
+    if (isOfTopics || this.#topics.size > 0) this.#feed ??= this.#openFeed(from);
+    this.#feed?.attach();
     if (isOfTopics) return;
-    this.#pump = new SourcePump(this);
-    this.#pump.start(source);
+    (this.#pump = new SourcePump(this)).start(source);
   }
 
   /** Where a client that comes back goes on. A source beside the topics has ids of its own. */

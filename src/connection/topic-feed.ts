@@ -44,7 +44,8 @@ export class TopicFeed implements CursorSink {
   /** What there was to tell before it was attached. */
   #early = '';
   #beginning: Promise<unknown> | undefined;
-  #isLate = false;
+  /** Whether its place came too late for the head, and that is yet to be told; `closed`: there is nobody to tell any more. */
+  #lateness: 'none' | 'untold' | 'closed' = 'none';
 
   constructor(hub: Hub, owner: FeedOwner, selectors: Iterable<string>) {
     this.#owner = owner;
@@ -72,7 +73,8 @@ export class TopicFeed implements CursorSink {
   /** Resolves when it is known where the feed begins; or after 1 s, and then its client is told later that something may be missing. */
   async begun(): Promise<void> {
     const beginning = this.#beginning;
-    if (beginning === undefined) return;
+    // Whoever has waited once does not wait again: what is told then is of all topics.
+    if (beginning === undefined || this.#lateness !== 'none') return;
     this.#beginning = undefined;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>((resolve) => {
@@ -80,8 +82,8 @@ export class TopicFeed implements CursorSink {
     });
     const isLate = await Promise.race([beginning.then(() => false), late]);
     clearTimeout(timer);
-    if (!isLate) return;
-    this.#isLate = true;
+    if (!isLate || this.#lateness !== 'none') return;
+    this.#lateness = 'untold';
     void beginning.then(() => this.#tellLateness());
   }
 
@@ -126,6 +128,7 @@ export class TopicFeed implements CursorSink {
   close(): void {
     this.#cursor.close();
     this.#writer = undefined;
+    this.#lateness = 'closed';
   }
 
   write(batch: Batch): boolean {
@@ -161,8 +164,8 @@ export class TopicFeed implements CursorSink {
 
   /** Before the first place: what was published since the head and up to here may be missing. */
   #tellLateness(): void {
-    if (!this.#isLate) return;
-    this.#isLate = false;
+    if (this.#lateness !== 'untold') return;
+    this.#lateness = 'none';
     this.reset('unknown', [...this.#selectors]);
   }
 

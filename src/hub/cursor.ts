@@ -127,8 +127,7 @@ export class Cursor implements Reader {
   }
 
   async #openLater(from: string | undefined): Promise<void> {
-    const { opened } = this.#view;
-    const first = from === undefined ? await this.#hub.beginnings.firstDuring(opened) : await opened;
+    const first = from === undefined ? await this.#hub.firstSince(this.#view) : await this.#view.opened;
     if (this.#isClosed || !this.#view.isOpen) return;
     if (from !== undefined) return this.#resume(from);
     if (first?.epoch !== this.#view.base.epoch) return this.#join();

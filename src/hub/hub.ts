@@ -93,6 +93,14 @@ export class Hub implements FeedListener {
     return newest?.epoch === position.epoch && newest.seq > position.seq ? newest : position;
   }
 
+  /** Waits until a view is open. Resolves to the first position of it that this process has stored something at meanwhile. */
+  firstSince(view: View): Promise<Position | undefined> {
+    const isOfView = (topic: string): boolean =>
+      this.#byName.get(topic)?.has(view) === true ||
+      (view.patterns.length > 0 && isUsers(topic) && view.matches(topic));
+    return this.beginnings.firstDuring(view.opened, isOfView);
+  }
+
   entry(entry: LogEntry): void {
     const held: HeldEntry = { entry, windows: 0 };
     const named = this.#byName.get(entry.topic);

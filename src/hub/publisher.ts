@@ -81,7 +81,7 @@ export class Publisher {
   async #append(request: AppendRequest): Promise<Position> {
     try {
       const stored = this.#engine.append(request);
-      this.#hub.beginnings.storing(stored);
+      this.#hub.beginnings.storing(request.topic, stored);
       const position = await stored;
       this.#hub.beginnings.stored(position);
       this.#hub.health.succeeded('publish');
