@@ -964,8 +964,8 @@ const network = [
     file: 'src/postgres/tail.ts',
     find: ' || before > this.#placeAt) {',
     replace: ') {',
-    spec: 'test/faults/nodes-postgres.spec.ts',
-    test: 'when an older copy is restored',
+    spec: 'test/engines/postgres-log.spec.ts',
+    test: 'when a log was put back and has grown beyond where it was',
   },
   {
     name: 'an announcement that is made up keeps no topic from opening',

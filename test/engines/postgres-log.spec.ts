@@ -161,6 +161,26 @@ describe('the schema', () => {
   });
 });
 
+it('tells of an interruption when a log was put back and has grown beyond where it was, all between two reads', async () => {
+  const schema = newSchema();
+  const engine = lab.engine({ schema });
+  const recorder = await record(engine, ['a']);
+  for (const text of ['kept', 'lost', 'lost too']) await append(engine, 'a', text);
+  await until(() => recorder.entries.length === 3, 'all to be delivered');
+  const append9 = `SELECT ${schema}.append_one(gen_random_uuid(), 1, 'a', NULL, 1, 'x', 9, 999, 9999999, true, 1000, NULL)`;
+  await lab.pool.query(
+    `BEGIN;
+     DELETE FROM ${schema}.entry WHERE seq > 1;
+     UPDATE ${schema}.topic SET head = 1, kept = 1;
+     UPDATE ${schema}.lane SET seq = 1;
+     ${Array.from({ length: 9 }, () => append9).join(';')};
+     COMMIT`,
+  );
+
+  await until(() => recorder.said.length === 2, 'the interruption and its end');
+  expect(recorder.said).toEqual(['interrupted', 'resumed']);
+});
+
 describe('retention, by the clock of the server', () => {
   it('leaves out what is too old, deletes it, and forgets idle topics', async () => {
     const schema = newSchema();
