@@ -48,7 +48,7 @@ export async function jest(args, { cwd = '.', esm = true, live = false, node = p
   const { ok, output } = await run(
     node,
     [...flags, 'node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${report}`, ...args],
-    { cwd, live, env, timeoutMs: 10 * minutes, stopAt: /Jest did not exit/ },
+    { cwd, live, env, timeoutMs: 25 * minutes, stopAt: /Jest did not exit/ },
   );
   const result = readReport(report);
   count.passed += result.numPassedTests;
@@ -75,7 +75,9 @@ function run(program, args, { cwd = '.', timeoutMs = 5 * minutes, live = false, 
     running = child;
     let output = '';
     const timer = setTimeout(() => {
-      output += `\nstopped after ${timeoutMs / minutes} minutes`;
+      const why = `\nstopped after ${timeoutMs / minutes} minutes\n`;
+      output += why;
+      if (live) process.stdout.write(why);
       stop(child);
     }, timeoutMs);
     for (const stream of [child.stdout, child.stderr]) {

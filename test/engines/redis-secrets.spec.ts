@@ -14,8 +14,8 @@ const ways = [
   ...['node-redis url', 'node-redis options', 'node-redis url in options', 'node-redis client', 'node-redis cluster'],
 ];
 
-const start = (port: number, those = ways): Program =>
-  new Program('test/support/redis-secrets-child.ts', `${port}`, 'app', CANARY, those.join());
+const start = (port: number, those = ways, ...first: 'ready'[]): Program =>
+  new Program('test/support/redis-secrets-child.ts', `${port}`, 'app', CANARY, those.join(), ...first);
 
 /** Waits for the end of the program, all applications of which have been told of trouble by then. */
 async function expectNoSecret(program: Program, those = ways): Promise<void> {
@@ -59,7 +59,7 @@ describe('in no way to connect is a password told', () => {
     const those = ways.filter((way) => !/sentinel|cluster/.test(way));
     await using server = await ServerProcess.start(redisServer());
     await ask(server.port, 'ACL', 'SETUSER', 'app', 'on', `>${CANARY}`, '~*', '&*', '+@all');
-    await using program = start(server.port, those);
+    await using program = start(server.port, those, 'ready');
     for (const way of those) await program.says(`${way}: ready`);
     await ask(server.port, 'ACL', 'SETUSER', 'app', 'resetpass', '>other');
     await ask(server.port, 'CLIENT', 'KILL', 'USER', 'app');
