@@ -28,12 +28,23 @@ export interface AppendRequest {
   readonly retention: Retention;
 }
 
+/** Leaves out the older entries of each topic up to a place. Entries beyond it are not concerned. */
+export interface Excerpt {
+  /** The sequence of that place. */
+  readonly upTo: number;
+  /** So many are wanted of each topic at most, the newest; `Infinity`: all. */
+  readonly last: number;
+  /** Only those are wanted that were stored at this time or later, on the engine's clock in ms since 1970; `0`: all. */
+  readonly since: number;
+}
+
 export interface ReadRequest {
   readonly topics: readonly string[];
   /** Only entries beyond this sequence are wanted, and holes behind it are told; `undefined` reads from the first retained entry. */
   readonly after: number | undefined;
   /** The position that a client claims to have read up to, with `after` its sequence: asks for the checks of promise 6. */
   readonly verify?: Position | undefined;
+  readonly excerpt?: Excerpt | undefined;
   readonly maxEntries: number;
   readonly maxBytes: number;
 }
@@ -124,6 +135,8 @@ export interface EngineSink {
  * 19. An event of more than `maxEventBytes` is refused with `invalid-event`, and nothing else suffers from it; one of just so many is
  *     stored. Where the topic does not keep it, the engine may refuse a smaller one too.
  * 20. `open` gives each application an engine of its own, which works whichever of the others has been closed.
+ * 21. With `excerpt` the page lacks what that leaves out, and is otherwise the same: all its pages in turn are the whole excerpt, as of any
+ *     moment up to each page. Holes are told as without.
  */
 export interface Engine {
   /** For logs and errors, for example `memory`. */

@@ -1,5 +1,5 @@
 import { Fifo } from './fifo.js';
-import type { LogEntry, Retention } from './engine.js';
+import type { Excerpt, LogEntry, Retention } from './engine.js';
 
 /** What one entry costs beside its payload: the object, its place in the lists. Measured on Node 20, rounded up. */
 export const ENTRY_OVERHEAD_BYTES = 160;
@@ -78,6 +78,13 @@ export class MemoryLog {
   /** The index of the first retained entry beyond `seq`. */
   indexAfter(seq: number): number {
     return this.#entries.firstIndex((entry) => entry.seq > seq);
+  }
+
+  /** The index of the first retained entry that an excerpt has. */
+  indexIn({ upTo, last, since }: Excerpt): number {
+    const end = this.indexAfter(upTo);
+    const young = since > 0 ? this.#entries.firstIndex(({ at }) => at >= since) : 0;
+    return Math.max(Math.min(young, end), end - last);
   }
 
   /** The newest retained entry at or before `seq`. */

@@ -6,6 +6,7 @@ import type {
   AppendRequest,
   Engine,
   EngineSink,
+  Excerpt,
   Heads,
   Hole,
   Listing,
@@ -173,8 +174,9 @@ class MemoryEngine implements Engine {
     });
   }
 
-  #page(topics: readonly string[], after: number, { maxEntries, maxBytes }: ReadRequest): Omit<ReadPage, 'holes'> {
-    const merge = new LaneMerge(this.#logsAfter(topics, after));
+  #page(topics: readonly string[], after: number, request: ReadRequest): Omit<ReadPage, 'holes'> {
+    const { excerpt, maxEntries, maxBytes } = request;
+    const merge = new LaneMerge(this.#logsAfter(topics, after, excerpt));
     const entries: LogEntry[] = [];
     let bytes = 0;
     for (let next = merge.next; next !== undefined; next = merge.next) {
@@ -188,10 +190,16 @@ class MemoryEngine implements Engine {
     return { entries, upTo: this.#head() };
   }
 
-  *#logsAfter(topics: readonly string[], after: number): Generator<readonly [MemoryLog, number]> {
+  *#logsAfter(
+    topics: readonly string[],
+    after: number,
+    excerpt: Excerpt | undefined,
+  ): Generator<readonly [MemoryLog, number]> {
     for (const topic of topics) {
       const log = this.#logs.get(topic);
-      if (log !== undefined && log.head > after) yield [log, log.indexAfter(after)];
+      if (log === undefined || log.head <= after) continue;
+      const next = log.indexAfter(after);
+      yield [log, excerpt === undefined ? next : Math.max(next, log.indexIn(excerpt))];
     }
   }
 

@@ -2,6 +2,7 @@ import { SseError } from '../errors.js';
 import { appendCases } from './contract/append-cases.js';
 import { closeCases } from './contract/close-cases.js';
 import { deliveryCases } from './contract/delivery-cases.js';
+import { excerptCases } from './contract/excerpt-cases.js';
 import { nodeCases } from './contract/node-cases.js';
 import { readCases } from './contract/read-cases.js';
 import { resumeCases } from './contract/resume-cases.js';
@@ -36,6 +37,7 @@ export function engineContract(name: string, create: CreateEngine, options: Engi
   runner.describe(`the engine contract: ${name}`, () => {
     appendCases(register);
     readCases(register);
+    excerptCases(register);
     resumeCases(register);
     retentionCases(register);
     deliveryCases(register);

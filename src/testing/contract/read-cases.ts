@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mulberry32 } from './random.js';
 import { append, appendAll, read, readAll, seqsOf, textsOf } from './suite.js';
 import type { Case } from './suite.js';
 
@@ -144,15 +145,4 @@ export function readCases(test: Case): void {
       );
     }
   });
-}
-
-/** A small generator of random numbers that a seed repeats. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
