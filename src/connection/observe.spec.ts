@@ -50,7 +50,7 @@ class Bench {
 const turn = () => new Promise(setImmediate);
 
 describe('a selection that is observed', () => {
-  it('gives what is published after the subscription, with ids', async () => {
+  it('gives what is published after the subscription, with ids and their topic', async () => {
     await using bench = new Bench();
     await bench.publishAll('a', 'before');
     await bench.warm('a');
@@ -58,8 +58,8 @@ describe('a selection that is observed', () => {
     const [one, two] = await bench.publishAll('a', 1, 2);
 
     expect(await events).toEqual([
-      { data: 1, id: one },
-      { data: 2, id: two },
+      { data: 1, id: one, topic: 'a' },
+      { data: 2, id: two, topic: 'a' },
     ]);
   });
 
@@ -137,6 +137,18 @@ describe('a selection that is observed', () => {
 
     expect(await failed).toBe(boom);
     expect(seen).toEqual([]);
+  });
+
+  it('goes on when a topic has failed that its steps leave out', async () => {
+    await using bench = new Bench();
+    await bench.warm('*');
+    const steps = [{ wants: (topic: string) => topic === 'a' }];
+    const events = firstValueFrom(bench.observe(['*'], { steps }).pipe(take(1), toArray()));
+    await bench.publishAll('b', 'not for us');
+    await bench.publisher.end('b', 'failed');
+    await bench.publishAll('a', 1);
+
+    expect((await events).map(({ data }) => data)).toEqual([1]);
   });
 
   it('stops at once when it is unsubscribed from, also within an event, and lets go of its view', async () => {

@@ -8,7 +8,7 @@ import type { CursorSink, ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
 import { ownEvent } from '../wire/event.js';
 import type { SseEvent } from '../wire/event.js';
-import { transform } from './transform.js';
+import { isWanted, transform } from './transform.js';
 import type { Step } from './transform.js';
 
 /** What is observed. */
@@ -69,6 +69,7 @@ class ObserverSink implements CursorSink {
   }
 
   ended(topic: string, how: 'complete' | 'failed'): void {
+    if (!isWanted(topic, this.#selection.steps)) return;
     if (how === 'failed') return this.#fail(new SseError('closed', `The topic ${JSON.stringify(topic)} has failed`));
     this.#running.delete(topic);
     if (this.#running.size > 0) return;

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Hub } from '../hub/hub.js';
-import type { SseEvent } from '../wire/event.js';
+import type { ReadEvent, SseEvent } from '../wire/event.js';
 import { observe } from './observe.js';
 import { NO_STEPS } from './transform.js';
 import type { Step } from './transform.js';
@@ -28,31 +28,34 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   }
 
   /** Lets only those events through for which the predicate holds. It runs once per event and connection. */
-  filter<S extends E>(predicate: (event: E) => event is S): Selection<S['data'], S>;
-  filter(predicate: (event: E) => boolean): Selection<T, E>;
-  filter(predicate: (event: E) => boolean): Selection<T, E> {
+  filter<S extends ReadEvent<E>>(predicate: (event: ReadEvent<E>) => event is S): Selection<S['data'], S>;
+  filter(predicate: (event: ReadEvent<E>) => boolean): Selection<T, E>;
+  filter(predicate: (event: ReadEvent<E>) => boolean): Selection<T, E> {
     return new Selection<T, E>(this.hub, this.selectors, [
       ...this.steps,
-      { filter: predicate as (event: SseEvent) => boolean },
+      { filter: predicate as (event: ReadEvent) => boolean },
     ]);
   }
 
   /**
    * Makes another event of each: `{ data, type?, retry?, comment? }`, or a bare value as `{ data: value }`. The id on
-   * the wire stays that of the original, because a client resumes by it.
+   * the wire stays that of the original, because a client resumes by it; and so does the topic, for what follows.
    */
-  map<R extends SseEvent>(transform: (event: E) => R): Selection<R['data'], R>;
-  map<R>(transform: (event: E) => R): Selection<R>;
-  map(transform: (event: E) => unknown): Selection {
-    return new Selection(this.hub, this.selectors, [...this.steps, { map: transform as (event: SseEvent) => unknown }]);
+  map<R extends SseEvent>(transform: (event: ReadEvent<E>) => R): Selection<R['data'], R>;
+  map<R>(transform: (event: ReadEvent<E>) => R): Selection<R>;
+  map(transform: (event: ReadEvent<E>) => unknown): Selection {
+    return new Selection(this.hub, this.selectors, [
+      ...this.steps,
+      { map: transform as (event: ReadEvent) => unknown },
+    ]);
   }
 
   /**
    * The events as an Observable: from the moment of each subscription, or after the event with the id `lastEventId`.
-   * What is lost is told as an event of the type `stream.reset`. Completes when the topics do.
+   * What is lost is told as an event of the type `stream.reset`, which has no topic: its data has them. Completes when the topics do.
    */
-  asObservable({ lastEventId }: { readonly lastEventId?: string | undefined } = {}): Observable<E> {
-    return observe(this.hub, this, lastEventId) as Observable<E>;
+  asObservable({ lastEventId }: { readonly lastEventId?: string | undefined } = {}): Observable<ReadEvent<E>> {
+    return observe(this.hub, this, lastEventId) as Observable<ReadEvent<E>>;
   }
 }
 

@@ -5,7 +5,7 @@ import type { Hub } from '../hub/hub.js';
 import type { OnSlow } from '../topic/define.js';
 import { encodeCursor, encodeEvent } from '../wire/encode.js';
 import type { ResponseWriter } from './response-writer.js';
-import { NO_STEPS, encodeTransformed } from './transform.js';
+import { NO_STEPS, encodeTransformed, isWanted } from './transform.js';
 import type { Step } from './transform.js';
 
 /** Larger writes save nothing, and what is written cannot be shared with those who stand elsewhere. */
@@ -149,6 +149,7 @@ export class TopicFeed implements CursorSink {
   }
 
   ended(topic: string, how: 'complete' | 'failed', id: string): void {
+    if (!isWanted(topic, this.#steps)) return;
     // With the id, a client that comes back starts behind the failure instead of meeting it again.
     if (how === 'failed') this.#owner.fail(undefined, id);
     else this.#owner.topicEnded(topic);

@@ -17,14 +17,14 @@ const filter = (predicate: (event: any) => boolean): Step => ({ filter: predicat
 const map = (change: (event: any) => unknown): Step => ({ map: change });
 
 describe('the steps of a selection', () => {
-  it('get each event as it was published, with the id to resume from', () => {
+  it('get each event as it was published, with its topic and the id to resume from', () => {
     const seen: unknown[] = [];
     const batch = batchOf({ type: 't', data: { n: 1 }, comment: 'c', retry: 5 }, { data: 'x', id: 'own' });
     encodeTransformed(batch, [filter((event) => seen.push(event) > 0)]);
 
     expect(seen).toEqual([
-      { type: 't', data: { n: 1 }, comment: 'c', retry: 5, id: 'aaaaaa.1.10' },
-      { data: 'x', id: 'own' },
+      { type: 't', data: { n: 1 }, comment: 'c', retry: 5, id: 'aaaaaa.1.10', topic: 'a' },
+      { data: 'x', id: 'own', topic: 'a' },
     ]);
   });
 
@@ -48,6 +48,7 @@ describe('the steps of a selection', () => {
       ': c\nevent: b\nretry: 1\ndata: x\n',
     ],
     ['an event with an id, which is ignored', { data: 'x', id: 'other' }, 'data: x\n'],
+    ['an object that is no event, for it has a topic', { data: 'x', topic: 'b' }, 'data: {"data":"x","topic":"b"}\n'],
     ['a bare value', 7, 'data: 7\n'],
     ['null', null, 'data: null\n'],
     ['an object with further fields', { data: 1, user: 2 }, 'data: {"data":1,"user":2}\n'],
@@ -60,6 +61,31 @@ describe('the steps of a selection', () => {
 
     const ids = [...transform(batch, [map((event) => ({ ...event, id: 'x' }))])].map(({ id }) => id);
     expect(ids).toEqual(['aaaaaa.1.10', 'own']);
+  });
+
+  it('keep the topic of the original for the steps behind, which is not sent', () => {
+    const seen: unknown[] = [];
+    const steps = [
+      map((event) => ({ ...event, data: event.data + 1 })),
+      map((event) => ({ ...event, type: event.topic, topic: 'other' })),
+      map(({ data }) => data),
+      filter(({ topic }) => seen.push(topic) > 0),
+    ];
+
+    expect(encodeTransformed(batchOf({ data: 1 }), steps.slice(0, 2))).toBe('id: aaaaaa.1.10\nevent: a\ndata: 2\n\n');
+    expect(encodeTransformed(batchOf({ data: 1 }), steps)).toBe('id: aaaaaa.1.10\ndata: 2\n\n');
+    expect(seen).toEqual(['a']);
+  });
+
+  it('leave out topics that are not wanted, their notices too, and ask nobody else of them', () => {
+    const asked: unknown[] = [];
+    const steps: Step[] = [{ wants: (topic) => topic !== 'a' }, filter((event) => asked.push(event) > 0)];
+
+    expect(encodeTransformed(batchOf({ data: 1 }, { comment: 'hello' }), steps)).toBe('');
+    expect(asked).toEqual([]);
+    expect(encodeTransformed(batchOf({ data: 1 }), [{ wants: (topic) => topic === 'a' }])).toBe(
+      'id: aaaaaa.1.10\ndata: 1\n\n',
+    );
   });
 
   it('leave nothing of a batch that no event passes', () => {

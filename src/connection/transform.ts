@@ -1,22 +1,29 @@
 import type { Batch } from '../hub/batch.js';
 import { encodeFields } from '../wire/encode.js';
-import { checkSourceEvent, toEvent } from '../wire/event.js';
-import type { SseEvent, SseNotice } from '../wire/event.js';
+import { checkSourceEvent, readEvent, toEvent } from '../wire/event.js';
+import type { ReadEvent, SseEvent, SseNotice } from '../wire/event.js';
 import { unpackEvent } from '../wire/payload.js';
 
-/** One step of a selection: lets an event pass or not, or makes another of it. */
-export type Step = { readonly filter: (event: SseEvent) => boolean } | { readonly map: (event: SseEvent) => unknown };
+/** One step of a selection: lets an event pass or not, makes another of it, or leaves out topics that its pattern matches. */
+export type Step =
+  | { readonly filter: (event: ReadEvent) => boolean }
+  | { readonly map: (event: ReadEvent) => unknown }
+  | { readonly wants: (topic: string) => boolean };
 
 /** Shared, because most selections and connections have none. */
 export const NO_STEPS: readonly Step[] = [];
 
-/** The events of a batch after a selection's steps, each with the id to resume from. Throws what a step throws. */
+/** Whether anything of a topic is for those who read a selection with these steps. */
+export function isWanted(topic: string, steps: readonly Step[]): boolean {
+  return steps.every((step) => !('wants' in step) || step.wants(topic));
+}
+
+/** The events of a batch after a selection's steps, each with its topic and the id to resume from. Throws what a step throws. */
 export function* transform(batch: Batch, steps: readonly Step[]): Generator<SseEvent> {
   for (const entry of batch.entries) {
-    const id = batch.idOf(entry);
-    const event = unpackEvent(entry.data);
-    const changed = 'data' in event ? applySteps({ ...event, id }, steps) : event;
-    if (changed !== undefined) yield { ...changed, id } as SseEvent;
+    if (!isWanted(entry.topic, steps)) continue;
+    const changed = applySteps(unpackEvent(entry.data), batch.idOf(entry), entry.topic, steps);
+    if (changed !== undefined) yield changed as SseEvent;
   }
 }
 
@@ -30,17 +37,18 @@ export function encodeTransformed(batch: Batch, steps: readonly Step[]): string 
   return text;
 }
 
-/** A notice has no data that a step could look at: it passes as it is. */
-function applySteps(event: SseEvent, steps: readonly Step[]): SseEvent | SseNotice | undefined {
-  let current: SseEvent | SseNotice = event;
+/** A notice has no data that a step could look at: it passes as it is. What a step makes of an event stays one of its topic, with its id. */
+function applySteps(
+  event: SseEvent | SseNotice,
+  id: string,
+  topic: string,
+  steps: readonly Step[],
+): ReadEvent | SseNotice | undefined {
+  let current = readEvent(event, id, topic);
   for (const step of steps) {
     if (!('data' in current)) return current;
-    if ('map' in step) current = withId(toEvent(step.map(current)), event.id);
-    else if (!step.filter(current)) return undefined;
+    if ('map' in step) current = readEvent(toEvent(step.map(current)), id, topic);
+    else if ('filter' in step && !step.filter(current)) return undefined;
   }
   return current;
-}
-
-function withId(event: SseEvent | SseNotice, id: string | undefined): SseEvent | SseNotice {
-  return 'data' in event ? { ...event, id } : event;
 }

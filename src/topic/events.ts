@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe } from '../errors.js';
-import type { SseEvent } from '../wire/event.js';
+import type { ReadEvent, SseEvent } from '../wire/event.js';
 
 /** The event types of a topic, each with a schema of its data: {@link type}, or any Standard Schema (zod, valibot, …). */
 export type EventMap = Readonly<Record<string, StandardSchemaV1>>;
@@ -13,7 +13,7 @@ interface HasEvents<Events extends EventMap = EventMap> {
 /** An event as it is read from the topics of a definition: the union over its event types, told apart by `type`. */
 export type EventOf<Definition extends HasEvents> =
   Definition extends HasEvents<infer Events>
-    ? EventUnion<Events, { [Type in keyof Events]: StandardSchemaV1.InferOutput<Events[Type]> }>
+    ? ReadEvent<EventUnion<Events, { [Type in keyof Events]: StandardSchemaV1.InferOutput<Events[Type]> }>>
     : never;
 
 /** An event as it is published to the topics of a definition: like {@link EventOf}, with the data that goes into the schemas. */

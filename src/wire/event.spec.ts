@@ -1,6 +1,15 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { asData, asEvent, checkEvent, checkPublishable, checkSourceEvent, isEvent, toEvent } from './event.js';
+import {
+  asData,
+  asEvent,
+  checkEvent,
+  checkPublishable,
+  checkSourceEvent,
+  isEvent,
+  readEvent,
+  toEvent,
+} from './event.js';
 
 const invalid = (message: string) =>
   expect.objectContaining({ code: 'invalid-event', message: expect.stringContaining(message) });
@@ -55,6 +64,36 @@ describe('toEvent', () => {
     const row = Object.freeze({ id: 7, data: 'x' });
 
     expect([toEvent(row), row.id]).toEqual([{ id: '7', data: 'x' }, 7]);
+  });
+});
+
+describe('an event that was read', () => {
+  const read = () => readEvent({ type: 'tick', data: 1 }, 'i', 'prices/AAPL');
+
+  it('has its topic and its id', () => {
+    expect(read()).toEqual({ type: 'tick', data: 1, id: 'i', topic: 'prices/AAPL' });
+  });
+
+  it.each<[string, unknown]>([
+    ['itself', read()],
+    ['a copy with other data', { ...read(), data: 2 }],
+    ['a copy of a copy', { ...{ ...read() }, type: 'x' }],
+    ['a copy with another topic', { ...read(), topic: 'other' }],
+    ['a notice', readEvent({ comment: 'c' }, 'i', 'prices/AAPL')],
+  ])('is an event wherever it goes, its topic notwithstanding: %s', (_, value) => {
+    expect(isEvent(value)).toBe(true);
+    expect(() => checkPublishable(value)).not.toThrow();
+    expect(asEvent(value as never)).toEqual(value);
+  });
+
+  it.each<[string, unknown]>([
+    ['a row that looks like one', { id: 'i', data: 1, topic: 'prices/AAPL' }],
+    ['one that has been through JSON', JSON.parse(JSON.stringify(read()))],
+    ['a copy with a field that no event has', { ...read(), unit: 'ms' }],
+  ])('is not %s', (_, value) => {
+    expect(isEvent(value)).toBe(false);
+    expect(toEvent(value)).toEqual({ data: value });
+    expect(() => checkPublishable(value)).toThrow(invalid("An event's fields are data, type, id, retry, comment, got"));
   });
 });
 

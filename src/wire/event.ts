@@ -14,6 +14,12 @@ export interface SseEvent<T = unknown> {
   readonly comment?: string | undefined;
 }
 
+/** An event as it is read from a topic: what `filter()` and `map()` get, and what is observed. */
+export type ReadEvent<E extends SseEvent = SseEvent> = E & {
+  /** The name of its topic. The client is not told it. */
+  readonly topic: string;
+};
+
 /** An event without data: no listener of the client hears of it. */
 export interface SseNotice {
   /** Seen in the raw stream, never by the client's listeners. */
@@ -125,6 +131,23 @@ export function checkEvent(event: unknown): asserts event is SseEvent | SseNotic
 
 const OWN = Symbol.for('nestjs-event-stream.own-event');
 
+const READ = Symbol.for('nestjs-event-stream.read-event');
+
+/**
+ * Marks an event as one that was read, also after it has been copied: wherever it goes, its topic is no field of it, and not one of a
+ * value that only looks like an event. The mark has no value, so that tests which compare events need not know of it.
+ *
+ * The event itself is changed, which must be nobody else's: filters are asked of each event for each connection, and a copy would
+ * double what they cost.
+ */
+export function readEvent(event: SseEvent | SseNotice, id: string, topic: string): ReadEvent | SseNotice {
+  const read = event as { id?: string; topic?: string; [READ]?: undefined };
+  read.id = id;
+  read.topic = topic;
+  read[READ] = undefined;
+  return event;
+}
+
 /** Marks an event as one of this module's own, also after it has been copied: it may pass where its type is reserved. */
 export function ownEvent<T>(event: SseEvent<T>): SseEvent<T> {
   return { ...event, [OWN]: true } as SseEvent<T>;
@@ -196,7 +219,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 }
 
 function unknownField(value: object): string | undefined {
-  return Object.keys(value).find((name) => !FIELDS.has(name));
+  return Object.keys(value).find((name) => !FIELDS.has(name) && !(name === 'topic' && READ in value));
 }
 
 function keysOf(value: object): string {
@@ -208,7 +231,7 @@ function keysOf(value: object): string {
 
 function isNotice(value: Record<string, unknown>): boolean {
   const says = value.comment !== undefined || value.retry !== undefined;
-  return says && value.type === undefined && value.id === undefined;
+  return says && value.type === undefined && (value.id === undefined || READ in value);
 }
 
 function invalid(expected: string, got: unknown): SseError {
