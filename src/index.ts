@@ -39,9 +39,16 @@ export type {
 export type { MemoryEngineOptions } from './engine/memory.js';
 
 // Types: events and topics.
-export type { SseEvent, SseNotice } from './wire/event.js';
-export type { TopicFamily, TopicOf } from './nest/topic-family.js';
-export type { AuthorizeTopic, OnSlow, Principal, TopicDefinition, TopicOptions } from './topic/define.js';
+export type { ReadEvent, SseEvent, SseNotice } from './wire/event.js';
+export type { SelectionOf, TopicFamily, TopicOf } from './nest/topic-family.js';
+export type {
+  AuthorizePattern,
+  AuthorizeTopic,
+  OnSlow,
+  Principal,
+  TopicDefinition,
+  TopicOptions,
+} from './topic/define.js';
 export type { EventMap, EventOf, PublishedEvent } from './topic/events.js';
 export type { HistoryOptions } from './topic/history.js';
 export type { PathParams } from './topic/path.js';

@@ -2,7 +2,8 @@ import type { Revocations } from '../connection/revocations.js';
 import { concerns } from '../connection/revocations.js';
 import type { TopicReader } from '../connection/topic-set.js';
 import { SseError, describe } from '../errors.js';
-import type { Principal } from '../topic/define.js';
+import type { Principal, TopicDefinition } from '../topic/define.js';
+import { coversPattern } from '../topic/path.js';
 import { isPattern } from '../topic/pattern.js';
 import type { TopicRegistry } from '../topic/registry.js';
 import type { Refusals } from './refusals.js';
@@ -51,23 +52,47 @@ export class Authorizer {
     if (grantedTopics !== undefined && !grantedTopics.some((granted) => covers(granted, selector))) {
       return 'its ticket was issued for other topics';
     }
+    if (isPattern(selector)) return this.#ruleAgainstPattern(principal, selector);
     const match = this.#registry.find(selector);
     const own = match?.definition.authorize;
-    if (own !== undefined) {
-      const isAllowed = (await own(principal, match?.params ?? {})) === true;
-      return isAllowed ? undefined : `by \`authorize\` of the definition ${describe(match?.definition.path)}`;
-    }
-    const hidden = isPattern(selector) ? this.#hiddenBy(selector) : undefined;
-    if (hidden !== undefined) return `the pattern covers ${describe(hidden)}, which has an \`authorize\` of its own`;
-    if (typeof this.#authorize !== 'function') return undefined;
-    const isAllowed = (await this.#authorize(principal, selector, match?.params ?? {})) === true;
-    return isAllowed ? undefined : 'by `authorize` of SseModule';
+    if (own === undefined) return this.#ruleOfModule(principal, selector, match?.params ?? {});
+    const isAllowed = (await own(principal, match?.params ?? {})) === true;
+    return isAllowed ? undefined : `by \`authorize\` of the definition ${describe(match?.definition.path)}`;
   }
 
-  /** A pattern has no parameters to decide by, and must not be a way around definitions that decide by them. */
-  #hiddenBy(pattern: string): string | undefined {
-    return this.#registry.overlapping(pattern).find(({ authorize }) => authorize !== undefined)?.path;
+  /**
+   * A pattern has no parameters to decide by, and must not be a way around definitions that decide by them. So each that it could
+   * bring topics of has to consent, and the module where it could bring others.
+   */
+  async #ruleAgainstPattern(principal: Principal | null, pattern: string): Promise<string | undefined> {
+    const touched = this.#registry.overlapping(pattern);
+    const closed = touched.find(isClosedToPatterns);
+    if (closed !== undefined)
+      return `the pattern covers ${describe(closed.path)}, which has an \`authorize\` and no \`authorizePattern\``;
+    for (const { path, authorizePattern } of touched) {
+      if (authorizePattern === undefined) continue;
+      const isAllowed = (await authorizePattern(principal, pattern)) === true;
+      if (!isAllowed) return `by \`authorizePattern\` of the definition ${describe(path)}`;
+    }
+    const isDecided =
+      touched.every(({ authorizePattern }) => authorizePattern !== undefined) &&
+      touched.some((definition) => coversPattern(definition, pattern));
+    return isDecided ? undefined : this.#ruleOfModule(principal, pattern, {});
   }
+
+  async #ruleOfModule(
+    principal: Principal | null,
+    selector: string,
+    params: Readonly<Record<string, string>>,
+  ): Promise<string | undefined> {
+    if (typeof this.#authorize !== 'function') return undefined;
+    const isAllowed = (await this.#authorize(principal, selector, params)) === true;
+    return isAllowed ? undefined : 'by `authorize` of SseModule';
+  }
+}
+
+function isClosedToPatterns({ authorize, authorizePattern }: TopicDefinition): boolean {
+  return authorize !== undefined && authorizePattern === undefined;
 }
 
 /** Whether a ticket for a name or pattern is one for this name or pattern. */

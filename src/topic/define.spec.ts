@@ -16,13 +16,14 @@ describe('a topic definition', () => {
       history: undefined,
       onSlow: undefined,
       authorize: undefined,
+      authorizePattern: undefined,
     });
   });
 
   it('holds what it was given', () => {
     const events = { tick: type<number>(), halt: z.string() };
-    const authorize = () => true;
-    const options = { events, history: { maxEvents: 500 }, onSlow: 'skip', authorize } as const;
+    const [authorize, authorizePattern] = [() => true, () => false];
+    const options = { events, history: { maxEvents: 500 }, onSlow: 'skip', authorize, authorizePattern } as const;
     expect(defineTopic('stocks/:symbol', options)).toEqual({ path: 'stocks/:symbol', ...options });
   });
 
@@ -72,6 +73,13 @@ describe('a topic definition', () => {
     ['a policy that does not exist', { onSlow: 'drop' }, `onSlow must be 'resume', 'disconnect' or 'skip'; got "drop"`],
     ['null for the policy', { onSlow: null }, 'onSlow must be'],
     ['a fixed answer for authorize', { authorize: true }, 'authorize must be a function; got true'],
+    [
+      'a fixed answer for authorizePattern',
+      { authorizePattern: true },
+      'authorizePattern must be a function; got true',
+    ],
+    ['null for authorizePattern', { authorizePattern: null }, 'authorizePattern must be a function; got null'],
+    ['a list of patterns', { authorizePattern: ['*'] }, 'authorizePattern must be a function; got an array of 1'],
     ['a list of events', { events: ['tick'] }, 'events must be an object; got an array of 1'],
     ['an event without a schema', { events: { tick: {} } }, 'events.tick must be type<T>() or a Standard Schema'],
     ['type without its brackets', { events: { tick: type } }, 'events.tick must be type<T>()'],

@@ -31,6 +31,9 @@ export type AuthorizeTopic<Params = Readonly<Record<string, string>>> = (
   params: Params,
 ) => boolean | Promise<boolean>;
 
+/** Decides whether a principal, or nobody known (`null`), may listen by a pattern that matches topics of the definition. */
+export type AuthorizePattern = (principal: Principal | null, pattern: string) => boolean | Promise<boolean>;
+
 /** What {@link defineTopic} can be told beside the path. */
 export interface TopicOptions<Path extends string = string, Events extends EventMap = EventMap> {
   /** The event types of the topic with their schemas, checked when published. Absent: any event. */
@@ -48,6 +51,12 @@ export interface TopicOptions<Path extends string = string, Events extends Event
 
   /** Who may listen. Absent: the module's `authorize` decides. */
   readonly authorize?: AuthorizeTopic<PathParams<Path>> | undefined;
+
+  /**
+   * Who may listen by a pattern that could bring one of these topics, such as `stocks/*` or `**`. Absent: nobody, where there is an
+   * `authorize`; otherwise the module's `authorize` decides.
+   */
+  readonly authorizePattern?: AuthorizePattern | undefined;
 }
 
 /** A family of topics that share a path, their event types and their rules. Made by {@link defineTopic}, and frozen. */
@@ -57,6 +66,7 @@ export interface TopicDefinition<Path extends string = string, Events extends Ev
   readonly history: HistoryOptions | false | undefined;
   readonly onSlow: OnSlow | undefined;
   readonly authorize: AuthorizeTopic | undefined;
+  readonly authorizePattern: AuthorizePattern | undefined;
 }
 
 const BRAND = Symbol.for('nestjs-event-stream.topic-definition');
@@ -84,13 +94,14 @@ export function defineTopic<Path extends string, Events extends EventMap = Event
   checkPath(path);
   const problem = optionsProblem(options);
   if (problem !== undefined) throw new SseError('invalid-definition', `defineTopic(${describe(path)}): ${problem}`);
-  const { events, history, onSlow, authorize } = options;
+  const { events, history, onSlow, authorize, authorizePattern } = options;
   const definition = {
     path,
     events: events && Object.freeze({ ...events }),
     history: history && Object.freeze({ ...history }),
     onSlow,
     authorize: authorize as AuthorizeTopic | undefined,
+    authorizePattern,
   };
   return Object.freeze(Object.defineProperty(definition, BRAND, { value: true }));
 }
@@ -102,14 +113,14 @@ export function isTopicDefinition(value: unknown): value is TopicDefinition {
 
 function optionsProblem(options: unknown): string | undefined {
   if (typeof options !== 'object' || options === null) return `options must be an object; got ${describe(options)}`;
-  const { events, history, onSlow, authorize, ...others }: Record<string, unknown> = { ...options };
+  const { events, history, onSlow, authorize, authorizePattern, ...others }: Record<string, unknown> = { ...options };
   const [other] = Object.keys(others);
   if (other !== undefined) return `there is no option ${describe(other)}`;
   if (onSlow !== undefined && !ON_SLOW.includes(onSlow)) {
     return `onSlow must be 'resume', 'disconnect' or 'skip'; got ${describe(onSlow)}`;
   }
-  if (authorize !== undefined && typeof authorize !== 'function') {
-    return `authorize must be a function; got ${describe(authorize)}`;
+  for (const [name, rule] of Object.entries({ authorize, authorizePattern })) {
+    if (rule !== undefined && typeof rule !== 'function') return `${name} must be a function; got ${describe(rule)}`;
   }
   return (
     (events === undefined ? undefined : eventsProblem(events)) ??

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { defineTopic } from './define.js';
-import { matchTopic, topicName } from './path.js';
+import { coversPattern, matchTopic, topicName, topicPattern } from './path.js';
 
 const ticks = defineTopic('stocks/:market/ticks/:symbol');
 
@@ -77,6 +77,62 @@ describe('filling in a path', () => {
   it('does not take what objects have by birth for a parameter', () => {
     expect(() => fill('orders/:constructor', {})).toThrow('needs the parameter "constructor"');
     expect(() => fill('orders/:__proto__', {})).toThrow('needs the parameter "__proto__"');
+  });
+});
+
+describe('the pattern of a path', () => {
+  /** As JavaScript may call it: with whatever it has. */
+  const patternOf = (path: string, params: unknown) => topicPattern(defineTopic(path), params as object);
+
+  it.each([
+    ['stocks/:market/ticks/:symbol', {}, 'stocks/*/ticks/*'],
+    ['stocks/:market/ticks/:symbol', { market: 'NYSE' }, 'stocks/NYSE/ticks/*'],
+    ['stocks/:market/ticks/:symbol', { symbol: 7 }, 'stocks/*/ticks/7'],
+    ['stocks/:market/ticks/:symbol', { market: 'NYSE', symbol: 'AAPL' }, 'stocks/NYSE/ticks/AAPL'],
+    ['orders', {}, 'orders'],
+    ['x/:__proto__/:constructor', {}, 'x/*/*'],
+  ])('of %s with %j is %s', (path, params, pattern) => {
+    expect(patternOf(path, params)).toBe(pattern);
+  });
+
+  it.each([
+    ['null', null, 'needs an object of parameters; got null'],
+    ['a value without its name', 'a', 'needs an object of parameters; got "a"'],
+    ['a superfluous parameter', { id: 1, color: 'red' }, 'has no parameter "color"'],
+    [
+      'a parameter that is undefined: what only seems to be given must not open all',
+      { id: undefined },
+      'got undefined',
+    ],
+    ['a parameter that is null', { id: null }, 'got null'],
+    ['an empty value', { id: '' }, 'got ""'],
+    ['a wildcard', { id: '*' }, 'got "*"'],
+    ['two wildcards', { id: '**' }, 'got "**"'],
+    ['a slash', { id: 'a/b' }, 'got "a/b"'],
+  ])('is refused for %s', (_, params, problem) => {
+    expect(() => patternOf('orders/:id/:line', params)).toThrow(expect.objectContaining({ code: 'invalid-topic' }));
+    expect(() => patternOf('orders/:id/:line', params)).toThrow(problem);
+  });
+
+  it('is refused for more segments than a pattern may have', () => {
+    expect(() => patternOf(`${'a/'.repeat(32)}:b`, {})).toThrow('at most 32 segments');
+  });
+
+  it.each([
+    ['stocks/:symbol', 'stocks/*', true],
+    ['stocks/:symbol', 'stocks/AAPL', true],
+    [':kind/:id', '*/AAPL', true],
+    ['stocks/:symbol', '*/*', false],
+    ['stocks/:symbol', '*/AAPL', false],
+    ['stocks/:symbol', 'stocks/**', false],
+    ['stocks/:symbol', '**', false],
+    ['stocks/:symbol', 'stocks/*/*', false],
+    [':a/:b', '**/*', false],
+    [':a/:b', 'a/**', false],
+    ['status', 'status', true],
+    ['status', '*', false],
+  ])('of %s: it could give all that %s matches: %s', (path, pattern, covers) => {
+    expect(coversPattern({ path }, pattern)).toBe(covers);
   });
 });
 

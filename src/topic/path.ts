@@ -1,5 +1,6 @@
 import { SseError, describe } from '../errors.js';
 import { checkTopicName, nameProblem } from './name.js';
+import { checkPattern } from './pattern.js';
 
 /**
  * The parameters of a definition's path: `PathParams<'stocks/:symbol'>` is `{ readonly symbol: string }`.
@@ -66,7 +67,37 @@ export function topicName<Path extends string>(
   definition: HasPath<Path>,
   params: PathParams<Path, string | number>,
 ): string {
-  const { path } = definition;
+  const name = fill(definition, params);
+  checkTopicName(name);
+  return name;
+}
+
+/**
+ * The pattern of all topics of a definition that have these parameters: those that are not given may be any. One that is given as
+ * `undefined` is none that was left out: what only seems to be given must not open all.
+ *
+ * @throws {@link SseError} with the code `invalid-topic`, as {@link topicName} does
+ */
+export function topicPattern<Path extends string>(
+  definition: HasPath<Path>,
+  params: Partial<PathParams<Path, string | number>>,
+): string {
+  const pattern = fill(definition, params, '*');
+  checkPattern(pattern);
+  return pattern;
+}
+
+/** Tells whether every name that a pattern matches could be given by a definition's path. */
+export function coversPattern({ path }: HasPath<string>, pattern: string): boolean {
+  const [segments, wanted] = [path.split('/'), pattern.split('/')];
+  if (segments.length !== wanted.length) return false;
+  return segments.every(
+    (segment, n) => wanted[n] !== '**' && (paramOf(segment) !== undefined || segment === wanted[n]),
+  );
+}
+
+/** @param absent what stands for a parameter that is not given */
+function fill({ path }: HasPath<string>, params: unknown, absent?: string): string {
   if (typeof params !== 'object' || params === null) {
     throw new SseError(
       'invalid-topic',
@@ -79,15 +110,19 @@ export function topicName<Path extends string>(
   if (superfluous !== undefined) {
     throw new SseError('invalid-topic', `The topic ${describe(path)} has no parameter ${describe(superfluous)}`);
   }
-  const name = segments.map((segment) => fillSegment(path, segment, values)).join('/');
-  checkTopicName(name);
-  return name;
+  return segments.map((segment) => fillSegment(path, segment, values, absent)).join('/');
 }
 
-function fillSegment(path: string, segment: string, values: Readonly<Record<string, unknown>>): string {
+function fillSegment(
+  path: string,
+  segment: string,
+  values: Readonly<Record<string, unknown>>,
+  absent: string | undefined,
+): string {
   const param = paramOf(segment);
   if (param === undefined) return segment;
   if (!Object.hasOwn(values, param)) {
+    if (absent !== undefined) return absent;
     throw new SseError('invalid-topic', `The topic ${describe(path)} needs the parameter ${describe(param)}`);
   }
   const value = values[param];

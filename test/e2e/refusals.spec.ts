@@ -42,6 +42,7 @@ class InboxController {
 const ownInbox: Authorize = (principal, topic) => topic === `inbox/${principal?.id}`;
 const byUser: SseModuleOptions['authenticate'] = ({ user }) => (user ? { id: (user as { id: string }).id } : null);
 const secret = defineTopic('secret/:of', { authorize: () => false });
+const staffs = defineTopic('staff/:of', { authorize: () => true, authorizePattern: () => false });
 
 describe.each(adapters)('on $name', (adapter) => {
   const start = (log: Log, options: SseModuleOptions, ...controllers: (typeof InboxController)[]): Promise<TestApp> =>
@@ -65,7 +66,7 @@ describe.each(adapters)('on $name', (adapter) => {
 
   test('each refusal is told: what, to whom, and by which rule', async () => {
     const log = new Log();
-    const options = { authenticate: byName, authorize: ownInbox, topics: [secret], limits: { connections: 1 } };
+    const options = { authenticate: byName, authorize: ownInbox, topics: [secret, staffs], limits: { connections: 1 } };
     await using app = await start(log, options, GuardedController as never);
     await app.streams.revoke({ principalId: 'eve' });
     const { tickets } = app.streams;
@@ -75,6 +76,7 @@ describe.each(adapters)('on $name', (adapter) => {
     await app.open('/read?topic=inbox/bob', as('ann'));
     await app.open('/read?topic=secret/x', as('ann'));
     await app.open('/read?topic=**', as('ann'));
+    await app.open('/read?topic=staff/*', as('ann'));
     await app.open(`/read?topic=inbox/bob&ticket=${ticket}`);
     await app.open('/source', as('eve'));
     await app.open('/source');
@@ -86,7 +88,8 @@ describe.each(adapters)('on $name', (adapter) => {
     expect(refusalsIn(log)).toEqual([
       'Refused "inbox/bob" to the principal "ann": by `authorize` of SseModule SseModule',
       'Refused "secret/x" to the principal "ann": by `authorize` of the definition "secret/:of" SseModule',
-      'Refused "**" to the principal "ann": the pattern covers "secret/:of", which has an `authorize` of its own SseModule',
+      'Refused "**" to the principal "ann": the pattern covers "secret/:of", which has an `authorize` and no `authorizePattern` SseModule',
+      'Refused "staff/*" to the principal "ann": by `authorizePattern` of the definition "staff/:of" SseModule',
       'Refused "inbox/bob" to the principal "ann": its ticket was issued for other topics SseModule',
       'Refused a stream to the principal "eve": it was revoked SseModule',
       'Refused GET /source to nobody known: StreamGuard: `authenticate` gave nobody SseModule',

@@ -1,6 +1,7 @@
 /** What must and must not compile of what users write (API.md). Never run: the compiler is the test. */
 import { Controller, Injectable, type MessageEvent, Module, Param, RequestMethod } from '@nestjs/common';
 import { EMPTY, type Observable, type Observer, interval, map } from 'rxjs';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { z } from 'zod';
 import {
   Connection,
@@ -8,12 +9,15 @@ import {
   EventStreamService,
   InjectTopic,
   LastEventId,
+  type ReadEvent,
   type Selection,
+  type SelectionOf,
   type SseConnection,
   type SseEvent,
   SseModule,
   SseStream,
   type Topic,
+  type TopicDefinition,
   type TopicFamily,
   type TopicOf,
   defineTopic,
@@ -96,6 +100,16 @@ big.asObservable().subscribe((event) => {
   assertTrue<Equal<(typeof event)['data'], Order>>();
   void event;
 });
+orders.asObservable().subscribe(({ topic }) => void topic.length);
+streams
+  .topics<Order>('orders/*')
+  .filter((event) => event.topic.endsWith('2') && event.data.total > 1)
+  .map(({ topic, data }) => ({ type: topic, data: data.total }))
+  .filter((event) => event.topic === event.type && event.data > 1);
+declare const isTold: (event: ReadEvent<SseEvent<Order>>) => boolean;
+orders.filter(isTold);
+// @ts-expect-error -- the topic of an event is not for the publisher to say
+void orders.publish({ data: { total: 1 }, topic: 'orders/1' });
 const observed: Observable<SseEvent<Order>> = orders.asObservable({ lastEventId: undefined });
 void observed;
 streams.topics('stocks/AAPL', 'news/*', streams.topic('orders/1'));
@@ -132,10 +146,32 @@ family({ ticker: 'AAPL' });
 // @ts-expect-error -- there is no such parameter
 family({ symbol: 'AAPL', market: 'x' });
 
+// All of a definition's topics, or some
+const all = family.all();
+assertTrue<Equal<typeof all, SelectionOf<typeof ticks>>>();
+all.map((event) => (event.type === 'tick' ? event.data.price : event.data.reason.length + event.topic.length));
+all
+  .filter((event) => event.type === 'halt')
+  .map((event) => event.data.reason.length)
+  .filter(({ topic, data }) => topic.length > data);
+void family.all({ symbol: 7 });
+void family.all({});
+// @ts-expect-error -- there is no such event type
+all.filter((event) => event.type === 'tock');
+// @ts-expect-error -- there is no such parameter
+family.all({ market: 'x' });
+// @ts-expect-error -- a parameter is a string or a number
+family.all({ symbol: true });
+declare const rooms: TopicFamily<TopicDefinition<'rooms/:building/:room', { alarm: StandardSchemaV1<number> }>>;
+rooms.all({ building: 'north' }).filter(({ type, data }) => type === 'alarm' && data > 1);
+
 declare const newsFamily: TopicFamily<typeof news>;
 void newsFamily().publish({ type: 'anything', data: ['whatever'] });
 // @ts-expect-error -- the path has no parameters
 newsFamily({ symbol: 'AAPL' });
+assertTrue<Equal<ReturnType<typeof newsFamily.all>, SelectionOf<typeof news>>>();
+// @ts-expect-error -- the path has no parameters
+newsFamily.all({ symbol: 'AAPL' });
 
 // Inject and stream
 @Injectable()

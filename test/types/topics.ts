@@ -5,7 +5,7 @@ import { type EventOf, type PublishedEvent, type } from '../../src/topic/events.
 import { type PathParams, matchTopic, topicName } from '../../src/topic/path.js';
 import { TopicRegistry } from '../../src/topic/registry.js';
 import { validateEvent } from '../../src/topic/validate.js';
-import type { SseEvent } from '../../src/wire/event.js';
+import type { ReadEvent, SseEvent } from '../../src/wire/event.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function assertTrue<_ extends true>(): void;
@@ -85,9 +85,9 @@ const messages: Array<PublishedEvent<typeof chat>> = [
   { data: true },
 ];
 
-assertTrue<Equal<EventOf<typeof orders>, SseEvent<unknown>>>();
+assertTrue<Equal<EventOf<typeof orders>, ReadEvent<SseEvent<unknown>>>>();
 assertTrue<Equal<PublishedEvent<typeof orders>, SseEvent<unknown>>>();
-assertTrue<Equal<EventOf<TopicDefinition>, SseEvent<unknown>>>();
+assertTrue<Equal<EventOf<TopicDefinition>, ReadEvent<SseEvent<unknown>>>>();
 
 // Options
 defineTopic('stocks/:symbol', { authorize: async (_principal, { symbol }) => symbol.length > 0 });
@@ -96,6 +96,11 @@ defineTopic('stocks/:symbol', { events: undefined, history: false, onSlow: undef
 defineTopic('stocks/:symbol', { authorize: (_principal, { ticker }) => Boolean(ticker) });
 // @ts-expect-error -- the path has no parameters
 defineTopic('orders', { authorize: (_principal, params) => Boolean(params.id) });
+defineTopic('stocks/:symbol', { authorizePattern: async (principal, pattern) => principal?.id === pattern });
+// @ts-expect-error -- an answer that is neither yes nor no, for a pattern
+defineTopic('orders', { authorizePattern: () => 'yes' });
+// @ts-expect-error -- a pattern has no parameters
+defineTopic('stocks/:symbol', { authorizePattern: (_principal, { symbol }) => symbol === 'AAPL' });
 // @ts-expect-error -- an answer that is neither yes nor no
 defineTopic('orders', { authorize: () => 'yes' });
 // @ts-expect-error -- no such policy
