@@ -7,6 +7,7 @@ import { settingUp } from './set-up.mjs';
 const events = 'test/e2e/event-fields.spec.ts';
 const resume = 'test/e2e/last-event-id.spec.ts';
 const hub = 'test/e2e/hub-route.spec.ts';
+const patterns = 'test/e2e/patterns.spec.ts';
 const out = 'if (false) {';
 
 const wire = [
@@ -49,6 +50,14 @@ const wire = [
     replace: "if (false) throw invalid(`An event's fields are",
     spec: events,
     test: 'refuses an unknown field',
+  },
+  {
+    name: 'a topic makes no event of what was not read',
+    file: 'src/wire/event.ts',
+    find: "!(name === 'topic' && READ in value)",
+    replace: "name !== 'topic'",
+    spec: 'test/e2e/event-topic.spec.ts',
+    test: 'on Express what has a topic and was not read',
   },
   {
     name: 'the reserved prefix is refused',
@@ -440,18 +449,82 @@ const listening = [
   {
     name: 'only true lets in',
     file: 'src/nest/authorizer.ts',
-    find: '(await this.#authorize(principal, selector, match?.params ?? {})) === true;',
-    replace: '!!(await this.#authorize(principal, selector, match?.params ?? {}));',
+    find: '(await this.#authorize(principal, selector, params)) === true;',
+    replace: '!!(await this.#authorize(principal, selector, params));',
     spec: hub,
     test: 'on Express an authorize that answers anything but true',
   },
   {
     name: "a pattern does not get around a definition's own rule",
     file: 'src/nest/authorizer.ts',
-    find: 'isPattern(selector) ? this.#hiddenBy(selector) : undefined;',
+    find: 'touched.find(isClosedToPatterns);',
     replace: 'undefined;',
     spec: hub,
     test: 'on Express a pattern does not open topics',
+  },
+  {
+    name: 'a pattern needs the authorizePattern of each definition that it touches',
+    file: 'src/nest/authorizer.ts',
+    find: '(await authorizePattern(principal, pattern)) === true;',
+    replace: 'true;',
+    spec: patterns,
+    test: 'on Express (authorizePattern lets those read|a pattern needs the consent)',
+  },
+  {
+    name: 'only true of authorizePattern lets in',
+    file: 'src/nest/authorizer.ts',
+    find: '(await authorizePattern(principal, pattern)) === true;',
+    replace: '!!(await authorizePattern(principal, pattern));',
+    spec: patterns,
+    test: 'on Express an authorizePattern that answers',
+  },
+  {
+    name: 'the module is asked of a pattern that no authorizePattern covers',
+    file: 'src/nest/authorizer.ts',
+    find: 'touched.some((definition) => coversPattern(definition, pattern));',
+    replace: 'touched.length > 0;',
+    spec: patterns,
+    test: 'on Express the module is asked of a pattern',
+  },
+  {
+    name: 'the module is asked of a pattern that touches a definition without a rule',
+    file: 'src/nest/authorizer.ts',
+    find: 'touched.every(({ authorizePattern }) => authorizePattern !== undefined) &&',
+    replace: '',
+    spec: patterns,
+    test: 'on Express the module is asked of a pattern',
+  },
+  {
+    name: 'a rule for patterns is a function',
+    file: 'src/topic/define.ts',
+    find: 'Object.entries({ authorize, authorizePattern })',
+    replace: 'Object.entries({ authorize })',
+    spec: 'src/topic/define.spec.ts',
+    test: 'is refused with .* for authorizePattern',
+  },
+  {
+    name: 'a parameter that is undefined does not open all topics of a definition',
+    file: 'src/topic/path.ts',
+    find: 'if (!Object.hasOwn(values, param)) {',
+    replace: 'if (values[param] === undefined) {',
+    spec: patterns,
+    test: String.raw`on Express all\(\) reads`,
+  },
+  {
+    name: 'all topics of a definition are none of a more specific one',
+    file: 'src/nest/topic-family.ts',
+    find: 'if (others.size === 0) return NO_STEPS;',
+    replace: 'return NO_STEPS;',
+    spec: patterns,
+    test: String.raw`on Express all\(\) leaves out`,
+  },
+  {
+    name: 'a topic that a selection leaves out does not end it',
+    file: 'src/connection/topic-feed.ts',
+    find: 'if (!isWanted(topic, this.#steps)) return;',
+    replace: '',
+    spec: patterns,
+    test: String.raw`on Express all\(\) leaves out`,
   },
   {
     name: 'a hub route without authorize does not start',
