@@ -108,6 +108,12 @@ streams
   .filter((event) => event.topic === event.type && event.data > 1);
 declare const isTold: (event: ReadEvent<SseEvent<Order>>) => boolean;
 orders.filter(isTold);
+const told = streams
+  .topic('orders/1')
+  .filter((event): event is ReadEvent<SseEvent<Order>> => typeof event.data === 'object');
+assertTrue<Equal<typeof told, Selection<Order, ReadEvent<SseEvent<Order>>>>>();
+// @ts-expect-error -- what is read has a topic, so a guard has to keep it
+streams.topic('orders/1').filter((event): event is SseEvent<Order> => typeof event.data === 'object');
 // @ts-expect-error -- the topic of an event is not for the publisher to say
 void orders.publish({ data: { total: 1 }, topic: 'orders/1' });
 const observed: Observable<SseEvent<Order>> = orders.asObservable({ lastEventId: undefined });
