@@ -112,6 +112,7 @@ const told = streams
   .topic('orders/1')
   .filter((event): event is ReadEvent<SseEvent<Order>> => typeof event.data === 'object');
 assertTrue<Equal<typeof told, Selection<Order, ReadEvent<SseEvent<Order>>>>>();
+void told;
 // @ts-expect-error -- what is read has a topic, so a guard has to keep it
 streams.topic('orders/1').filter((event): event is SseEvent<Order> => typeof event.data === 'object');
 // @ts-expect-error -- the topic of an event is not for the publisher to say
