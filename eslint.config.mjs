@@ -3,7 +3,17 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const nodeGlobals = ['clearTimeout', 'console', 'fetch', 'performance', 'process', 'setTimeout', 'URL'];
+const nodeGlobals = [
+  'AbortSignal',
+  'clearTimeout',
+  'console',
+  'fetch',
+  'performance',
+  'process',
+  'setTimeout',
+  'TextDecoderStream',
+  'URL',
+];
 
 export default defineConfig(
   // The consumers are compiled against the packed package, which is not there when this runs.
@@ -11,7 +21,7 @@ export default defineConfig(
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {
-    files: ['**/*.mjs'],
+    files: ['**/*.{cjs,mjs}'],
     languageOptions: { globals: Object.fromEntries(nodeGlobals.map((name) => [name, 'readonly'])) },
   },
   { files: ['examples/**/public/**/*.js'], rules: { 'no-undef': 'off' } },
