@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import jestConfig from '../jest.config.mjs';
 import { check, command, finish, jest, section } from '../scripts/checks.mjs';
 import { LINES, nodeOf } from '../scripts/nodes.mjs';
-import { checkConsumer, consumers, installConsumer } from './consumers/run.mjs';
+import { checkConsumer, consumers, installConsumer, isSlow } from './consumers/run.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -109,7 +109,7 @@ async function runOnNode(line) {
   const options = { node: node.program, env: { ...process.env, PATH: node.folder + delimiter + process.env.PATH } };
   const isNewest = line === LINES.at(-1);
   await runJest(['--maxWorkers=100%', ...(isNewest ? OF_NEWEST : OF_NODE)], { ...options, live: true });
-  for (const name of consumers()) if (isNewest || !name.endsWith('-jest')) await checkInstalled(name, options);
+  for (const name of consumers()) if (isNewest || !isSlow(name)) await checkInstalled(name, options);
 }
 
 /** The checks of a consumer, which is installed once. */

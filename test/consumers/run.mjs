@@ -12,6 +12,11 @@ export function consumers() {
   return readdirSync('test/consumers').filter((name) => existsSync(`test/consumers/${name}/package-lock.json`));
 }
 
+/** Whether a project takes long, and has little to do with Node: those with a runner or a CLI of their own. */
+export function isSlow(name) {
+  return hasCli(name) || jestConfigOf(name) !== undefined;
+}
+
 /** Installs the tarball into a project, with what the project needs. Answers whether it could be. */
 export async function installConsumer(name, tarball) {
   const home = homeOf(name);
@@ -19,6 +24,7 @@ export async function installConsumer(name, tarball) {
   cpSync(join('test/consumers', name), home, { recursive: true });
   if (!(await install(name, home, tarball))) return false;
   if (jestConfigOf(name)) borrowSpecs(home);
+  if (hasCli(name)) cpSync('test/consumers/nest-add.mjs', join(home, 'nest-add.mjs'));
   return true;
 }
 
@@ -32,6 +38,10 @@ export async function checkConsumer(name, { node, env } = {}) {
 
 function homeOf(name) {
   return join('.cache/consumers', name);
+}
+
+function hasCli(name) {
+  return name.endsWith('-cli');
 }
 
 function jestConfigOf(name) {
