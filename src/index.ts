@@ -49,6 +49,7 @@ export type {
   TopicDefinition,
   TopicOptions,
 } from './topic/define.js';
+export type { Begin, Recent } from './topic/begin.js';
 export type { EventMap, EventOf, PublishedEvent } from './topic/events.js';
 export type { HistoryOptions } from './topic/history.js';
 export type { PathParams } from './topic/path.js';
@@ -64,6 +65,8 @@ export type {
 } from './nest/event-stream.service.js';
 export type { CloseOptions, ConnectionSelector, Member, Presence } from './nest/nodes.js';
 export type { SseHealthResult } from './nest/health.indicator.js';
+export type { ObserveOptions } from './connection/selection.js';
+export type { HistoryPage, ReadOptions } from './connection/read-history.js';
 export type { SseConnection, StreamRequest } from './connection/sse-connection.js';
 export type { CloseReason, EndReason, RefusalReason } from './connection/end-reason.js';
 export type { Revocation } from './connection/revocations.js';
@@ -77,6 +80,7 @@ export type {
   AppendRequest,
   Engine,
   EngineSink,
+  Excerpt,
   Heads,
   Hole,
   HoleReason,

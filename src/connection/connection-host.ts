@@ -1,5 +1,6 @@
 import type { ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
+import type { Begin } from '../topic/begin.js';
 import type { Principal } from '../topic/define.js';
 import type { CloseReason } from './end-reason.js';
 import type { SseConnection, StreamRequest } from './sse-connection.js';
@@ -25,6 +26,8 @@ export interface AnsweringConnection extends SseConnection {
 /** What all connections of one route share. */
 export interface ConnectionRoute {
   readonly settings: ConnectionSettings;
+  /** Where its streams begin whose clients bring no id, unless what the handler returns says so. */
+  readonly begin: Begin | undefined;
   /** Hears of the error that ended a stream; its client does not. */
   onFailed(connection: AnsweringConnection, error: unknown): void;
   /** A listener of its signal, the application's own, has thrown. */

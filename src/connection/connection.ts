@@ -15,14 +15,12 @@ import type { WriterOwner } from './response-writer.js';
 import type { Selection } from './selection.js';
 import { SourcePump } from './source-pump.js';
 import type { SourceTarget } from './source-pump.js';
-import { discard } from './source.js';
-import type { Source } from './source.js';
+import { type Source, beginOf, discard } from './source.js';
 import type { SseConnection, StreamRequest } from './sse-connection.js';
 import { TopicFeed } from './topic-feed.js';
 import type { FeedOwner } from './topic-feed.js';
 import { TopicSet, selectorsOf } from './topic-set.js';
-import { Timekeeper } from './timekeeper.js';
-import type { TimedStream } from './timekeeper.js';
+import { type TimedStream, Timekeeper } from './timekeeper.js';
 import { NO_STEPS } from './transform.js';
 import type { Step } from './transform.js';
 
@@ -246,6 +244,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   }
 
   #begin(source: Source): void {
+    // Whoever brings an id goes on behind it.
+    if (this.lastEventId === undefined) this.#feed?.beginAt(this.#host.hub, beginOf(source) ?? this.#route.begin);
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
     this.writer.writeNow(encodeStart(this.settings.retryMs) + this.#early + (this.#feed?.takeEarly() ?? ''));
     this.#early = '';

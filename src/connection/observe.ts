@@ -6,6 +6,7 @@ import type { Batch } from '../hub/batch.js';
 import { Cursor } from '../hub/cursor.js';
 import type { CursorSink, ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
+import type { Begin } from '../topic/begin.js';
 import { ownEvent } from '../wire/event.js';
 import type { SseEvent } from '../wire/event.js';
 import { isWanted, transform } from './transform.js';
@@ -18,14 +19,16 @@ export interface Observed {
 }
 
 /**
- * The events of a selection as an Observable, from the moment of subscription or after the event `lastEventId`. What
- * is lost is told as an event of the type `stream.reset`. Completes when its topic does.
+ * The events of a selection as an Observable, from the moment of subscription, from `from`, or after the event `lastEventId`. What is
+ * lost is told as an event of the type `stream.reset`. Completes when its topic does.
  */
-export function observe(hub: Hub, selection: Observed, lastEventId?: string): Observable<SseEvent> {
+export function observe(hub: Hub, selection: Observed, lastEventId?: string, from?: Begin): Observable<SseEvent> {
   return new Observable<SseEvent>((subscriber) => {
     const sink = new ObserverSink(subscriber, selection);
     const cursor = new Cursor(hub, selection.selectors, sink);
     sink.stop = () => cursor.close();
+    const beginning = lastEventId === undefined ? hub.beginningOf(from, selection.selectors) : undefined;
+    if (beginning !== undefined) cursor.beginAt(beginning);
     void cursor.open(lastEventId);
     return () => cursor.close();
   });

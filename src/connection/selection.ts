@@ -1,5 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Hub } from '../hub/hub.js';
+import { checkBegin } from '../topic/begin.js';
+import type { Begin } from '../topic/begin.js';
 import type { ReadEvent, SseEvent } from '../wire/event.js';
 import { observe } from './observe.js';
 import { NO_STEPS } from './transform.js';
@@ -17,13 +19,16 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   /** @internal */
   readonly steps: readonly Step[];
   /** @internal */
+  readonly begin: Begin | undefined;
+  /** @internal */
   readonly hub: Hub;
 
   /** Made by `EventStreamService`. */
-  constructor(hub: Hub, selectors: readonly string[], steps: readonly Step[] = NO_STEPS) {
+  constructor(hub: Hub, selectors: readonly string[], steps: readonly Step[] = NO_STEPS, begin?: Begin) {
     this.hub = hub;
     this.selectors = selectors;
     this.steps = steps;
+    this.begin = begin;
     Object.defineProperty(this, BRAND, { value: true });
   }
 
@@ -31,10 +36,7 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   filter<S extends ReadEvent<E>>(predicate: (event: ReadEvent<E>) => event is S): Selection<S['data'], S>;
   filter(predicate: (event: ReadEvent<E>) => boolean): Selection<T, E>;
   filter(predicate: (event: ReadEvent<E>) => boolean): Selection<T, E> {
-    return new Selection<T, E>(this.hub, this.selectors, [
-      ...this.steps,
-      { filter: predicate as (event: ReadEvent) => boolean },
-    ]);
+    return this.#with<T, E>({ filter: predicate as (event: ReadEvent) => boolean });
   }
 
   /**
@@ -44,19 +46,47 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   map<R extends SseEvent>(transform: (event: ReadEvent<E>) => R): Selection<R['data'], R>;
   map<R>(transform: (event: ReadEvent<E>) => R): Selection<R>;
   map(transform: (event: ReadEvent<E>) => unknown): Selection {
-    return new Selection(this.hub, this.selectors, [
-      ...this.steps,
-      { map: transform as (event: ReadEvent) => unknown },
-    ]);
+    return this.#with({ map: transform as (event: ReadEvent) => unknown });
   }
 
   /**
-   * The events as an Observable: from the moment of each subscription, or after the event with the id `lastEventId`.
-   * What is lost is told as an event of the type `stream.reset`, which has no topic: its data has them. Completes when the topics do.
+   * Where a stream begins whose client brings no id; with one, it goes on behind that. `'now'`; `'start'`, with all that history holds;
+   * `{ last: n }`, with the n newest events of each topic; `{ sinceMs: n }`, with those of the last n ms; or behind the event with an
+   * id, such as `position()` of the service gives. What comes next follows without a gap.
+   *
+   * @throws SseError `invalid-options`
    */
-  asObservable({ lastEventId }: { readonly lastEventId?: string | undefined } = {}): Observable<ReadEvent<E>> {
-    return observe(this.hub, this, lastEventId) as Observable<ReadEvent<E>>;
+  from(begin: Begin): Selection<T, E> {
+    checkBegin('from()', begin);
+    return new Selection<T, E>(this.hub, this.selectors, this.steps, begin);
   }
+
+  /**
+   * The events as an Observable: from the moment of each subscription, or from where `from` says, or after the event with the id
+   * `lastEventId`, which comes before it. What is lost is told as an event of the type `stream.reset`, which has no topic: its data has them. Completes
+   * when the topics do.
+   *
+   * @throws SseError `invalid-options`
+   */
+  asObservable({ lastEventId, from = this.begin }: ObserveOptions = {}): Observable<ReadEvent<E>> {
+    if (from !== undefined) checkBegin('asObservable()', from);
+    return observe(this.hub, this, lastEventId, from) as Observable<ReadEvent<E>>;
+  }
+
+  #with<U, F extends SseEvent>(step: Step): Selection<U, F> {
+    return new Selection<U, F>(this.hub, this.selectors, [...this.steps, step], this.begin);
+  }
+}
+
+export interface ObserveOptions {
+  /** The events after that with this id. */
+  readonly lastEventId?: string | undefined;
+  /**
+   * Where it begins without `lastEventId`.
+   *
+   * @default what the selection says, or else its topics: `'now'`
+   */
+  readonly from?: Begin | undefined;
 }
 
 /** Tells whether a value is a selection, also one of another loaded copy of this package. */

@@ -1,4 +1,5 @@
 import { SseError, describe } from '../errors.js';
+import type { Begin } from '../topic/begin.js';
 import { isSelection } from './selection.js';
 import type { Selection } from './selection.js';
 
@@ -58,6 +59,11 @@ export function toSource(value: unknown): Source {
     'not-a-source',
     `An @SseStream() route must return a topic, a selection of topics, an Observable, an async iterable, an iterable or a ReadableStream; got ${describe(value)}`,
   );
+}
+
+/** Where a source says that it begins for a client that brings no id. */
+export function beginOf(source: Source): Begin | undefined {
+  return source.kind === 'topics' ? source.selection.begin : undefined;
 }
 
 /** Tells a source that nobody will read it: it may hold a file or a request open. */

@@ -2,6 +2,7 @@ import type { Batch } from '../hub/batch.js';
 import { Cursor } from '../hub/cursor.js';
 import type { CursorSink, ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
+import type { Begin } from '../topic/begin.js';
 import type { OnSlow } from '../topic/define.js';
 import { encodeCursor, encodeEvent } from '../wire/encode.js';
 import type { ResponseWriter } from './response-writer.js';
@@ -41,8 +42,9 @@ export class TopicFeed implements CursorSink {
   // the processor's cache.
   #writer: ResponseWriter | undefined;
   #steps = NO_STEPS;
-  /** What there was to tell before it was attached. */
+  /** What there was to tell before it was attached, and the place that it begins at. */
   #early = '';
+  #earlyPlace = '';
   #beginning: Promise<unknown> | undefined;
   /** Whether its place came too late for the head, and that is yet to be told; `closed`: there is nobody to tell any more. */
   #lateness: 'none' | 'untold' | 'closed' = 'none';
@@ -87,6 +89,14 @@ export class TopicFeed implements CursorSink {
     void beginning.then(() => this.#tellLateness());
   }
 
+  /** Has it begin where a route asks for, or else its topics. To be called before it has told anything. */
+  beginAt(hub: Hub, begin: Begin | undefined): void {
+    const beginning = hub.beginningOf(begin, this.#selectors);
+    if (beginning === undefined) return;
+    this.#earlyPlace = '';
+    this.#cursor.beginAt(beginning);
+  }
+
   /** Begins to write. */
   attach(): void {
     const { writer, steps } = this.#owner;
@@ -99,8 +109,8 @@ export class TopicFeed implements CursorSink {
 
   /** What there is to tell before anything else, and goes out with the first bytes. */
   takeEarly(): string {
-    const early = this.#early;
-    this.#early = '';
+    const early = this.#early + this.#earlyPlace;
+    this.#early = this.#earlyPlace = '';
     return early;
   }
 
@@ -140,7 +150,9 @@ export class TopicFeed implements CursorSink {
 
   position(id: string): void {
     this.#tellLateness();
-    this.#tell(encodeCursor(id));
+    const text = encodeCursor(id);
+    if (this.#writer === undefined) this.#earlyPlace = text;
+    else this.#writer.writeNow(text);
   }
 
   reset(reason: ResetReason, topics: readonly string[]): void {

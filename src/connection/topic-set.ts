@@ -111,7 +111,8 @@ function strictest(wanted: readonly OnSlow[]): OnSlow {
  */
 export function selectorsOf(topic: string | Selection): readonly string[] {
   if (typeof topic === 'string') return [topic];
-  if (topic.steps.length === 0) return topic.selectors;
+  if (topic.steps.length === 0 && topic.begin === undefined) return topic.selectors;
   const names = JSON.stringify(topic.selectors.join(', '));
-  throw new SseError('invalid-topic', `Topics are combined as they are, before filter() and map(); ${names} has them`);
+  const what = 'Topics are combined and subscribed to as they are, before filter(), map() and from()';
+  throw new SseError('invalid-topic', `${what}; ${names} has been through one of them`);
 }

@@ -7,30 +7,22 @@ import type { Control } from '../wire/payload.js';
 import { NOWHERE, START, batchOf, placeOf } from './batch.js';
 import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
+import { Lead } from './prelude.js';
+import type { Prelude } from './prelude.js';
 import { ToldHoles } from './told-holes.js';
 import type { Hub } from './hub.js';
 import type { LogPage } from './log-page.js';
-import type { Join, Reader, View } from './view.js';
-
-/** A reader whose topics do not want to wait for slow ones (`onSlow`) may be so many events behind. */
-const MAX_LAG_EVENTS = 1_000;
+import { Selected } from './selected.js';
 
 /** A quiet client is given a newer place at most so often: some clients take its blank line for an empty event. */
 const MIN_ADVANCE_MS = 60_000;
-
-const NO_JOINS: readonly Join[] = [];
 
 /**
  * A place in the log of a selection of topics, moving forward whenever its sink can take more. Replaying history and
  * following live events are the same motion: from the window when the place is inside it, from the engine when not.
  */
-export class Cursor implements Reader {
-  readonly #hub: Hub;
+export class Cursor extends Selected {
   readonly #sink: CursorSink;
-  #view: View;
-  /** The views to move to, each once this cursor has read up to where its topics join. */
-  #joins: readonly Join[] = NO_JOINS;
-  #selecting: Promise<void> | undefined;
   /**
    * `live`: inside the window. `replaying`: behind it, waiting for the sink. `reading`: behind it, waiting for the engine.
    * `rereading`: waiting for an answer that may be about another log by now.
@@ -41,11 +33,13 @@ export class Cursor implements Reader {
   #told: Position = NOWHERE;
   /** Few cursors ever have one. */
   #holes: ToldHoles | undefined;
+  /** Where it begins if not now; once it has begun there, what leads up to its place and is still to be given. */
+  #beginning: string | Prelude | undefined;
+  #lead: Lead | undefined;
 
   constructor(hub: Hub, selectors: Iterable<string>, sink: CursorSink) {
-    this.#hub = hub;
+    super(hub, selectors);
     this.#sink = sink;
-    this.#view = this.#attach(hub.acquire([...selectors]));
   }
 
   /** Everything up to this sequence has been given to the sink. */
@@ -56,7 +50,7 @@ export class Cursor implements Reader {
   /** The id to resume from after all that the sink has been given. `undefined` while the place itself is being found. */
   get place(): string | undefined {
     if (!['live', 'replaying', 'reading'].includes(this.#state) || this.#place === START) return undefined;
-    const position = this.#hub.positionOf(this.#view);
+    const position = this.hub.positionOf(this.view);
     return formatPosition(this.#hasEverything() && position.seq > this.seq ? position : this.#place);
   }
 
@@ -64,20 +58,27 @@ export class Cursor implements Reader {
    * Starts to read: from now on, or after the event with the id `from`. `undefined` when it has begun at once; otherwise resolves when it has.
    */
   open(from?: string): Promise<void> | undefined {
-    if (!this.#view.isOpen || from !== undefined) return this.#openLater(from);
-    return void this.#join();
+    if (!this.view.isOpen || from !== undefined) return this.#openLater(from);
+    return void this.#begin(this.hub.now(this.view));
+  }
+
+  /** Has it begin elsewhere than now: behind the event with an id, or with a prelude. To be called before it has given anything. */
+  beginAt(beginning: string | Prelude): void {
+    this.#beginning = beginning;
+    this.#told = NOWHERE;
+    if (this.#state !== 'opening') this.#begin(this.#place);
   }
 
   /** Gives the sink what there is, for as long as it can take more. */
   pump(): void {
     if (this.#hasStopped()) return this.#sink.tooSlow();
     while (this.#sink.isWritable) {
-      if (this.#state === 'replaying') return void this.#readLog();
+      if (this.#state === 'replaying') return void this.#readLog(this.#place === START ? 'start' : this.#place);
       if (this.#state !== 'live') return;
-      const join = this.#joins[0];
-      if (join !== undefined && this.seq >= join.at.seq) this.#switchView(join.view);
-      else if (this.seq < this.#view.floor || this.#isTooSlow()) this.#leaveWindow();
-      else if (this.seq < this.#view.lastSeq) this.#deliverLive(join?.at);
+      const join = this.joins[0];
+      if (join !== undefined && this.seq >= join.at.seq) this.joinNext();
+      else if (this.seq < this.view.floor || this.#isTooSlow()) this.#leaveWindow();
+      else if (this.seq < this.view.lastSeq) this.#deliverLive(join?.at);
       else if (join !== undefined) this.#state = 'replaying';
       else return;
     }
@@ -86,24 +87,18 @@ export class Cursor implements Reader {
   /** Moves past what the selection has not got, for a client that has long heard nothing. Answers whether there was anything to tell. */
   advance(): boolean {
     if (!this.#hasEverything()) return false;
-    const position = this.#hub.positionOf(this.#view);
+    const position = this.hub.positionOf(this.view);
     if (position.at - this.#told.at < MIN_ADVANCE_MS) return false;
     if (position.seq > this.seq) this.#place = position;
     return this.#tellPlace();
   }
 
-  /**
-   * Changes what is read from now on. When the promise resolves, every later event of a new topic will be given, and
-   * none that was there before.
-   */
-  select(selectors: Iterable<string>): Promise<void> {
-    const selected = new Set(selectors);
-    return (this.#selecting = (this.#selecting ?? Promise.resolve()).then(() => this.#plan(selected)));
-  }
-
   restart(): void {
     // The places where topics were to join are none any more.
-    for (const { view } of this.#joins) this.#switchView(view);
+    this.joinAll();
+    // Of a prelude of which nothing has been given, it is that of the other log.
+    if (this.#lead !== undefined && this.#place === START)
+      this.#lead = new Lead(this.#lead.prelude, this.hub.positionOf(this.view));
     if (this.#state === 'live') this.#state = 'replaying';
     else if (this.#state === 'reading') this.#state = 'rereading';
   }
@@ -112,35 +107,40 @@ export class Cursor implements Reader {
     if (this.#state === 'live') this.#sink.reset('unknown', [topic]);
   }
 
-  close(): void {
+  override close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    for (const view of [this.#view, ...this.#joins.map((join) => join.view)]) {
-      view.cursors.delete(this);
-      this.#hub.release(view);
-    }
-    this.#joins = NO_JOINS;
+    super.close();
   }
 
-  get #isClosed(): boolean {
+  get isClosed(): boolean {
     return this.#state === 'closed';
   }
 
   async #openLater(from: string | undefined): Promise<void> {
-    const first = from === undefined ? await this.#hub.firstSince(this.#view) : await this.#view.opened;
-    if (this.#isClosed || !this.#view.isOpen) return;
+    const first = from === undefined ? await this.hub.firstSince(this.view) : await this.view.opened;
+    if (this.isClosed || !this.view.isOpen) return;
     if (from !== undefined) return this.#resume(from);
-    if (first?.epoch !== this.#view.base.epoch) return this.#join();
     // What this process has published meanwhile was published after this reader had come.
-    this.#place = { ...first, seq: first.seq - 1 };
-    this.#tellPlace();
-    this.#state = this.seq >= this.#view.floor ? 'live' : 'replaying';
-    this.pump();
+    const isSame = first?.epoch === this.view.base.epoch;
+    this.#begin(isSame ? { ...first, seq: first.seq - 1 } : this.hub.now(this.view));
   }
 
-  #join(): void {
-    this.#place = this.#hub.now(this.#view);
-    this.#goLive();
+  /** @param now the place of whoever comes now */
+  #begin(now: Position): void {
+    const beginning = this.#beginning;
+    if (typeof beginning === 'string') return void this.#resume(beginning);
+    this.#place = now;
+    if (beginning === undefined && this.seq >= this.view.floor) return this.#goLive();
+    this.#state = 'replaying';
+    if (beginning === undefined) this.#tellPlace();
+    else {
+      // Topics that were added to those that were there begin as they do.
+      this.joinAll();
+      this.#lead = new Lead(beginning, now);
+      this.#place = START;
+    }
+    this.pump();
   }
 
   #goLive(): void {
@@ -155,10 +155,10 @@ export class Cursor implements Reader {
     const claimed = parsePosition(from);
     // No event has an id of its own that looks like a position.
     if (claimed !== undefined) return this.#readLog(claimed);
-    const located = await this.#persist(() => this.#hub.locate(this.#view, from));
-    if (this.#isClosed) return;
+    const located = await this.#persist(() => this.hub.locate(this.view, from));
+    if (this.isClosed) return;
     if (located !== undefined && located !== 'ambiguous') return this.#readLog(located);
-    this.#sink.reset('unknown', this.#view.selectors);
+    this.#sink.reset('unknown', this.view.selectors);
     return this.#readLog('start');
   }
 
@@ -170,13 +170,16 @@ export class Cursor implements Reader {
     let verify = from === 'start' ? undefined : from;
     do {
       this.#state = 'reading';
-      const request = { after: verify?.seq, verify, maxBytes: this.#sink.maxWriteBytes };
-      const page = await this.#persist(() => this.#hub.read(this.#view, request));
-      if (page === undefined || this.#isClosed) return;
+      const lead = this.#lead;
+      const request = { after: verify?.seq, verify, lead, maxBytes: this.#sink.maxWriteBytes };
+      const page = await this.#persist(() => this.hub.read(this.view, request));
+      if (page === undefined || this.isClosed) return;
+      if (lead !== this.#lead) continue;
       // What the log contradicts was no place in it: it is read from its first entry.
-      this.#place = page.holes.some(isContradiction) ? START : (verify ?? START);
-      this.#give(page);
-      if (this.#isClosed) return;
+      const isOther = page.holes.some(isContradiction);
+      this.#place = isOther ? START : (verify ?? START);
+      this.#give(isOther || lead === undefined ? page : lead.pageOf(page));
+      if (this.isClosed) return;
       verify = this.#place;
     } while (this.#isRereading() || (this.#sink.isWritable && !this.#hasCaughtUp()));
     // No await between the test and the join: nothing can slip in between.
@@ -190,24 +193,33 @@ export class Cursor implements Reader {
 
   /** Whether all there is of the selection has been given. */
   #hasEverything(): boolean {
-    return this.#state === 'live' && this.#joins.length === 0 && this.seq >= this.#view.lastSeq;
+    return this.#state === 'live' && this.joins.length === 0 && this.seq >= this.view.lastSeq;
   }
 
   #hasCaughtUp(): boolean {
-    return this.seq >= (this.#joins[0]?.at.seq ?? this.#view.floor);
+    return this.seq >= (this.joins[0]?.at.seq ?? this.view.floor);
   }
 
   #give(page: LogPage): void {
     if (page.holes.length > 0) this.#holes ??= new ToldHoles();
-    this.#holes?.tell(page, this.#hub.positionOf(this.#view).seq, this.#sink);
-    const wanted = page.cut(this.#joins.find(({ at }) => at.seq >= this.seq)?.at);
-    for (const batch of wanted.batches) if (!this.#isClosed) this.#deliver(batch);
+    this.#holes?.tell(page, this.hub.positionOf(this.view).seq, this.#sink);
+    const wanted = page.cut(this.joins.find(({ at }) => at.seq >= this.seq)?.at);
+    for (const batch of wanted.batches) if (!this.isClosed) this.#deliver(batch);
     this.#place = wanted.upTo;
+    this.#endLead();
+  }
+
+  /** From the place that it leads up to, everything is given. */
+  #endLead(): void {
+    const lead = this.#lead;
+    if (lead === undefined || (lead.upTo.epoch === this.#place.epoch && this.seq < lead.upTo.seq)) return;
+    this.#lead = undefined;
+    for (const { topic, how, id } of lead.ends()) if (!this.isClosed) this.#sink.ended(topic, how, id);
   }
 
   /** Goes on in the window, but not past the place where a new topic joins: its events must come in between. */
   #deliverLive(stop: Position | undefined): void {
-    const batch = this.#view.batch(this.seq, this.#sink.maxWriteBytes);
+    const batch = this.view.batch(this.seq, this.#sink.maxWriteBytes);
     if (stop === undefined || batch.place.seq <= stop.seq) return this.#deliver(batch);
     const before = batch.entries.filter((entry) => entry.seq <= stop.seq);
     if (before.length > 0) this.#deliver(batchOf(batch.epoch, before));
@@ -220,68 +232,31 @@ export class Cursor implements Reader {
     const isTold = entries.length > 0 && this.#sink.write(batch);
     if (isTold)
       this.#told = control === undefined ? batch.place : placeOf(batch.epoch, entries[entries.length - 1] as LogEntry);
-    if (control === undefined || this.#isClosed) return;
+    if (control === undefined || this.isClosed) return;
     this.#sink.ended(control.topic, controlOf(control.data) as Control, batch.idOf(control));
   }
 
   #leaveWindow(): void {
     // Behind the place where a window begins is only who has just moved to it.
-    const hasFallenBehind = this.seq >= this.#view.base.seq;
+    const hasFallenBehind = this.seq >= this.view.base.seq;
     if (hasFallenBehind) this.#sink.fellBehind();
     if (this.#sink.onSlow === 'resume' || !hasFallenBehind) {
       this.#state = 'replaying';
       return;
     }
     if (this.#sink.onSlow === 'disconnect') return this.#sink.tooSlow();
-    this.#place = this.#view.beforeLast ?? this.#hub.positionOf(this.#view);
-    this.#sink.reset('skipped', this.#view.selectors);
+    this.#place = this.view.beforeLast ?? this.hub.positionOf(this.view);
+    this.#sink.reset('skipped', this.view.selectors);
   }
 
   /** Whether a sink that takes nothing any more, and is to be ended for that, has fallen too far behind. */
   #hasStopped(): boolean {
     if (this.#state !== 'live' || this.#sink.isWritable || this.#sink.onSlow !== 'disconnect') return false;
-    return this.#isTooSlow() || (this.seq < this.#view.floor && this.seq >= this.#view.base.seq);
+    return this.#isTooSlow() || (this.seq < this.view.floor && this.seq >= this.view.base.seq);
   }
 
   #isTooSlow(): boolean {
-    // Sequences are those of the whole lane: a cheap first look, which says no for nearly everyone.
-    if (this.#view.lastSeq - this.seq <= MAX_LAG_EVENTS || this.#sink.onSlow === 'resume') return false;
-    return this.#view.countAfter(this.seq) > MAX_LAG_EVENTS;
-  }
-
-  /** Queues a change of the selection behind those before it, so that each topic joins where it was asked for. */
-  async #plan(selectors: ReadonlySet<string>): Promise<void> {
-    const last = this.#joins[this.#joins.length - 1]?.view ?? this.#view;
-    await last.opened;
-    const before = new Set(last.selectors);
-    const added = [...selectors].filter((selector) => !before.has(selector));
-    if (this.#isClosed || (added.length === 0 && selectors.size === before.size)) return;
-    // Attached at once, so that its window keeps what comes until this cursor moves there.
-    const view = this.#attach(this.#hub.acquire([...selectors]));
-    await view.opened;
-    if (this.#isClosed || !view.isOpen) return this.#detach(view);
-    // A selection with fewer topics can be moved to from any place.
-    this.#joins = [...this.#joins, { view, at: added.length > 0 ? this.#hub.positionOf(view) : START }];
-    this.pump();
-  }
-
-  #switchView(view: View): void {
-    const left = this.#view;
-    this.#joins = this.#joins.slice(1);
-    this.#view = view;
-    this.#detach(left);
-  }
-
-  #attach(view: View): View {
-    view.cursors.add(this);
-    return view;
-  }
-
-  #detach(view: View): void {
-    // After a change there and back it is still read, or about to be.
-    const isStillRead = view === this.#view || this.#joins.some((join) => join.view === view);
-    if (!isStillRead) view.cursors.delete(this);
-    this.#hub.release(view);
+    return this.view.isFarBehind(this.seq) && this.#sink.onSlow !== 'resume';
   }
 
   /** Tells a place without an event. `false`: it was told already. */
@@ -294,6 +269,6 @@ export class Cursor implements Reader {
 
   /** The engine's answer, or `undefined` when nobody waits for it any more. */
   #persist<T>(call: () => Promise<T>): Promise<T | undefined> {
-    return this.#hub.persist(async () => (this.#isClosed ? undefined : await call()));
+    return this.hub.persist(async () => (this.isClosed ? undefined : await call()));
   }
 }

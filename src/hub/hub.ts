@@ -1,6 +1,7 @@
 import { apart } from '../engine/apart.js';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { Engine, LogEntry } from '../engine/engine.js';
+import type { Begin } from '../topic/begin.js';
 import { PatternIndex } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
 import { Beginnings } from './beginnings.js';
@@ -12,6 +13,8 @@ import type { FeedListener } from './live-feed.js';
 import { isUsers } from './own-topic-name.js';
 import type { LogPage } from './log-page.js';
 import { LogReader } from './log-reader.js';
+import { beginningOf } from './prelude.js';
+import type { Prelude, TopicBegins } from './prelude.js';
 import type { PageRequest } from './log-reader.js';
 import { View } from './view.js';
 import { WindowBudget } from './window-budget.js';
@@ -24,6 +27,8 @@ export interface HubOptions {
   readonly graceMs: number;
   /** How often a log that other processes use is asked whether something was missed, in ms. */
   readonly auditMs: number;
+  /** What the topics say of where their streams begin; absent: nothing. */
+  readonly begins?: TopicBegins | undefined;
   /** Hears when the engine does its work no longer, or again; the hub recovers by itself. */
   readonly onEngineState: (state: EngineState, error: unknown) => void;
 }
@@ -93,6 +98,11 @@ export class Hub implements FeedListener {
     return newest?.epoch === position.epoch && newest.seq > position.seq ? newest : position;
   }
 
+  /** Where streams of these topics begin: `undefined`: now. */
+  beginningOf(begin: Begin | undefined, selectors: Iterable<string>): string | Prelude | undefined {
+    return beginningOf(begin, selectors, this.#options.begins);
+  }
+
   /** Waits until a view is open. Resolves to the first position of it that this process has stored something at meanwhile. */
   firstSince(view: View): Promise<Position | undefined> {
     const isOfView = (topic: string): boolean =>
@@ -148,6 +158,21 @@ export class Hub implements FeedListener {
   /** Reads on in the log, for a cursor that is not inside its window. */
   read(view: View, request: PageRequest): Promise<LogPage> {
     return this.#log.read(view, request, this.positionOf(view));
+  }
+
+  /** The place of now in the log. Rejects when the engine cannot tell. */
+  head(): Promise<Position> {
+    return this.#log.head();
+  }
+
+  /** A view to be read once, which nobody watches and which is not to be given back. */
+  aside(selectors: readonly string[]): View {
+    return new View(++this.#viewCount, '', [...new Set(selectors)], this.#budget);
+  }
+
+  /** Reads on in the log once: what the engine rejects with is the caller's. */
+  readLog(view: View, request: PageRequest, known: Position): Promise<LogPage> {
+    return this.#log.read(view, request, known);
   }
 
   locate(view: View, id: string): Promise<Position | 'ambiguous' | undefined> {

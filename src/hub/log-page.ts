@@ -1,5 +1,6 @@
 import type { Hole, LogEntry, ReadPage } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
+import { controlOf } from '../wire/payload.js';
 import { takeBatch } from './batch.js';
 import type { Batch } from './batch.js';
 
@@ -21,9 +22,15 @@ export class LogPage implements ReadPage {
     return (this.#encoded.batches ??= batchesOf(this.upTo.epoch, this.entries));
   }
 
-  /** The same page for someone who has lost something before it. What it was encoded to is shared. */
-  behind(hole: Hole): LogPage {
-    return new LogPage({ entries: this.entries, upTo: this.upTo, holes: [hole] }, this.#encoded);
+  /** The same page for someone to whom something else is missing before it. What it was encoded to is shared. */
+  with(holes: readonly Hole[]): LogPage {
+    return new LogPage({ entries: this.entries, upTo: this.upTo, holes }, this.#encoded);
+  }
+
+  /** The events of the page, without the ends of topics. */
+  withoutEnds(): LogPage {
+    const entries = this.entries.filter(({ data }) => controlOf(data) === undefined);
+    return new LogPage({ entries, upTo: this.upTo, holes: this.holes });
   }
 
   /** The part of the page up to a place; all of it when the place is behind it. */

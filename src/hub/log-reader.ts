@@ -4,7 +4,8 @@ import type { Position } from '../topic/position.js';
 import { MAX_ID_BYTES } from '../wire/event.js';
 import { LogPage } from './log-page.js';
 import { PageCache } from './page-cache.js';
-import { MAX_TOPICS_AT_ONCE, readTopics } from './read-topics.js';
+import type { Leading } from './prelude.js';
+import { MAX_TOPICS_AT_ONCE, readLead, readTopics } from './read-topics.js';
 import { TopicLists } from './topic-lists.js';
 import type { TopicList } from './topic-lists.js';
 import type { View } from './view.js';
@@ -16,6 +17,8 @@ export interface PageRequest {
   readonly after: number | undefined;
   /** The place that a client claims to have read up to, with `after` its sequence. */
   readonly verify: Position | undefined;
+  /** Of what is before its place, only this is wanted. */
+  readonly lead?: Leading | undefined;
   readonly maxBytes: number;
 }
 
@@ -54,7 +57,13 @@ export class LogReader {
     await this.#queue.run(async () => undefined);
     if (lost === undefined) return page;
     if (lost === 'epoch' && page.upTo.epoch === verify?.epoch) return this.read(view, request, page.upTo);
-    return page.behind({ reason: lost, topics: view.selectors });
+    return page.with([{ reason: lost, topics: view.selectors }]);
+  }
+
+  /** The newest place of the log. */
+  async head(): Promise<Position> {
+    const { upTo } = await this.#queue.run(() => this.#engine.heads([]));
+    return upTo;
   }
 
   /** The place of the event that a publisher gave this id; `undefined`: there is none, or it is not to be found with reasonable effort. */
@@ -98,9 +107,10 @@ export class LogReader {
   }
 
   #share(view: View, request: PageRequest): Promise<LogPage> {
-    const { after, verify, maxBytes } = request;
+    const { after, verify, lead, maxBytes } = request;
+    const part = lead && `${lead.prelude.key} ${lead.upTo.seq}`;
     // Until the next event, which may push out of the log what a page begins with, and never from before the window.
-    const key = `${view.id} ${view.lastSeq} ${view.floor} ${after} ${verify?.epoch} ${verify?.at} ${maxBytes}`;
+    const key = `${view.id} ${view.lastSeq} ${view.floor} ${after} ${verify?.epoch} ${verify?.at} ${maxBytes} ${part}`;
     return this.#pages.get(key, async () => new LogPage(await this.#readPage(view, request)));
   }
 
@@ -119,8 +129,14 @@ export class LogReader {
   }
 
   #readTopics(topics: readonly string[], request: PageRequest): Promise<ReadPage> {
-    const wanted = { ...request, topics, maxEntries: PAGE_ENTRIES };
-    return this.#queue.run(() => readTopics(this.#engine, wanted, () => this.#queue.pause()), isWide(topics));
+    const { after, verify, maxBytes, lead } = request;
+    const wanted = { topics, after, verify, maxBytes, maxEntries: PAGE_ENTRIES };
+    const pause = (): Promise<void> | undefined => this.#queue.pause();
+    return this.#queue.run(
+      () =>
+        lead === undefined ? readTopics(this.#engine, wanted, pause) : readLead(this.#engine, wanted, lead, pause),
+      isWide(topics),
+    );
   }
 
   #listOf(view: View, after: number | undefined): Promise<TopicList> {

@@ -1,6 +1,9 @@
 import type { Engine, Hole, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
-import { contradiction } from '../engine/resume.js';
+import { contradiction, isContradiction } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
+import { controlOf } from '../wire/payload.js';
+import { byPortion } from './prelude.js';
+import type { Leading } from './prelude.js';
 
 /** A store that works on more at once does nothing else meanwhile: 10,000 topics took Redis up to a second. */
 export const MAX_TOPICS_AT_ONCE = 500;
@@ -33,6 +36,42 @@ export async function readTopics(
   const epoch = upTo?.epoch ?? pages[0]?.upTo.epoch;
   const isOneLog = pages.every((page) => page.upTo.epoch === epoch);
   return isOneLog ? merge(pages, upTo, request) : readTopics(engine, request, pause);
+}
+
+/**
+ * Reads a page of what leads up to a place: of each topic its portion.
+ *
+ * @param ends how many ends each topic has among its newest, about: these are no events, and so many more are asked for
+ */
+export async function readLead(
+  engine: Engine,
+  request: ReadRequest,
+  lead: Leading,
+  pause?: Pause,
+  ends: ReadonlyMap<string, number> = new Map(),
+): Promise<ReadPage> {
+  const groups = byPortion(request.topics, lead, ends);
+  const pages: ReadPage[] = [];
+  for (const group of groups) pages.push(await readTopics(engine, { ...request, ...group }, pause));
+  const [first] = pages;
+  if (first === undefined) return { entries: [], upTo: lead.upTo, holes: [] };
+  // It was no place in this log, or the log has become another: whoever asked begins anew.
+  const isOneLog = pages.every(({ upTo, holes }) => upTo.epoch === first.upTo.epoch && !holes.some(isContradiction));
+  if (!isOneLog) return readTopics(engine, request, pause);
+  const page = pages.length === 1 ? first : merge(pages, undefined, request);
+  const found = request.after === undefined ? endsIn(page.entries, lead) : ends;
+  const isMore = [...found].some(([topic, count]) => count > (ends.get(topic) ?? 0));
+  return isMore ? readLead(engine, request, lead, pause, found) : page;
+}
+
+/** How often each topic that has a portion of so many has ended among them. */
+function endsIn(entries: readonly LogEntry[], { prelude, upTo }: Leading): Map<string, number> {
+  const ends = new Map<string, number>();
+  for (const { topic, seq, data } of entries) {
+    if (seq > upTo.seq || controlOf(data) === undefined || prelude.portionOf(topic)?.last === Infinity) continue;
+    ends.set(topic, (ends.get(topic) ?? 0) + 1);
+  }
+  return ends;
 }
 
 /** The topics that have something for whoever stands at the place; most of many have not. */

@@ -17,7 +17,7 @@ export class ToldHoles {
    * and is told once: who was told of it asks elsewhere for what is missing. Only if events that were published after that are missing
    * as well, it is told again.
    */
-  tell({ holes, entries }: ReadPage, head: number, sink: CursorSink): void {
+  tell({ holes, entries }: ReadPage, head: number, sink: Pick<CursorSink, 'reset'>): void {
     for (const hole of holes) {
       const { reason, topics } = hole;
       const untold = isContradiction(hole) ? topics : topics.filter((topic) => !this.#topics.has(topic));

@@ -10,23 +10,20 @@ import type { HeldEntry, WindowBudget } from './window-budget.js';
 const MAX_WINDOW_EVENTS = 10_000;
 const MAX_WINDOW_BYTES = 8_388_608;
 
+/** A reader may be so many events behind whose topics do not wait for slow ones (`onSlow`). */
+const MAX_LAG_EVENTS = 1_000;
+
 /** Who reads a view: a cursor. */
 export interface Reader {
   /** Everything up to this sequence has been read. */
   readonly seq: number;
+  readonly isClosed: boolean;
   pump(): void;
   /** The log is another one, or has lost something: the place is to be checked before anything else is read. */
   restart(): void;
   /** An event of this topic came too late to be given in its order. */
   missed(topic: string): void;
   close(): void;
-}
-
-/** The view that a reader moves to when its topics change. */
-export interface Join {
-  readonly view: View;
-  /** Up to here without the new topics, from here on with them. */
-  readonly at: Position;
 }
 
 /**
@@ -157,6 +154,12 @@ export class View {
   /** How many events of the window follow `seq`. */
   countAfter(seq: number): number {
     return this.#window.length - this.#indexAfter(seq);
+  }
+
+  /** Whether someone who has read up to `seq` is too far behind to be waited for. */
+  isFarBehind(seq: number): boolean {
+    // Sequences are those of the whole lane: a cheap first look, which says no for nearly everyone.
+    return this.#lastSeq - seq > MAX_LAG_EVENTS && this.countAfter(seq) > MAX_LAG_EVENTS;
   }
 
   /** Frees the bytes that were shared in the tick that ends, and what all readers have got. */

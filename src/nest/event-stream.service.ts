@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SseError, describe } from '../errors.js';
 import type { RefusalReason } from '../connection/end-reason.js';
+import { readHistory } from '../connection/read-history.js';
+import type { HistoryPage, ReadOptions } from '../connection/read-history.js';
 import type { Revocation } from '../connection/revocations.js';
 import { Selection } from '../connection/selection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
@@ -8,6 +10,7 @@ import { selectorsOf } from '../connection/topic-set.js';
 import type { EngineState } from '../hub/engine-health.js';
 import { checkTopicName } from '../topic/name.js';
 import { checkPattern } from '../topic/pattern.js';
+import { formatPosition } from '../topic/position.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
 import type { CloseOptions, ConnectionSelector, Presence } from './nodes.js';
 import { SseRuntime } from './runtime.js';
@@ -152,6 +155,30 @@ export class EventStreamService {
     for (const name of names) checkPattern(name);
     if (names.length === 0) throw new SseError('invalid-topic', 'topics() must be given at least one topic or pattern');
     return new Selection<T>(this.#runtime.hub, [...new Set(names)]);
+  }
+
+  /**
+   * The place of now in the log, as an id: what was published before has come before it, and what is published from now on comes after.
+   * A stream that begins there (`from`, or a client's `Last-Event-ID`) misses nothing of the time since.
+   *
+   * @throws SseError `engine-failed` or `closed`, as a rejection
+   */
+  async position(): Promise<string> {
+    return formatPosition(await this.#runtime.hub.head());
+  }
+
+  /**
+   * Reads what history holds of a topic or a selection, through its `filter` and `map`: for pages that do not stream. Asks nobody whether
+   * he may: that is for the caller to do.
+   *
+   * @throws SseError `invalid-topic`, `invalid-options`, `engine-failed` or `closed`, as a rejection, and what a step throws
+   */
+  async read<E extends SseEvent = SseEvent>(
+    topics: string | Selection<unknown, E>,
+    options: ReadOptions = {},
+  ): Promise<HistoryPage<E>> {
+    const selection = typeof topics === 'string' ? this.topics(topics) : topics;
+    return readHistory(this.#runtime.hub, selection as Selection<unknown, E>, options);
   }
 
   /**

@@ -111,6 +111,7 @@ export class SseRuntime
       windowBytes: WINDOW_BYTES,
       graceMs: GRACE_MS,
       auditMs: AUDIT_MS,
+      begins: this.registry,
       onEngineState: (state, error) => this.#engineChanged(state, error),
     });
     this.revocations = new RevocationLog(this.hub, engine, (principalId) => this.#endRevoked(principalId));

@@ -4,6 +4,7 @@ import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
 import type { SseConnection, StreamRequest } from '../connection/sse-connection.js';
 import type { EngineState } from '../hub/engine-health.js';
 import type { ResetReason } from '../hub/cursor-sink.js';
+import type { Begin } from '../topic/begin.js';
 import type { Principal, TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
 
@@ -76,6 +77,13 @@ export interface StreamSettings {
 
 /** What can be set for one stream route, or on a controller for all of its. */
 export interface SseStreamOptions extends StreamSettings {
+  /**
+   * Where the topics of a stream begin whose client brings no id: `'now'`, `'start'`, `{ last }`, `{ sinceMs }`, or behind the event with an id.
+   * What the handler returns may say so itself, with `from()`, and that comes first.
+   *
+   * @default what the definitions of the topics say: `'now'`
+   */
+  readonly from?: Begin | undefined;
   /** Further headers of the response. They win over the module's own, but for `Content-Type` and what delimits the body. */
   readonly headers?: Readonly<Record<string, string | string[]>> | undefined;
   /**

@@ -1,6 +1,7 @@
 import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from '@nestjs/common';
 import type { StreamSource } from '../connection/source.js';
 import { SseError, describe } from '../errors.js';
+import { checkBegin } from '../topic/begin.js';
 import { getPending } from './pending-streams.js';
 import type { PendingStream } from './pending-streams.js';
 import { DEFAULT_SETTINGS, checkNames, resolveSettings } from './resolve-options.js';
@@ -8,7 +9,7 @@ import type { SseStreamOptions } from './sse-options.js';
 import { SseStreamInterceptor } from './sse-stream.interceptor.js';
 import { STREAM_METADATA } from './tokens.js';
 
-const NAMES = new Set([...Object.keys(DEFAULT_SETTINGS), 'headers', 'method']);
+const NAMES = new Set([...Object.keys(DEFAULT_SETTINGS), 'headers', 'method', 'from']);
 
 // Names that Nest keeps its metadata under, the same in 11 and 12. It exports them by different paths.
 const ROUTE_ARGUMENTS = '__routeArguments__';
@@ -40,6 +41,7 @@ export function SseStream(
   const options = hasPath ? second : first;
   checkNames('@SseStream()', options, NAMES);
   resolveSettings(DEFAULT_SETTINGS, options, '@SseStream()');
+  if (options.from !== undefined) checkBegin('@SseStream()', options.from);
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
     if (key === undefined) {
       if (options.method !== undefined) {

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { AnsweringConnection, ConnectionRoute } from '../connection/connection-host.js';
+import type { Begin } from '../topic/begin.js';
 import { Exchange } from './exchange.js';
 import type { FailureFilters } from './failure-filters.js';
 import { resolveSettings } from './resolve-options.js';
@@ -12,6 +13,7 @@ import { STREAM_METADATA } from './tokens.js';
 export class StreamRoute implements ConnectionRoute {
   readonly options: SseStreamOptions;
   readonly settings: ResolvedSettings;
+  readonly begin: Begin | undefined;
   readonly #runtime: SseRuntime;
   readonly #filters: FailureFilters;
   readonly #controller: Type;
@@ -23,6 +25,7 @@ export class StreamRoute implements ConnectionRoute {
     this.#controller = controller;
     this.#handler = handler;
     this.options = optionsOf(controller, handler);
+    this.begin = this.options.from;
     this.settings = resolveSettings(runtime.options.settings, this.options, '@SseStream()');
   }
 

@@ -1,4 +1,5 @@
 import { SseError, describe } from '../errors.js';
+import { type Recent, recentProblem } from './begin.js';
 import { type EventMap, eventsProblem } from './events.js';
 import { type HistoryOptions, historyProblem } from './history.js';
 import { type PathParams, checkPath } from './path.js';
@@ -49,6 +50,14 @@ export interface TopicOptions<Path extends string = string, Events extends Event
    */
   readonly onSlow?: OnSlow | undefined;
 
+  /**
+   * What a stream of such a topic begins with whose client brings no id: `{ last: 1 }` is the current value. What a selection or a route
+   * asks for (`from`) comes before it.
+   *
+   * @default 'now'
+   */
+  readonly begin?: Recent | undefined;
+
   /** Who may listen. Absent: the module's `authorize` decides. */
   readonly authorize?: AuthorizeTopic<PathParams<Path>> | undefined;
 
@@ -65,6 +74,7 @@ export interface TopicDefinition<Path extends string = string, Events extends Ev
   readonly events: Events | undefined;
   readonly history: HistoryOptions | false | undefined;
   readonly onSlow: OnSlow | undefined;
+  readonly begin: Recent | undefined;
   readonly authorize: AuthorizeTopic | undefined;
   readonly authorizePattern: AuthorizePattern | undefined;
 }
@@ -94,12 +104,13 @@ export function defineTopic<Path extends string, Events extends EventMap = Event
   checkPath(path);
   const problem = optionsProblem(options);
   if (problem !== undefined) throw new SseError('invalid-definition', `defineTopic(${describe(path)}): ${problem}`);
-  const { events, history, onSlow, authorize, authorizePattern } = options;
+  const { events, history, onSlow, begin, authorize, authorizePattern } = options;
   const definition = {
     path,
     events: events && Object.freeze({ ...events }),
     history: history && Object.freeze({ ...history }),
     onSlow,
+    begin: typeof begin === 'object' ? Object.freeze({ ...begin }) : begin,
     authorize: authorize as AuthorizeTopic | undefined,
     authorizePattern,
   };
@@ -113,7 +124,9 @@ export function isTopicDefinition(value: unknown): value is TopicDefinition {
 
 function optionsProblem(options: unknown): string | undefined {
   if (typeof options !== 'object' || options === null) return `options must be an object; got ${describe(options)}`;
-  const { events, history, onSlow, authorize, authorizePattern, ...others }: Record<string, unknown> = { ...options };
+  const { events, history, onSlow, begin, authorize, authorizePattern, ...others }: Record<string, unknown> = {
+    ...options,
+  };
   const [other] = Object.keys(others);
   if (other !== undefined) return `there is no option ${describe(other)}`;
   if (onSlow !== undefined && !ON_SLOW.includes(onSlow)) {
@@ -124,6 +137,7 @@ function optionsProblem(options: unknown): string | undefined {
   }
   return (
     (events === undefined ? undefined : eventsProblem(events)) ??
-    (history === undefined ? undefined : historyProblem(history))
+    (history === undefined ? undefined : historyProblem(history)) ??
+    (begin === undefined ? undefined : recentProblem('begin', begin))
   );
 }

@@ -1,6 +1,8 @@
 import { SseError, describe } from '../errors.js';
+import type { Recent } from './begin.js';
 import { type TopicDefinition, isTopicDefinition } from './define.js';
 import { matchTopic, paramOf } from './path.js';
+import { isPattern } from './pattern.js';
 
 /** The definition that a topic name belongs to, with the parameters that its path has in that name. */
 export interface TopicMatch {
@@ -23,6 +25,7 @@ export class TopicRegistry {
   readonly #root: Node = { statics: new Map() };
   /** Most look-ups are of publishers, many of which have no definitions at all. */
   #isEmpty = true;
+  #hasBegins = false;
 
   /** @throws {@link SseError} with the code `invalid-definition`, as {@link add} does */
   constructor(definitions: Iterable<TopicDefinition> = []) {
@@ -44,6 +47,7 @@ export class TopicRegistry {
     }
     const node = definition.path.split('/').reduce(childOf, this.#root);
     this.#isEmpty = false;
+    this.#hasBegins ||= definition.begin !== undefined;
     node.definition ??= definition;
     if (node.definition === definition) return;
     throw new SseError(
@@ -62,6 +66,21 @@ export class TopicRegistry {
     const definition = search(this.#root, name.split('/'), 0);
     const params = definition && matchTopic(definition, name);
     return params && { definition, params };
+  }
+
+  /** What the definition of a topic says of where its streams begin. */
+  beginOf(name: string): Recent | undefined {
+    return this.#hasBegins ? this.find(name)?.definition.begin : undefined;
+  }
+
+  /** Whether the definition of any topic of these says so. */
+  hasBegin(selectors: Iterable<string>): boolean {
+    if (!this.#hasBegins) return false;
+    for (const selector of selectors) {
+      const definitions = isPattern(selector) ? this.overlapping(selector) : [this.find(selector)?.definition];
+      if (definitions.some((definition) => definition?.begin !== undefined)) return true;
+    }
+    return false;
   }
 
   /** The definitions that have at least one topic which a pattern matches. */

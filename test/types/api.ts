@@ -125,7 +125,7 @@ orders.filter((event) => event.data.price > 100);
 // @ts-expect-error -- a predicate answers yes or no
 orders.filter(() => 'yes');
 // @ts-expect-error -- there is no such option
-orders.asObservable({ from: 'x' });
+orders.asObservable({ since: 'x' });
 
 // Typed topics
 declare const family: TopicFamily<typeof ticks>;

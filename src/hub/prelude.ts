@@ -1,0 +1,134 @@
+import type { Excerpt, Hole } from '../engine/engine.js';
+import { isContradiction } from '../engine/resume.js';
+import type { Begin, Recent } from '../topic/begin.js';
+import { formatPosition } from '../topic/position.js';
+import type { Position } from '../topic/position.js';
+import { controlOf } from '../wire/payload.js';
+import type { Control } from '../wire/payload.js';
+import type { LogPage } from './log-page.js';
+
+/** What is given of one topic; with where it ends, an excerpt. */
+export type Portion = Omit<Excerpt, 'upTo'>;
+
+/** What someone who brings no place is given of before the place that he begins at. */
+export interface Prelude {
+  /** Of two with the same key, each topic has the same portion. */
+  readonly key: string;
+  /** `undefined`: nothing. */
+  portionOf(topic: string): Portion | undefined;
+}
+
+/** What the topics themselves say of where their streams begin. */
+export interface TopicBegins {
+  beginOf(topic: string): Recent | undefined;
+  /** Whether any topic of these says so. */
+  hasBegin(selectors: Iterable<string>): boolean;
+}
+
+/**
+ * Where a stream begins: behind the event with an id, or with a prelude; `undefined`: now.
+ *
+ * @param begin what was asked for; `undefined`: what the topics say
+ */
+export function beginningOf(
+  begin: Begin | undefined,
+  selectors: Iterable<string>,
+  topics: TopicBegins | undefined,
+): string | Prelude | undefined {
+  const now = Date.now();
+  if (begin === undefined) {
+    if (topics?.hasBegin(selectors) !== true) return undefined;
+    return { key: `topics ${now}`, portionOf: (topic) => portionOf(topics.beginOf(topic) ?? 'now', now) };
+  }
+  if (typeof begin === 'string' && begin !== 'now' && begin !== 'start') return begin;
+  const portion = portionOf(begin as Recent, now);
+  return portion && { key: `${portion.last} ${portion.since}`, portionOf: () => portion };
+}
+
+function portionOf(recent: Recent, now: number): Portion | undefined {
+  if (recent === 'now') return undefined;
+  if (recent === 'start') return { last: Infinity, since: 0 };
+  if ('last' in recent) return recent.last > 0 ? { last: recent.last, since: 0 } : undefined;
+  return { last: Infinity, since: now - recent.sinceMs };
+}
+
+/** A prelude, and the place that it leads up to. */
+export interface Leading {
+  readonly prelude: Prelude;
+  readonly upTo: Position;
+}
+
+interface TopicEnd {
+  readonly topic: string;
+  readonly how: Control;
+  readonly id: string;
+}
+
+/** A prelude that is being read, up to the place where its reader begins. */
+export class Lead implements Leading {
+  readonly prelude: Prelude;
+  readonly upTo: Position;
+  readonly #begun = new Set<string>();
+  /** The ends of topics that nothing has come after yet. */
+  readonly #ends = new Map<string, TopicEnd>();
+
+  constructor(prelude: Prelude, upTo: Position) {
+    this.prelude = prelude;
+    this.upTo = upTo;
+  }
+
+  /**
+   * A page of it as its reader is to be given it. What is missing of a topic before the first that he gets of it is no hole: he was
+   * promised what there is.
+   */
+  pageOf(page: LogPage): LogPage {
+    // Of another log all is given.
+    if (page.upTo.epoch !== this.upTo.epoch) return page;
+    const holes = page.holes.flatMap((hole) => this.#told(hole));
+    const own = page.with(holes).cut(this.upTo);
+    let hasEnd = false;
+    for (const { topic, data, seq, at } of own.entries) {
+      this.#begun.add(topic);
+      const how = controlOf(data);
+      if (how === undefined) this.#ends.delete(topic);
+      else this.#ends.set(topic, { topic, how, id: formatPosition({ epoch: this.upTo.epoch, seq, at }) });
+      hasEnd ||= how !== undefined;
+    }
+    return hasEnd ? own.withoutEnds() : own;
+  }
+
+  /** Of the topics whose end is the last that there was of them. Someone who begins before it is not concerned by one that something came after. */
+  ends(): Iterable<TopicEnd> {
+    return this.#ends.values();
+  }
+
+  #told(hole: Hole): Hole[] {
+    if (isContradiction(hole)) return [hole];
+    const topics = hole.topics.filter((topic) => this.#begun.has(topic));
+    return topics.length > 0 ? [{ reason: hole.reason, topics }] : [];
+  }
+}
+
+/**
+ * Puts together the topics that are given the same portion. Those that are given nothing are left out.
+ *
+ * @param more how many more a topic is given
+ */
+export function byPortion(
+  topics: readonly string[],
+  { prelude, upTo }: Leading,
+  more: ReadonlyMap<string, number>,
+): { readonly excerpt: Excerpt; readonly topics: readonly string[] }[] {
+  const groups = new Map<string, { excerpt: Excerpt; topics: string[] }>();
+  for (const topic of topics) {
+    const portion = prelude.portionOf(topic);
+    if (portion === undefined) continue;
+    const last = portion.last + (more.get(topic) ?? 0);
+    const key = `${last} ${portion.since}`;
+    const group = groups.get(key);
+    if (group === undefined)
+      groups.set(key, { excerpt: { last, since: portion.since, upTo: upTo.seq }, topics: [topic] });
+    else group.topics.push(topic);
+  }
+  return [...groups.values()];
+}
