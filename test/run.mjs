@@ -23,6 +23,7 @@ const machine = [
   { env: 'REDIS_SERVER', find: () => find('redis-server'), tests: 'test/engines/redis' },
   { env: 'POSTGRES', find: () => find('postgres'), tests: 'test/engines/postgres', debian: 'postgresql' },
   { env: 'NATS_SERVER', find: () => find('nats-server'), tests: 'test/engines/nats' },
+  { env: 'NGINX', find: () => find('nginx'), tests: 'test/proxies/nginx' },
   { env: 'SQLITE', find: findSqlite, tests: 'test/engines/sqlite', get: PROVIDE },
 ];
 let missing = [];

@@ -1,6 +1,7 @@
 // Each defence: where it is, what takes it out, and the test that must then fail. `find` must stand in the file exactly
 // once. `test` is a regular expression over the full names of the tests of `spec`.
 
+import { clients } from './clients.mjs';
 import { redis } from './redis.mjs';
 import { settingUp } from './set-up.mjs';
 
@@ -1822,4 +1823,5 @@ export const defences = [
   ...closing,
   ...ending,
   ...withoutConnection,
+  ...clients,
 ];

@@ -33,10 +33,14 @@ export class Program {
     await until(() => this.exit !== undefined, 'the program to end', deadlineMs);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async kill(): Promise<void> {
     if (this.exit !== undefined) return;
     const closed = once(this.#child, 'close');
     this.#child.kill('SIGKILL');
     await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
   }
 }
