@@ -24,6 +24,7 @@ const machine = [
   { env: 'POSTGRES', find: () => find('postgres'), tests: 'test/engines/postgres', debian: 'postgresql' },
   { env: 'NATS_SERVER', find: () => find('nats-server'), tests: 'test/engines/nats' },
   { env: 'NGINX', find: () => find('nginx'), tests: 'test/proxies/nginx' },
+  { env: 'HAPROXY', find: () => find('haproxy'), tests: 'test/proxies/haproxy' },
   { env: 'SQLITE', find: findSqlite, tests: 'test/engines/sqlite', get: PROVIDE },
 ];
 let missing = [];
