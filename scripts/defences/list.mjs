@@ -4,6 +4,7 @@
 import { clients } from './clients.mjs';
 import { redis } from './redis.mjs';
 import { settingUp } from './set-up.mjs';
+import { standingStill } from './stand-still.mjs';
 
 const events = 'test/e2e/event-fields.spec.ts';
 const resume = 'test/e2e/last-event-id.spec.ts';
@@ -1824,4 +1825,5 @@ export const defences = [
   ...ending,
   ...withoutConnection,
   ...clients,
+  ...standingStill,
 ];

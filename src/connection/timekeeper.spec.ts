@@ -197,6 +197,61 @@ describe('a timekeeper', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  describe('of a process that has stood still', () => {
+    let stoodStillMs: number;
+    const standStill = (ms: number): void => void (stoodStillMs += ms);
+    beforeEach(() => {
+      stoodStillMs = 0;
+      const now = performance.now.bind(performance);
+      jest.spyOn(performance, 'now').mockImplementation(() => now() + stoodStillMs);
+    });
+    afterEach(() => void jest.restoreAllMocks());
+
+    it('gives a client its whole time to take something', () => {
+      keep({ stallTimeoutMs: 2_000 });
+      stream.writer.blockedSinceMs = performance.now();
+      jest.advanceTimersByTime(1_000);
+      standStill(10_000);
+      jest.advanceTimersByTime(700);
+      expect(stream.done).toEqual([]);
+      jest.advanceTimersByTime(500);
+
+      expect(stream.done).toEqual([expect.stringMatching(/^slow-consumer at 11[6-9]00|12000$/)]);
+    });
+
+    it('gives it to one that has the last bytes to take', () => {
+      const timekeeper = keep({ stallTimeoutMs: 2_000 });
+      timekeeper.ended(false);
+      jest.advanceTimersByTime(1_000);
+      standStill(10_000);
+      jest.advanceTimersByTime(700);
+      expect(stream.done).toEqual([]);
+      jest.advanceTimersByTime(500);
+
+      expect(stream.done).toEqual([expect.stringMatching(/^destroy at 11[6-9]00|12000$/)]);
+    });
+
+    it('does not put off the end of a lifetime, nor a principal that has expired', () => {
+      keep({ stallTimeoutMs: 2_000 }, Date.now() + 5_000);
+      jest.advanceTimersByTime(1_000);
+      standStill(10_000);
+      jest.advanceTimersByTime(300);
+
+      expect(stream.done).toEqual([expect.stringMatching(/^expired/)]);
+    });
+
+    it('comes to an end with a client also when it stands still again and again', () => {
+      keep({ stallTimeoutMs: 2_000 });
+      stream.writer.blockedSinceMs = performance.now();
+      for (let n = 0; n < 12 && stream.done.length === 0; n++) {
+        standStill(1_000);
+        jest.advanceTimersByTime(250);
+      }
+
+      expect(stream.done).toHaveLength(1);
+    });
+  });
+
   it('does nothing once stopped', () => {
     const timekeeper = keep({ heartbeatMs: 100, stallTimeoutMs: 100, maxLifetimeMs: 1_000 }, Date.now() + 50);
     timekeeper.stop();

@@ -56,6 +56,10 @@ export class Timekeeper implements WheelTask {
     if (deadlineMs !== Infinity) this.#wheel.schedule(this, deadlineMs);
   }
 
+  get isOfClient(): boolean {
+    return this.#stream.settings.stallTimeoutMs !== false;
+  }
+
   stop(): void {
     this.#wheel.cancel(this);
   }
@@ -64,10 +68,15 @@ export class Timekeeper implements WheelTask {
     if (this.#end !== undefined) return this.#endWithin(this.#end, nowMs);
     if (this.#expiry !== undefined && nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
     const { blockedSinceMs, lastWriteAtMs } = this.#stream.writer;
-    const blockedMs = blockedSinceMs === undefined ? 0 : nowMs - blockedSinceMs;
+    const blockedMs = blockedSinceMs === undefined ? 0 : this.#seenMs(blockedSinceMs, nowMs);
     if (blockedMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
     if (blockedSinceMs === undefined && nowMs - lastWriteAtMs >= this.#heartbeatMs) this.#stream.beat();
     if (this.#end === undefined) this.#scheduleNext();
+  }
+
+  /** How long it could be seen since then that the client takes nothing. */
+  #seenMs(sinceMs: number, nowMs: number): number {
+    return nowMs - sinceMs - this.#wheel.stoodStillMs(sinceMs);
   }
 
   get #heartbeatMs(): number {
@@ -80,7 +89,7 @@ export class Timekeeper implements WheelTask {
 
   #endWithin({ at, deadlineMs }: End, nowMs: number): void {
     const since = Math.max(at, this.#stream.writer.blockedSinceMs ?? 0);
-    const leftMs = since + deadlineMs - nowMs;
+    const leftMs = deadlineMs - this.#seenMs(since, nowMs);
     if (leftMs > 0) this.#wheel.schedule(this, leftMs);
     else this.#stream.destroy();
   }
@@ -91,7 +100,7 @@ export class Timekeeper implements WheelTask {
     // A stream that cannot be written to stays silent: look again after a whole interval, not at once.
     const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
     // Whoever is blocked from now on is found at most one interval late.
-    const stalledAt = (this.#stream.writer.blockedSinceMs ?? now) + this.#stallTimeoutMs;
+    const stalledAt = now - this.#seenMs(this.#stream.writer.blockedSinceMs ?? now, now) + this.#stallTimeoutMs;
     const at = Math.min(beatAt, stalledAt, this.#expiry?.at ?? Infinity);
     if (at !== Infinity) this.#wheel.schedule(this, at - now);
   }

@@ -83,6 +83,58 @@ describe('a wheel', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  describe('whose process has stood still', () => {
+    const standStill = (ms: number): void => {
+      const now = performance.now.bind(performance);
+      jest.spyOn(performance, 'now').mockImplementation(() => now() + ms);
+    };
+    afterEach(() => void jest.restoreAllMocks());
+
+    it('says for how long, to a quarter of a second, while there are tasks of clients', () => {
+      wheel.schedule(Object.assign(new Task(), { isOfClient: true }), 60_000);
+      jest.advanceTimersByTime(1_000);
+      const [before, sinceMs] = [wheel.stoodStillMs(0), performance.now()];
+      standStill(5_000);
+      jest.advanceTimersByTime(1_000);
+
+      expect(before).toBe(0);
+      expect(wheel.stoodStillMs(sinceMs)).toBeGreaterThan(4_700);
+      expect(wheel.stoodStillMs(sinceMs)).toBeLessThanOrEqual(5_000);
+      expect(wheel.stoodStillMs(performance.now())).toBe(0);
+    });
+
+    it('wakes a task only when what has come meanwhile was read', () => {
+      const task = Object.assign(new Task(), { isOfClient: true });
+      const order: string[] = [];
+      wheel.schedule(task, 1_000);
+      jest.advanceTimersByTime(500);
+      standStill(5_000);
+      // As what has arrived is read after the timers that are due, such as the wheel's next look.
+      const read = (): unknown => order.push(task.woken.length === 0 ? 'read before' : 'read after');
+      setTimeout(() => setImmediate(read), 250);
+      jest.advanceTimersByTime(1_000);
+
+      expect([order, task.woken.length]).toEqual([['read before'], 1]);
+    });
+
+    it('takes no pulse for tasks that are of no client, and none when there are no tasks any more', () => {
+      const task = Object.assign(new Task(), { isOfClient: true });
+      const timers = jest.spyOn(globalThis, 'setTimeout');
+      wheel.schedule(new Task(), 60_000);
+      jest.advanceTimersByTime(10_000);
+      expect(timers).toHaveBeenCalledTimes(1);
+      wheel.schedule(task, 60_000);
+      jest.advanceTimersByTime(1_000);
+      expect(timers.mock.calls.length).toBeGreaterThanOrEqual(5);
+      wheel.cancel(task);
+      jest.advanceTimersByTime(1_000);
+      timers.mockClear();
+      jest.advanceTimersByTime(10_000);
+
+      expect(timers).not.toHaveBeenCalled();
+    });
+  });
+
   it('wakes a task that was scheduled again at its last time only', () => {
     const task = new Task();
     wheel.schedule(task, 100);

@@ -1,3 +1,5 @@
+import { afterReading } from '../engine/after-reading.js';
+
 /** No answer came in time. */
 export class DeadlineError extends Error {}
 
@@ -6,8 +8,7 @@ export async function before<T>(deadline: number, pending: Promise<T> | undefine
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const give = (): void => reject(new DeadlineError('No answer in time'));
-    // When this process was busy, the answer may be there and not have been read: first that is done.
-    timer = setTimeout(() => setImmediate(() => setImmediate(give)), Math.max(0, deadline - performance.now()));
+    timer = setTimeout(afterReading, Math.max(0, deadline - performance.now()), give);
   });
   try {
     return await Promise.race([pending, late]);

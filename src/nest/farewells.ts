@@ -22,7 +22,7 @@ export class Farewells {
   /** Sees to it that an answer which has been ended leaves in time, or is dropped. */
   add(raw: RawResponse): void {
     if (raw.closed || this.#waiting.size >= MAX_WAITING) return destroyResponse(raw);
-    const farewell = new Farewell(raw);
+    const farewell = new Farewell(this.#wheel, raw);
     this.#waiting.add(farewell);
     this.#wheel.schedule(farewell, DEADLINE_MS);
     raw.once('close', () => {
@@ -34,13 +34,19 @@ export class Farewells {
 
 class Farewell implements WheelTask {
   slot: number | undefined;
+  readonly isOfClient = true;
+  readonly #wheel: Wheel;
   readonly #raw: RawResponse;
+  readonly #sinceMs = performance.now();
 
-  constructor(raw: RawResponse) {
+  constructor(wheel: Wheel, raw: RawResponse) {
+    this.#wheel = wheel;
     this.#raw = raw;
   }
 
-  onTime(): void {
-    destroyResponse(this.#raw);
+  onTime(nowMs: number): void {
+    const leftMs = this.#sinceMs + DEADLINE_MS + this.#wheel.stoodStillMs(this.#sinceMs) - nowMs;
+    if (leftMs > 0) this.#wheel.schedule(this, leftMs);
+    else destroyResponse(this.#raw);
   }
 }

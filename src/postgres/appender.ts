@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { afterReading } from '../engine/after-reading.js';
 import { SseError } from '../errors.js';
 import type { AppendRequest, Retention } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
@@ -134,7 +135,7 @@ export class Appender {
       this.#expire();
       this.#arm();
     };
-    this.#timer = setTimeout(expire, Math.max(1, oldest.deadline - performance.now()));
+    this.#timer = setTimeout(afterReading, Math.max(1, oldest.deadline - performance.now()), expire);
   }
 
   #expire(): void {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { afterReading } from '../engine/after-reading.js';
 
 const FIRST_RETRY_MS = 25;
 
@@ -7,7 +8,7 @@ export async function within<T>(promise: Promise<T>, ms: number, error: () => Er
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const end = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(error()), Math.max(ms, 0));
+    timer = setTimeout(afterReading, Math.max(ms, 0), () => reject(error()));
     onAbort = () => reject(signal?.reason as Error);
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });

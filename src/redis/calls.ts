@@ -1,3 +1,4 @@
+import { afterReading } from '../engine/after-reading.js';
 import { SseError } from '../errors.js';
 import type { Failures } from './failures.js';
 
@@ -35,7 +36,8 @@ export class Calls {
         end();
         reject(SseError.is(error) ? error : this.#failures.failed(what, error));
       };
-      const timer = setTimeout(() => fail(this.#failures.failed(what, call.cause, this.#timeoutMs)), this.#timeoutMs);
+      const expire = (): void => void (call.isOver || fail(this.#failures.failed(what, call.cause, this.#timeoutMs)));
+      const timer = setTimeout(afterReading, this.#timeoutMs, expire);
       this.#open.add(fail);
       work(call).then((value) => {
         end();
@@ -54,7 +56,8 @@ export class Calls {
 export async function within<T>(timeoutMs: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
+    const expire = (): void => reject(new Error(`${what} took longer than ${timeoutMs} ms`));
+    timer = setTimeout(afterReading, timeoutMs, expire);
   });
   try {
     return await Promise.race([promise, late]);

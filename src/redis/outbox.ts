@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { afterReading } from '../engine/after-reading.js';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import type { Failures } from './failures.js';
@@ -58,7 +59,7 @@ export class Outbox {
     if (this.#isClosed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       const n = ++this.#last;
-      const timer = setTimeout(() => this.#expire(n), this.#timeoutMs);
+      const timer = setTimeout(() => afterReading(() => this.#expire(n)), this.#timeoutMs);
       this.#pending.set(n, { n, send, timer, resolve, reject, isUncertain: false, cause: undefined });
       this.#pump();
     });

@@ -183,6 +183,21 @@ describe('a database that others use', () => {
     expect(await texts(engine, 'a')).toEqual(['a', 'later']);
   });
 
+  it('may answer while this process stands still: that is no answer too late', async () => {
+    const schema = newSchema();
+    const engine = lab.engine({ schema, deadlineMs: 800 });
+    await append(engine, 'a');
+    await using blocker = await lab.begin(`UPDATE ${schema}.lane SET swept = swept`);
+    const appended = append(engine, 'a', 'meanwhile');
+    await eventually(async () => (await lab.waiting()) === 1, 'it to wait');
+    const released = blocker.query('ROLLBACK');
+    // What is written leaves at once.
+    standStill(2_000);
+
+    expect(await appended).toMatchObject({ seq: 2 });
+    await released;
+  });
+
   it.each(['repeatable read', 'serializable'])('may isolate transactions by default: %s', async (level) => {
     const schema = newSchema();
     const settings = `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`;

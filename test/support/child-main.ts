@@ -31,6 +31,14 @@ const functions = {
     for (const data of texts) ids.push((await app!.streams.publish(topic, { data })).id);
     return ids;
   },
+  /** Publishes so many numbered texts of this size. */
+  async publishNumbers(topic: string, count: number, bytes: number): Promise<void> {
+    for (let n = 0; n < count; n++) await app!.streams.publish(topic, { data: `${n} ${'x'.repeat(bytes)}` });
+  },
+  /** Keeps the event loop to itself. */
+  async block(ms: number): Promise<void> {
+    for (const until = performance.now() + ms; performance.now() < until;);
+  },
   countOpen: async (): Promise<number> => app!.streams.connections.count,
 };
 

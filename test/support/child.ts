@@ -60,6 +60,13 @@ export class ChildApp {
     }
   }
 
+  /** Stops the process for as long as this takes. */
+  async stoppedDuring(work: () => Promise<unknown>): Promise<void> {
+    this.#child.kill('SIGSTOP');
+    await work();
+    this.#child.kill('SIGCONT');
+  }
+
   /** Sends SIGTERM. */
   terminate(): void {
     this.#child.kill('SIGTERM');

@@ -22,15 +22,17 @@ export class RawClient {
     await until(isThere, `${String(wanted)} to be received`, deadlineMs);
   }
 
-  /** From now on reads so many bytes at a time, with a pause of 100 ms after each. */
-  readInParts(partBytes: number): void {
+  /** From now on reads so many bytes at a time, with a pause of 100 ms after each, until what it gives is called. */
+  readInParts(partBytes: number): () => void {
     let next = partBytes;
-    this.socket.on('data', () => {
+    const rest = (): void => {
       if (this.socket.bytesRead < next) return;
       next += partBytes;
       this.socket.pause();
       setTimeout(() => this.socket.resume(), 100);
-    });
+    };
+    this.socket.on('data', rest);
+    return () => void this.socket.off('data', rest);
   }
 
   async closed(): Promise<void> {

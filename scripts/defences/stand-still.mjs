@@ -1,0 +1,100 @@
+// What a process that stood still must not conclude: see list.mjs.
+
+const timekeeper = 'src/connection/timekeeper.spec.ts';
+const deadlines = 'test/engines/stand-still.spec.ts';
+
+export const standingStill = [
+  {
+    name: 'time in which the process stood still is not a stall of its clients',
+    file: 'src/connection/timekeeper.ts',
+    find: ' - this.#wheel.stoodStillMs(sinceMs)',
+    replace: '',
+    spec: timekeeper,
+    test: 'gives (a client its whole time|it to one)',
+  },
+  {
+    name: 'a client that reads outlives a blocked event loop of its server',
+    changes: [
+      { file: 'src/connection/timekeeper.ts', find: ' - this.#wheel.stoodStillMs(sinceMs)', replace: '' },
+      {
+        file: 'src/connection/wheel.ts',
+        find: 'apart(() => setImmediate(() => setImmediate(this.#wake)));',
+        replace: 'this.#wake();',
+      },
+    ],
+    spec: 'test/e2e/stand-still.spec.ts',
+    test: 'a process that (is stopped with its machine|has a blocked)',
+  },
+  {
+    name: 'what clients have taken is heard of before they are blamed',
+    file: 'src/connection/wheel.ts',
+    find: 'apart(() => setImmediate(() => setImmediate(this.#wake)));',
+    replace: 'this.#wake();',
+    spec: 'src/connection/wheel.spec.ts',
+    test: 'wakes a task only when what has come meanwhile was read',
+  },
+  {
+    name: 'a wheel looks whether the process stands still',
+    file: 'src/connection/wheel.ts',
+    find: 'this.#ofClients > 0 ? PULSE_MS : MAX_TIMER_MS',
+    replace: 'MAX_TIMER_MS',
+    spec: timekeeper,
+    test: 'gives a client its whole time',
+  },
+  {
+    name: 'a process that is always late ends a stalled client all the same',
+    file: 'src/connection/stand-still.ts',
+    find: 'ms: sinceMs - PULSE_MS }',
+    replace: 'ms: sinceMs }',
+    spec: timekeeper,
+    test: 'again and again',
+  },
+  {
+    name: 'an answer of Redis that came while the process stood still is taken',
+    file: 'src/redis/calls.ts',
+    find: 'timer = setTimeout(afterReading, timeoutMs, expire);',
+    replace: 'timer = setTimeout(expire, timeoutMs);',
+    spec: deadlines,
+    test: 'of Redis takes an answer',
+  },
+  {
+    name: 'a read of Redis that was answered while the process stood still is no failure',
+    file: 'src/redis/calls.ts',
+    find: 'const timer = setTimeout(afterReading, this.#timeoutMs, expire);',
+    replace: 'const timer = setTimeout(expire, this.#timeoutMs);',
+    spec: 'test/engines/redis-faults.spec.ts',
+    test: 'ioredis an answer that came while',
+  },
+  {
+    name: 'an append to Redis that was answered while the process stood still is not uncertain',
+    file: 'src/redis/outbox.ts',
+    find: 'setTimeout(() => afterReading(() => this.#expire(n)), this.#timeoutMs)',
+    replace: 'setTimeout(() => this.#expire(n), this.#timeoutMs)',
+    spec: 'test/engines/redis-faults.spec.ts',
+    test: 'ioredis an answer that came while',
+  },
+  {
+    name: 'an answer of PostgreSQL that came while the process stood still is taken',
+    file: 'src/postgres/timing.ts',
+    find: 'setTimeout(afterReading, Math.max(ms, 0), () => reject(error()))',
+    replace: 'setTimeout(() => reject(error()), Math.max(ms, 0))',
+    spec: deadlines,
+    test: 'of PostgreSQL takes an answer',
+  },
+  {
+    name: 'an append to PostgreSQL that was answered while the process stood still is not uncertain',
+    file: 'src/postgres/appender.ts',
+    find: 'setTimeout(afterReading, Math.max(1, oldest.deadline - performance.now()), expire)',
+    replace: 'setTimeout(expire, Math.max(1, oldest.deadline - performance.now()))',
+    spec: 'test/engines/postgres-faults.spec.ts',
+    test: 'may answer while this process stands still',
+  },
+  {
+    name: 'an answer of NATS that came while the process stood still is taken',
+    file: 'src/nats/deadline.ts',
+    find: 'setTimeout(afterReading, Math.max(0, deadline - performance.now()), give)',
+    replace: 'setTimeout(give, Math.max(0, deadline - performance.now()))',
+    spec: deadlines,
+    test: 'of NATS takes an answer',
+  },
+];
