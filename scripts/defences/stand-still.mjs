@@ -97,4 +97,28 @@ export const standingStill = [
     spec: deadlines,
     test: 'of NATS takes an answer',
   },
+  {
+    name: 'that an engine answers does not say that it stores',
+    file: 'src/hub/engine-health.ts',
+    find: "    this.succeeded('read');\n  }",
+    replace: "    this.succeeded('read');\n    this.succeeded('publish');\n  }",
+    spec: 'src/hub/engine-health.spec.ts',
+    test: 'stays degraded while writes fail, also when reads do',
+  },
+  {
+    name: 'an engine that stores again is up also when nobody publishes',
+    file: 'src/hub/engine-health.ts',
+    find: "if (await succeeds(probeWrites(this.#engine))) this.succeeded('publish');",
+    replace: '',
+    spec: 'src/hub/engine-health.spec.ts',
+    test: 'is up again when nobody publishes any more',
+  },
+  {
+    name: 'a Redis without memory does not seem to store again',
+    file: 'src/hub/write-probe.ts',
+    find: '  await engine.append(REQUEST);\n  await engine.append(REQUEST);',
+    replace: '  await engine.append(REQUEST);',
+    spec: 'test/engines/redis-writes.spec.ts',
+    test: 'while Redis has no memory',
+  },
 ];

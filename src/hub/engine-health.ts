@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { SseError } from '../errors.js';
 import { apart } from '../engine/apart.js';
 import type { Engine } from '../engine/engine.js';
+import { probeWrites } from './write-probe.js';
 
 /**
  * How well the engine does its work for this process.
@@ -23,8 +23,13 @@ const MAX_RETRY_MS = 5_000;
 const PROBE_MS = 1_000;
 /** After trouble, those who have waited come back spread over this time. */
 const SPREAD_MS = 500;
+/** While it stores nothing and nobody publishes, it is given something to store: first after `PROBE_MS`, then twice as long each time. */
+const MAX_WRITE_PROBE_MS = 10_000;
 
-/** Makes one state of what succeeds and what fails, and waits for the end of trouble. */
+/**
+ * Makes one state of what succeeds and what fails, and waits for the end of trouble. Each kind of work is remembered for itself: that
+ * reads succeed says nothing of writes.
+ */
 export class EngineHealth {
   readonly #engine: Engine;
   readonly #onChange: (state: EngineState, error: unknown) => void;
@@ -34,6 +39,7 @@ export class EngineHealth {
   #state: EngineState = 'up';
   /** Settles when the engine answers again. */
   #recovery: Promise<void> | undefined;
+  #isProbingWrites = false;
 
   constructor(engine: Engine, onChange: (state: EngineState, error: unknown) => void) {
     this.#engine = engine;
@@ -56,7 +62,8 @@ export class EngineHealth {
   failed(work: EngineWork, error: unknown): void {
     this.#works.set(work, false);
     this.#update(error);
-    if (work !== 'deliver') this.#recovery ??= apart(() => this.#recover());
+    if (work === 'read') this.#recovery ??= apart(() => this.#recover());
+    if (work === 'publish' && !this.#isProbingWrites) void apart(() => this.#probeWrites());
   }
 
   /** Repeats a call until it succeeds: nobody's stream ends because the engine was away. `undefined` once this is closed. */
@@ -90,15 +97,36 @@ export class EngineHealth {
     apart(() => this.#onChange(state, error));
   }
 
-  /** A process that publishes nothing more would otherwise not learn that it could; and thousands who wait ask once. */
+  /** Thousands who wait ask once. */
   async #recover(): Promise<void> {
-    while (!this.#closing.signal.aborted && !(await isHealthy(this.#engine))) await this.#delay(PROBE_MS);
+    while (!this.#closing.signal.aborted && !(await succeeds(this.#engine.health()))) await this.#delay(PROBE_MS);
     this.#recovery = undefined;
-    for (const work of ['publish', 'read'] as const) if (this.#works.get(work) === false) this.succeeded(work);
+    this.succeeded('read');
+  }
+
+  /** A process that publishes nothing more would otherwise not learn that it could. */
+  async #probeWrites(): Promise<void> {
+    this.#isProbingWrites = true;
+    for (let ms = PROBE_MS; ; ms = Math.min(ms * 2, MAX_WRITE_PROBE_MS)) {
+      await this.#delay(ms);
+      if (this.#closing.signal.aborted || this.#works.get('publish') === true) break;
+      if (await succeeds(probeWrites(this.#engine))) this.succeeded('publish');
+    }
+    this.#isProbingWrites = false;
   }
 
   async #delay(ms: number): Promise<void> {
-    await delay(ms, undefined, { ref: false, signal: this.#closing.signal }).catch(ignore);
+    const { signal } = this.#closing;
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms).unref();
+      signal.addEventListener('abort', end);
+    });
   }
 }
 
@@ -107,15 +135,11 @@ export function isEngineTrouble(error: unknown): boolean {
   return !SseError.is(error) || error.code === 'engine-failed' || error.code === 'engine-uncertain';
 }
 
-async function isHealthy(engine: Engine): Promise<boolean> {
+async function succeeds(call: Promise<unknown>): Promise<boolean> {
   try {
-    await engine.health();
+    await call;
     return true;
   } catch {
     return false;
   }
-}
-
-function ignore(): void {
-  // The hub was closed.
 }
