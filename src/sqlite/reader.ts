@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Heads, Hole, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
 import { contradiction, isTrimmed } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
+import { leftOutBy } from './excerpt.js';
 import type { Statements, TopicRow } from './statements.js';
 
 /** After so many topics others have their turn: about 2 ms. */
@@ -105,11 +106,11 @@ function readEntries(
   sql: Sql,
   advanced: readonly Advanced[],
   after: number,
-  { maxEntries, maxBytes }: ReadRequest,
+  { excerpt, maxEntries, maxBytes }: ReadRequest,
   head: Position,
 ): Pick<ReadPage, 'entries' | 'upTo'> {
   const wanted = Math.min(Math.max(maxEntries, 1), MAX_ENTRIES);
-  const places = placesOf(sql, advanced, after, wanted + 1);
+  const places = placesOf(sql, advanced, after, wanted + 1, leftOutBy(sql, excerpt, head.seq));
   const entries: LogEntry[] = [];
   let bytes = 0;
   for (const { topic, seq } of places) {
@@ -127,7 +128,13 @@ function readEntries(
 }
 
 /** The places of the first `max` entries of all these topics beyond `after`, in lane order. */
-function placesOf(sql: Sql, advanced: readonly Advanced[], after: number, max: number): Place[] {
+function placesOf(
+  sql: Sql,
+  advanced: readonly Advanced[],
+  after: number,
+  max: number,
+  leftOut: (topic: TopicRow) => number,
+): Place[] {
   let places: Place[] = [];
   let bound = Number.MAX_SAFE_INTEGER;
   const cut = (): void => {
@@ -136,7 +143,7 @@ function placesOf(sql: Sql, advanced: readonly Advanced[], after: number, max: n
   };
   for (const { row, first } of advanced) {
     if (first === undefined) continue;
-    const from = Math.max(after, first.seq - 1);
+    const from = Math.max(after, first.seq - 1, leftOut(row));
     if (from >= bound) continue;
     for (const { seq } of sql.seqs.all(row.id, from, bound, max)) places.push({ topic: row.name, seq });
     // Bounds what is gathered of many topics, and lets the next ones be asked for less.

@@ -56,7 +56,8 @@ const SQL = {
   entry: 'SELECT prev, at, own_id AS id, data FROM entry WHERE seq = ?',
   first: 'SELECT seq, prev, at FROM entry WHERE topic = ? AND at >= ? ORDER BY seq LIMIT 1',
   seqs: 'SELECT seq FROM entry WHERE topic = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
-  newestAt: 'SELECT at FROM entry WHERE seq <= ? ORDER BY seq DESC LIMIT 1',
+  newest: 'SELECT seq FROM entry WHERE topic = ? AND seq <= ? ORDER BY seq DESC LIMIT 1 OFFSET ?',
+  newestAt: 'SELECT seq, at FROM entry WHERE seq <= ? ORDER BY seq DESC LIMIT 1',
   newestAtOfTopic: 'SELECT at FROM entry WHERE topic = ? AND seq <= ? ORDER BY seq DESC LIMIT 1',
   hasOwnId: 'SELECT 1 FROM entry WHERE own_id = ? AND topic = ? LIMIT 1',
   byOwnId: `SELECT topic.name AS topic, entry.seq, entry.at, again FROM entry JOIN topic ON topic.id = entry.topic
@@ -81,7 +82,8 @@ interface Rows {
   readonly entry: StoredEntry;
   readonly first: { readonly seq: number; readonly prev: number; readonly at: number };
   readonly seqs: { readonly seq: number };
-  readonly newestAt: { readonly at: number };
+  readonly newest: { readonly seq: number };
+  readonly newestAt: { readonly seq: number; readonly at: number };
   readonly newestAtOfTopic: { readonly at: number };
   readonly hasOwnId: object;
   readonly byOwnId: { readonly topic: string; readonly seq: number; readonly at: number; readonly again: number };
