@@ -2,6 +2,7 @@
 // once. `test` is a regular expression over the full names of the tests of `spec`.
 
 import { clients } from './clients.mjs';
+import { excerpts } from './excerpts.mjs';
 import { redis } from './redis.mjs';
 import { settingUp } from './set-up.mjs';
 import { standingStill } from './stand-still.mjs';
@@ -1820,6 +1821,7 @@ export const defences = [
   ...nats,
   ...settingUp,
   ...redis,
+  ...excerpts,
   ...foreign,
   ...closing,
   ...ending,

@@ -3,7 +3,7 @@ import { ENTRY_HEADER_BYTES, script } from './script.js';
 /**
  * Reads a page.
  *
- * KEYS lane, and the logs. ARGV epoch if the lane is new, after, maxEntries, maxBytes, and the topics.
+ * KEYS lane, and the logs. ARGV epoch if the lane is new, after, maxEntries, maxBytes, the topics, and of an excerpt upTo, last, since.
  *
  * Returns the lane, the time of the newest entry at or before \`after\` (empty: none is known), the numbers of the topics
  * that are unknown and trimmed, whether there is more, and number and entry in turn.
@@ -14,6 +14,18 @@ local _, _, lane_at, forgotten = struct.unpack(LANE, lane)
 local after, max_entries, max_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = clock(lane_at)
 local newest, unknown, trimmed, cursors = nil, {}, {}, {}
+local topics = #KEYS - 1
+local upto, last, since = tonumber(ARGV[5 + topics]), tonumber(ARGV[6 + topics]), tonumber(ARGV[7 + topics])
+
+-- The index of the first entry that an excerpt has, of those from start on.
+local function first_wanted(log, start, length)
+  local stop = first_beyond(log, upto, start, length)
+  start = math.max(start, stop - last)
+  if since == 0 or start == stop then return start end
+  local function is_old(_, _, at) return at < since end
+  if is_old(entry_at(log, stop - 1)) then return stop end
+  return search(log, start, stop - 1, is_old)
+end
 
 local function look_at(number, head)
   if not head then
@@ -36,13 +48,14 @@ local function look_at(number, head)
     newest = math.max(newest or 0, before)
   end
   if not is_unknown and not (first_seq and first_prev <= after) then trimmed[#trimmed + 1] = number end
+  if upto and start < length then start = first_wanted(log, start, length) end
   if start < length then
     cursors[#cursors + 1] = { number = number, log = log, next = start, size = math.max(bytes / length, 1), page = {}, at = 1 }
   end
 end
 
-for from = 1, #ARGV - 4, 1000 do
-  local to = math.min(from + 999, #ARGV - 4)
+for from = 1, topics, 1000 do
+  local to = math.min(from + 999, topics)
   local fields = {}
   for number = from, to do fields[#fields + 1] = 't' .. ARGV[4 + number] end
   local heads = redis.call('HMGET', KEYS[1], unpack(fields))

@@ -109,7 +109,7 @@ class RedisEngine implements Engine {
     await this.#link.open();
     this.#sweeper.start();
     const { maxEvents, maxBytes, maxAgeMs } = retention;
-    const bounds = [maxEvents, maxBytes, maxAgeMs].map((bound) => String(Math.min(bound, UNBOUNDED)));
+    const bounds = toArguments(maxEvents, maxBytes, maxAgeMs);
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     const event: Argument[] = [this.#nextEpoch(), topic, bytes, id === undefined ? '' : `=${id}`, ...bounds];
     const inlineBytes = String(this.#options.inlineBytes);
@@ -210,10 +210,11 @@ class RedisEngine implements Engine {
   }
 
   /** A page, whatever the position that a client claims. */
-  async #page(call: Call, topics: string[], after: number | undefined, { maxEntries, maxBytes }: ReadRequest) {
+  async #page(call: Call, topics: string[], after: number | undefined, { excerpt, maxEntries, maxBytes }: ReadRequest) {
     const logs = topics.map((topic) => this.#link.key(`log:${topic}`));
-    const bounds = [after ?? 0, Math.min(maxEntries, UNBOUNDED), Math.min(maxBytes, UNBOUNDED)].map(String);
-    const reply = await this.#evaluate(call, READ, logs, [...bounds, ...topics]);
+    const bounds = toArguments(after ?? 0, maxEntries, maxBytes);
+    const leftOut = excerpt === undefined ? [] : toArguments(excerpt.upTo, excerpt.last, excerpt.since);
+    const reply = await this.#evaluate(call, READ, logs, [...bounds, ...topics, ...leftOut]);
     const [lane, newest, unknown, trimmed, more, found] = reply as PageReply;
     const { head } = decodeLane(lane);
     const named = (numbers: number[]): string[] => numbers.map((number) => topics[number - 1] as string);
@@ -245,6 +246,10 @@ class RedisEngine implements Engine {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closed();
   }
+}
+
+function toArguments(...numbers: number[]): string[] {
+  return numbers.map((number) => String(Math.min(number, UNBOUNDED)));
 }
 
 function closed(): SseError {
