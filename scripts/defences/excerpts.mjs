@@ -27,4 +27,28 @@ export const excerpts = [
     spec: 'test/engines/redis.spec.ts',
     test,
   },
+  {
+    name: 'PostgreSQL: of an excerpt only the newest are given',
+    file: 'src/postgres/read-sql.ts',
+    find: 'CASE WHEN most < t.kept THEN',
+    replace: 'CASE WHEN false THEN',
+    spec: 'test/engines/postgres.spec.ts',
+    test,
+  },
+  {
+    name: 'PostgreSQL: of an excerpt only what is young enough is given',
+    file: 'src/postgres/read-sql.ts',
+    find: 'IF since > 0 THEN',
+    replace: 'IF false THEN',
+    spec: 'test/engines/postgres.spec.ts',
+    test,
+  },
+  {
+    name: 'PostgreSQL: the newest of a topic are looked for by its index, whatever the statistics',
+    file: 'src/postgres/read-sql.ts',
+    find: 'WHERE (e.topic, e.seq) <= (t.id, upto) AND e.topic >= t.id\n            ORDER BY e.topic DESC, e.seq DESC LIMIT 1 OFFSET',
+    replace: 'WHERE e.topic = t.id AND e.seq <= upto\n            ORDER BY e.seq DESC LIMIT 1 OFFSET',
+    spec: 'test/engines/postgres-plans.spec.ts',
+    test: 'a read looks at what it gives',
+  },
 ];

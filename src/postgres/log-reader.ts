@@ -81,7 +81,10 @@ export class LogReader {
     const entries = Math.min(Math.max(request.maxEntries, 1), MAX_PAGE);
     const claimed = after === undefined ? undefined : request.verify?.seq;
     const values = [topics, entries, Math.max(request.maxBytes, 0), after ?? null, claimed ?? null, this.#now()];
-    return this.#ask(this.#sql.read, values, toPage);
+    if (request.excerpt === undefined) return this.#ask(this.#sql.read, values, toPage);
+    const { upTo, last, since } = request.excerpt;
+    const excerpt = [Math.min(upTo, Number.MAX_SAFE_INTEGER), Math.min(last, Number.MAX_SAFE_INTEGER), since];
+    return this.#ask(this.#sql.readExcerpt, [...values, ...excerpt], toPage);
   }
 
   async #ask<T>(text: string, values: unknown[], toAnswer: (rows: Row[]) => T, isRetried = true): Promise<T> {

@@ -8,7 +8,10 @@ const NOW = `greatest(lane.at, coalesce(clock, floor(extract(epoch FROM clock_ti
  * A page, in one snapshot. Three kinds of rows: `t`, a topic that is known, with what tells whether something of it is
  * missing; `l`, the lane, with whether there are entries beyond the page; `e`, the entries in lane order.
  *
- * The last two parameters of a read, `after` and `claimed`, are NULL when nothing is claimed.
+ * `after` and `claimed` are NULL when nothing is claimed. The last three parameters are those of an excerpt.
+ *
+ * A topic's entries are looked for by (topic, seq), and in that order: only one index has it. With `topic = id ORDER BY seq`, statistics
+ * of a time when there was one topic make the planner take the primary key, and go through the whole lane for each topic.
  */
 export function readFunctions(s: string): string {
   return `
@@ -24,7 +27,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION ${s}.read(
-  names text[], max_entries int, max_total float8, after bigint, claimed bigint, clock bigint
+  names text[], max_entries int, max_total float8, after bigint, claimed bigint, clock bigint,
+  upto bigint DEFAULT NULL, most bigint DEFAULT NULL, since float8 DEFAULT NULL
 ) RETURNS TABLE (kind text, name text, a bigint, b bigint, c bigint, d bigint, id text, data bytea)
 LANGUAGE plpgsql STABLE ${PLANNING} AS $$
 #variable_conflict use_variable
@@ -34,6 +38,10 @@ DECLARE
   place bigint := coalesce(after, 0);
   page bigint[];
   is_cut boolean;
+  left_out bigint;
+  middle bigint;
+  high bigint;
+  seen record;
 BEGIN
   lane := ${s}.current_lane();
   now := ${NOW};
@@ -43,33 +51,36 @@ BEGIN
     FROM ${s}.topic t
     LEFT JOIN LATERAL (
       SELECT e.prev FROM ${s}.entry e
-      WHERE t.head > place AND e.topic = t.id AND e.seq >= t.first_kept AND e.at >= now - t.max_age
-      ORDER BY e.seq LIMIT 1
+      WHERE t.head > place AND (e.topic, e.seq) >= (t.id, t.first_kept) AND e.topic <= t.id AND e.at >= now - t.max_age
+      ORDER BY e.topic, e.seq LIMIT 1
     ) oldest ON true
     LEFT JOIN LATERAL (
       SELECT e.at FROM ${s}.entry e
-      WHERE e.topic = t.id AND e.seq <= claimed AND e.seq >= t.first_kept AND e.at >= now - t.max_age
-      ORDER BY e.seq DESC LIMIT 1
+      WHERE claimed IS NOT NULL AND (e.topic, e.seq) <= (t.id, claimed) AND (e.topic, e.seq) >= (t.id, t.first_kept)
+        AND e.at >= now - t.max_age
+      ORDER BY e.topic DESC, e.seq DESC LIMIT 1
     ) newest ON true
     WHERE t.name = ANY (names);
 
-  SELECT array_agg(fitted.seq) FILTER (WHERE fitted.fits), coalesce(bool_or(NOT fitted.fits), false) INTO page, is_cut
-  FROM (
-    SELECT found.seq,
-           row_number() OVER lane_order = 1
-           OR (row_number() OVER lane_order <= max_entries AND sum(found.size) OVER lane_order <= max_total) AS fits
-    FROM (
-      SELECT each.seq, each.size
-      FROM ${s}.topic t CROSS JOIN LATERAL (
-        SELECT e.seq, e.size FROM ${s}.entry e
-        WHERE e.topic = t.id AND e.seq > place AND e.seq >= t.first_kept AND e.at >= now - t.max_age
-        ORDER BY e.seq LIMIT max_entries + 1
-      ) each
-      WHERE t.name = ANY (names) AND t.head > place AND t.kept > 0
-      ORDER BY each.seq LIMIT max_entries + 1
-    ) found
-    WINDOW lane_order AS (ORDER BY found.seq ROWS UNBOUNDED PRECEDING)
-  ) fitted;
+  IF upto IS NULL THEN
+${selectPage(s, 'place')}
+  ELSE
+    left_out := place;
+    IF since > 0 THEN
+      -- Time does not fall along the lane: up to one place everything is older, whatever the topic.
+      high := least(upto, lane.seq);
+      WHILE left_out < high LOOP
+        middle := high - (high - left_out) / 2;
+        SELECT e.seq, e.at INTO seen FROM ${s}.entry e WHERE e.seq <= middle ORDER BY e.seq DESC LIMIT 1;
+        IF seen.at >= since THEN
+          high := seen.seq - 1;
+        ELSE
+          left_out := middle;
+        END IF;
+      END LOOP;
+    END IF;
+${selectPage(s, 'wanted.beyond', leftOutOf(s))}
+  END IF;
 
   RETURN QUERY
     SELECT 'l', lane.epoch, lane.seq, lane.at, lane.forgotten, is_cut::int::bigint, NULL, NULL::bytea;
@@ -79,6 +90,45 @@ BEGIN
     WHERE e.seq = ANY (page)
     ORDER BY e.seq;
 END $$;`;
+}
+
+/** Selects what the page has of the entries of each topic beyond a sequence, which may be one of its own. */
+function selectPage(s: string, beyond: string, join = ''): string {
+  return `
+  SELECT array_agg(fitted.seq) FILTER (WHERE fitted.fits), coalesce(bool_or(NOT fitted.fits), false) INTO page, is_cut
+  FROM (
+    SELECT found.seq,
+           row_number() OVER lane_order = 1
+           OR (row_number() OVER lane_order <= max_entries AND sum(found.size) OVER lane_order <= max_total) AS fits
+    FROM (
+      SELECT each.seq, each.size
+      FROM ${s}.topic t ${join} CROSS JOIN LATERAL (
+        SELECT e.seq, e.size FROM ${s}.entry e
+        WHERE (e.topic, e.seq) > (t.id, ${beyond}) AND (e.topic, e.seq) >= (t.id, t.first_kept) AND e.topic <= t.id
+          AND e.at >= now - t.max_age
+        ORDER BY e.topic, e.seq LIMIT max_entries + 1
+      ) each
+      WHERE t.name = ANY (names) AND t.head > place AND t.kept > 0
+      ORDER BY each.seq LIMIT max_entries + 1
+    ) found
+    WINDOW lane_order AS (ORDER BY found.seq ROWS UNBOUNDED PRECEDING)
+  ) fitted;`;
+}
+
+/** Up to where an excerpt leaves out what is older, and what is not among the newest of a topic. OFFSET 0: to be looked for once for a topic. */
+function leftOutOf(s: string): string {
+  return `
+      CROSS JOIN LATERAL (
+        SELECT greatest(
+          left_out,
+          CASE WHEN most < t.kept THEN (
+            SELECT e.seq FROM ${s}.entry e
+            WHERE (e.topic, e.seq) <= (t.id, upto) AND e.topic >= t.id
+            ORDER BY e.topic DESC, e.seq DESC LIMIT 1 OFFSET most
+          ) END
+        ) AS beyond
+        OFFSET 0
+      ) wanted`;
 }
 
 /**

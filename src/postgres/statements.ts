@@ -6,6 +6,7 @@ export type Statements = Readonly<
     | 'append'
     | 'appendOne'
     | 'read'
+    | 'readExcerpt'
     | 'heads'
     | 'list'
     | 'locate'
@@ -31,10 +32,13 @@ const BYTES = `encode(data, 'base64') AS data`;
 export function createStatements(schema: string): Statements {
   const s = quoteIdentifier(schema);
   const params = (count: number): string => Array.from({ length: count }, (_, n) => `$${n + 1}`).join(', ');
+  const read = (parameters: string): string =>
+    `SELECT kind, name, a::text, b::text, c::text, d::text, id, ${BYTES} FROM ${s}.read(${parameters})`;
   return {
     append: `SELECT epoch, seq::text, at::text FROM ${s}.append(${params(12)})`,
     appendOne: `SELECT epoch, seq::text, at::text FROM ${s}.append_one(${params(12)})`,
-    read: `SELECT kind, name, a::text, b::text, c::text, d::text, id, ${BYTES} FROM ${s}.read(${params(6)})`,
+    read: read(params(6)),
+    readExcerpt: read(params(9)),
     heads: `SELECT l.epoch, l.seq::text, l.at::text, t.name, t.head::text, t.head_at::text
       FROM ${s}.current_lane() l LEFT JOIN ${s}.topic t ON t.name = ANY ($1::text[])`,
     list: `SELECT l.epoch, l.seq::text, l.at::text, l.forgotten::text, t.name
