@@ -6,6 +6,7 @@
  * - `invalid-topic`: a topic name or pattern breaks the naming rules, or misses a parameter.
  * - `invalid-event`: an event cannot be put on the wire as it was given.
  * - `schema-mismatch`: the data of an event does not fit the topic's definition.
+ * - `topic-ended`: the topic has ended for good, with `complete({ final: true })`; nothing was stored.
  * - `too-many-topics`: one connection asked for more topics than `limits.topicsPerConnection`, or more patterns than
  *   `limits.patternsPerConnection`.
  * - `forbidden`: `authorize` refused a topic, or was not configured where it is required.
@@ -22,6 +23,7 @@ export type SseErrorCode =
   | 'invalid-topic'
   | 'invalid-event'
   | 'schema-mismatch'
+  | 'topic-ended'
   | 'too-many-topics'
   | 'forbidden'
   | 'not-a-source'

@@ -40,6 +40,7 @@ export type { MemoryEngineOptions } from './engine/memory.js';
 
 // Types: events and topics.
 export type { ReadEvent, SseEvent, SseNotice } from './wire/event.js';
+export type { CompleteOptions } from './nest/topic.js';
 export type { SelectionOf, TopicFamily, TopicOf } from './nest/topic-family.js';
 export type {
   AuthorizePattern,

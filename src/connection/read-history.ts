@@ -5,7 +5,7 @@ import { History } from '../hub/history.js';
 import type { Hub } from '../hub/hub.js';
 import { formatPosition } from '../topic/position.js';
 import { MAX_ID_BYTES } from '../wire/event.js';
-import type { SseEvent } from '../wire/event.js';
+import type { ReadEvent, SseEvent } from '../wire/event.js';
 import type { Selection } from './selection.js';
 import { transform } from './transform.js';
 
@@ -24,8 +24,8 @@ export interface ReadOptions {
 
 /** What history holds of some topics, up to a place. */
 export interface HistoryPage<E extends SseEvent = SseEvent> {
-  /** In the order in which they were published, each with its id. */
-  readonly events: readonly E[];
+  /** In the order in which they were published, each with its topic and its id. */
+  readonly events: readonly ReadEvent<E>[];
   /** The place behind them: a stream that begins there, or another `read`, gets what follows without a gap. */
   readonly lastEventId: string;
   /** Whether there are more of them than `limit`. */
@@ -46,14 +46,14 @@ export async function readHistory<E extends SseEvent>(
   checkOptions(options);
   const { after, last = Infinity, limit = DEFAULT_LIMIT } = options;
   const history = new History(hub, selectors);
-  const events: E[] = [];
+  const events: ReadEvent<E>[] = [];
   let place: string | undefined;
   for await (const entry of history.events(after, last)) {
     const [event] = transform(batchOf(history.place.epoch, [entry]), steps);
     // A notice says nothing that would be of use later.
     if (event === undefined || !('data' in event)) continue;
     if (events.length === limit) return { events, lastEventId: place as string, hasMore: true, holes: history.holes };
-    events.push(event as E);
+    events.push(event as ReadEvent<E>);
     place = formatPosition(history.place);
   }
   return { events, lastEventId: formatPosition(history.place), hasMore: false, holes: history.holes };

@@ -105,6 +105,7 @@ export class TopicFeed implements CursorSink {
     const early = this.takeEarly();
     if (early !== '') writer.writeNow(early);
     this.pump();
+    this.#cursor.endTopics();
   }
 
   /** What there is to tell before anything else, and goes out with the first bytes. */
@@ -162,6 +163,8 @@ export class TopicFeed implements CursorSink {
 
   ended(topic: string, how: 'complete' | 'failed', id: string): void {
     if (!isWanted(topic, this.#steps)) return;
+    // Nobody can be told yet: it is asked for again.
+    if (this.#writer === undefined) return;
     // With the id, a client that comes back starts behind the failure instead of meeting it again.
     if (how === 'failed') this.#owner.fail(undefined, id);
     else this.#owner.topicEnded(topic);

@@ -36,6 +36,8 @@ export class Cursor extends Selected {
   /** Where it begins if not now; once it has begun there, what leads up to its place and is still to be given. */
   #beginning: string | Prelude | undefined;
   #lead: Lead | undefined;
+  /** The place of when it came. */
+  #came: Position = NOWHERE;
 
   constructor(hub: Hub, selectors: Iterable<string>, sink: CursorSink) {
     super(hub, selectors);
@@ -66,7 +68,7 @@ export class Cursor extends Selected {
   beginAt(beginning: string | Prelude): void {
     this.#beginning = beginning;
     this.#told = NOWHERE;
-    if (this.#state !== 'opening') this.#begin(this.#place);
+    if (this.#state !== 'opening') this.#begin(this.#came);
   }
 
   /** Gives the sink what there is, for as long as it can take more. */
@@ -107,6 +109,16 @@ export class Cursor extends Selected {
     if (this.#state === 'live') this.#sink.reset('unknown', [topic]);
   }
 
+  endTopics(): void {
+    if (this.#state !== 'live') return;
+    const { finalEnds } = this.hub;
+    const hasComeLate = this.#beginning === undefined && finalEnds.upTo(this.#came.seq, this.view.names).length > 0;
+    // It was not known yet when it began.
+    if (hasComeLate) return this.#begin(this.#place);
+    for (const topic of finalEnds.upTo(this.seq, this.view.names))
+      if (!this.isClosed) this.#sink.ended(topic, 'complete', formatPosition(this.#place));
+  }
+
   override close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
@@ -128,9 +140,10 @@ export class Cursor extends Selected {
 
   /** @param now the place of whoever comes now */
   #begin(now: Position): void {
-    const beginning = this.#beginning;
+    // Whoever comes to a topic that has ended gets what there is of it.
+    const beginning = (this.#beginning ??= this.hub.finalEnds.preludeOf(this.view.names));
     if (typeof beginning === 'string') return void this.#resume(beginning);
-    this.#place = now;
+    this.#place = this.#came = now;
     if (beginning === undefined && this.seq >= this.view.floor) return this.#goLive();
     this.#state = 'replaying';
     if (beginning === undefined) this.#tellPlace();
@@ -148,6 +161,7 @@ export class Cursor extends Selected {
     // Whatever is missing from now on is another hole.
     this.#holes = undefined;
     this.#tellPlace();
+    this.endTopics();
     this.pump();
   }
 

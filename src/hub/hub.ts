@@ -8,6 +8,7 @@ import { Beginnings } from './beginnings.js';
 import { EngineHealth } from './engine-health.js';
 import type { EngineState } from './engine-health.js';
 import { FanOut } from './fan-out.js';
+import { FinalEnds } from './final-ends.js';
 import { LiveFeed } from './live-feed.js';
 import type { FeedListener } from './live-feed.js';
 import { isUsers } from './own-topic-name.js';
@@ -47,6 +48,7 @@ export class Hub implements FeedListener {
   readonly #idle = new Set<View>();
   readonly health: EngineHealth;
   readonly beginnings = new Beginnings();
+  readonly finalEnds: FinalEnds;
   readonly #feed: LiveFeed;
   readonly #log: LogReader;
   #idleSelectors = 0;
@@ -61,6 +63,7 @@ export class Hub implements FeedListener {
     this.health = new EngineHealth(engine, options.onEngineState);
     this.#feed = new LiveFeed(engine, this, options);
     this.#log = new LogReader(engine);
+    this.finalEnds = new FinalEnds(this, engine);
   }
 
   /** The view of a selection, to be given back with `release`. It may still be opening: see `View.opened`. */
@@ -98,7 +101,7 @@ export class Hub implements FeedListener {
     return newest?.epoch === position.epoch && newest.seq > position.seq ? newest : position;
   }
 
-  /** Where streams of these topics begin: `undefined`: now. */
+  /** Where streams of these topics begin; `undefined`: nobody has said. */
   beginningOf(begin: Begin | undefined, selectors: Iterable<string>): string | Prelude | undefined {
     return beginningOf(begin, selectors, this.#options.begins);
   }
@@ -134,11 +137,17 @@ export class Hub implements FeedListener {
     this.#restarts++;
     this.#log.forget();
     this.beginnings.newest = undefined;
+    this.finalEnds.forget();
     for (const view of this.#views.values()) {
       view.reopen(head);
       for (const cursor of view.cursors) cursor.restart();
       this.#fanOut.wake(view);
     }
+  }
+
+  /** A topic is known to have ended for good: whoever has come too late for its end is told. */
+  ended(topic: string): void {
+    for (const view of this.#byName.get(topic) ?? []) for (const cursor of view.cursors) cursor.endTopics();
   }
 
   interrupted(error: unknown): void {
@@ -187,6 +196,7 @@ export class Hub implements FeedListener {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.health.close();
+    this.finalEnds.close();
     this.#feed.close();
     this.#log.close();
     clearInterval(this.#sweeper);
@@ -211,7 +221,7 @@ export class Hub implements FeedListener {
     let restarts: number;
     do {
       restarts = this.#restarts;
-      head = await this.#feed.subscribe(topics);
+      [head] = await Promise.all([this.#feed.subscribe(topics), this.finalEnds.check(view.names.filter(isUsers))]);
     } while (restarts !== this.#restarts);
     if (head === undefined) return;
     if (this.#views.get(view.key) === view) view.open(head);

@@ -26,7 +26,7 @@ export interface TopicBegins {
 }
 
 /**
- * Where a stream begins: behind the event with an id, or with a prelude; `undefined`: now.
+ * Where a stream begins: behind the event with an id, or with a prelude; `undefined`: nobody has said.
  *
  * @param begin what was asked for; `undefined`: what the topics say
  */
@@ -42,7 +42,7 @@ export function beginningOf(
   }
   if (typeof begin === 'string' && begin !== 'now' && begin !== 'start') return begin;
   const portion = portionOf(begin as Recent, now);
-  return portion && { key: `${portion.last} ${portion.since}`, portionOf: () => portion };
+  return { key: `${portion?.last} ${portion?.since}`, portionOf: () => portion };
 }
 
 function portionOf(recent: Recent, now: number): Portion | undefined {

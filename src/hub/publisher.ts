@@ -1,4 +1,4 @@
-import { SseError } from '../errors.js';
+import { SseError, describe } from '../errors.js';
 import type { AppendRequest, Engine, Retention } from '../engine/engine.js';
 import type { TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
@@ -12,6 +12,7 @@ import type { SseEvent, SseNotice } from '../wire/event.js';
 import type { Beginnings } from './beginnings.js';
 import { isEngineTrouble } from './engine-health.js';
 import type { EngineHealth } from './engine-health.js';
+import type { FinalEnds } from './final-ends.js';
 import { COMPLETE, packEvent, packFailure } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
 
@@ -21,6 +22,7 @@ const NOTHING: Retention = { maxEvents: 0, maxBytes: 0, maxAgeMs: 600_000 };
 export interface PublishingHub {
   readonly health: Pick<EngineHealth, 'succeeded' | 'failed'>;
   readonly beginnings: Pick<Beginnings, 'storing' | 'stored'>;
+  readonly finalEnds: Pick<FinalEnds, 'has' | 'end'>;
   /** What to wait for before `publish` resolves, when its events come faster than they go out. */
   pressure(): Promise<void> | undefined;
 }
@@ -59,15 +61,21 @@ export class Publisher {
     await this.#engine.appendInTransaction(transaction, await this.#prepare(topic, given));
   }
 
-  /** Marks the end of a topic: all who watch it are told, in their turn. */
-  async end(topic: string, how: Control): Promise<void> {
+  /** Marks the end of a topic: all who watch it are told, in their turn; when it is final, also those who come later. */
+  async end(topic: string, how: Control, isFinal = false): Promise<void> {
     checkTopicName(topic);
+    const { finalEnds } = this.#hub;
     const data = how === 'complete' ? COMPLETE : packFailure();
-    await this.#append({ topic, data, retention: this.#retentionOf(this.#registry.find(topic)?.definition) });
+    const retention = this.#retentionOf(this.#registry.find(topic)?.definition);
+    const store = (): Promise<Position> => this.#append({ topic, data, retention });
+    if (isFinal) return finalEnds.end(topic, retention, store).catch((error: unknown) => this.#fail(error));
+    if (finalEnds.has(topic)) throw ended(topic);
+    await store();
   }
 
   #prepare(topic: string, given: unknown): AppendRequest | Promise<AppendRequest> {
     checkTopicName(topic);
+    if (this.#hub.finalEnds.has(topic)) throw ended(topic);
     const event = copyEvent(given);
     checkPublishable(event);
     const definition = this.#registry.find(topic)?.definition;
@@ -87,11 +95,15 @@ export class Publisher {
       this.#hub.health.succeeded('publish');
       return position;
     } catch (error) {
-      if (isEngineTrouble(error)) this.#hub.health.failed('publish', error);
-      if (SseError.is(error)) throw error;
-      const message = `The ${this.#engine.name} engine could not store an event`;
-      throw new SseError('engine-failed', message, { cause: error });
+      return this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): never {
+    if (isEngineTrouble(error)) this.#hub.health.failed('publish', error);
+    if (SseError.is(error)) throw error;
+    const message = `The ${this.#engine.name} engine could not store an event`;
+    throw new SseError('engine-failed', message, { cause: error });
   }
 
   #retentionOf(definition: TopicDefinition | undefined): Retention {
@@ -104,6 +116,10 @@ export class Publisher {
     }
     return retention;
   }
+}
+
+function ended(topic: string): SseError {
+  return new SseError('topic-ended', `The topic ${describe(topic)} has ended for good: nothing can be published to it`);
 }
 
 /** An id in the form of this module's positions comes from an event that was read from a stream: the topic gives its own. */

@@ -33,6 +33,7 @@ export abstract class Selected implements Reader {
   abstract pump(): void;
   abstract restart(): void;
   abstract missed(topic: string): void;
+  abstract endTopics(): void;
 
   /**
    * Changes what is read from now on. When the promise resolves, every later event of a new topic will be given, and

@@ -23,6 +23,8 @@ export interface Reader {
   restart(): void;
   /** An event of this topic came too late to be given in its order. */
   missed(topic: string): void;
+  /** Some topics have ended for good. */
+  endTopics(): void;
   close(): void;
 }
 

@@ -207,6 +207,7 @@ export class SseRuntime
   async ready(): Promise<void> {
     if (this.#isDraining) return;
     void this.nodes?.start();
+    this.hub.finalEnds.listen();
     return this.revocations.ready();
   }
 

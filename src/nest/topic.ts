@@ -1,5 +1,5 @@
-import type { Observer } from 'rxjs';
 import { Selection } from '../connection/selection.js';
+import { SseError, describe } from '../errors.js';
 import { checkTopicName } from '../topic/name.js';
 import { toEvent } from '../wire/event.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
@@ -11,10 +11,7 @@ import type { SseRuntime } from './runtime.js';
  *
  * `T` is the type of the data, `E` that of the events read, `P` that of the events published.
  */
-export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E>
-  extends Selection<T, E>
-  implements Observer<T | P>
-{
+export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E> extends Selection<T, E> {
   readonly name: string;
   readonly #runtime: SseRuntime;
 
@@ -37,21 +34,53 @@ export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E>
 
   /** Publishes an event, or a bare value as `{ data: value }`. A failure goes to the `onError` option: an Observable cannot be told. */
   next(value: T | P): void {
-    this.#report(this.#runtime.publisher.publish(this.name, toEvent(value)));
+    void this.#report(this.#runtime.publisher.publish(this.name, toEvent(value)));
   }
 
-  /** Tells everyone who watches that the topic has failed, without saying why. The error itself goes to the `onError` option. */
-  error(error: unknown): void {
+  /**
+   * Tells everyone who watches that the topic has failed, without saying why. The error itself goes to the `onError` option. Resolves
+   * once that is stored; what the engine rejects with goes to `onError` as well, so that nobody needs to await it.
+   */
+  error(error: unknown): Promise<void> {
     this.#runtime.report(error, { topic: this.name });
-    this.#report(this.#runtime.publisher.end(this.name, 'failed'));
+    return this.#report(this.#runtime.publisher.end(this.name, 'failed'));
   }
 
-  /** Ends the topic for everyone who watches it: their streams end with the reason `complete`, for good. */
-  complete(): void {
-    this.#report(this.#runtime.publisher.end(this.name, 'complete'));
+  /**
+   * Ends the topic for everyone who watches it: their streams end with the reason `complete`, for good. Resolves once that is stored; what
+   * the engine rejects with goes to `onError` as well, so that nobody needs to await it.
+   *
+   * @throws SseError `invalid-options`; as a rejection `topic-ended`, `closed`, `engine-failed` or `engine-uncertain`
+   */
+  complete(options: CompleteOptions = {}): Promise<void> {
+    const { final = false } = checkComplete(options);
+    return this.#report(this.#runtime.publisher.end(this.name, 'complete', final));
   }
 
-  #report(publishing: Promise<unknown>): void {
+  #report<R>(publishing: Promise<R>): Promise<R> {
     publishing.catch((error: unknown) => this.#runtime.report(error, { topic: this.name }));
+    return publishing;
   }
+}
+
+export interface CompleteOptions {
+  /**
+   * Whether the topic has ended for whoever comes later, too: he is given what history holds of it, and then the end. Nothing can be
+   * published to it any more.
+   *
+   * @default false
+   */
+  readonly final?: boolean | undefined;
+}
+
+/** RxJS calls `complete()` without anything. */
+function checkComplete(options: CompleteOptions): CompleteOptions {
+  const { final, ...others }: { final?: unknown } = { ...options };
+  const [other] = Object.keys(others);
+  if (other !== undefined || (final !== undefined && typeof final !== 'boolean'))
+    throw new SseError(
+      'invalid-options',
+      `complete(): { final } must be true or false, got ${describe(other ?? final)}`,
+    );
+  return options;
 }

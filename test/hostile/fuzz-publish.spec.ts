@@ -138,7 +138,8 @@ function startPublisher() {
   const history = { maxEvents: 1, maxBytes: Infinity, maxAgeMs: Infinity };
   const ignored = (): undefined => undefined;
   const beginnings = { storing: ignored, stored: ignored };
-  const hub = { health: { succeeded: ignored, failed: ignored }, beginnings, pressure: ignored };
+  const finalEnds = { has: () => false, end: async () => undefined };
+  const hub = { health: { succeeded: ignored, failed: ignored }, beginnings, finalEnds, pressure: ignored };
   const publisher = new Publisher(engine, topics, history, hub);
   let appended = 0;
   const append = engine.append.bind(engine);

@@ -122,7 +122,7 @@ describe.each(engineKinds)('with $name', ({ isShared, open }) => {
     expect(await read(app, '/since/60000?topic=topic', 'topic')).toEqual(['1', '2', '3', 'end']);
     expect(await read(app, '/since/0?topic=topic', 'topic')).toEqual([]);
     expect(await read(app, `/place/${first}?topic=topic`, 'topic')).toEqual(['2', '3', 'end', 'end', 'end']);
-    expect(at).toBe(first);
+    expect(at.split('.').slice(0, 2)).toEqual(first.split('.').slice(0, 2));
   });
 
   test('the id that a client brings comes first', async () => {
@@ -178,7 +178,7 @@ describe.each(engineKinds)('with $name', ({ isShared, open }) => {
     await using log = await open();
     await using app = await start(log);
     await publish(app, 'topic', 1, 2);
-    app.streams.topic('topic').complete();
+    await app.streams.topic('topic').complete();
     await using stream = await readStream(app.nest, '/last/1?topic=topic');
     expect((await stream.end()).map(({ type, data }) => `${type} ${data}`)).toEqual([
       'message 2',
