@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ResetReason } from '../hub/cursor-sink.js';
+import type { Begin } from '../topic/begin.js';
 import type { OnSlow, Principal } from '../topic/define.js';
 import { parsePosition } from '../topic/position.js';
 import { HEARTBEAT_FRAME, encodeEvent, encodeStart } from '../wire/encode.js';
@@ -17,8 +18,7 @@ import { SourcePump } from './source-pump.js';
 import type { SourceTarget } from './source-pump.js';
 import { type Source, beginOf, discard } from './source.js';
 import type { SseConnection, StreamRequest } from './sse-connection.js';
-import { TopicFeed } from './topic-feed.js';
-import type { FeedOwner } from './topic-feed.js';
+import { type FeedOwner, TopicFeed } from './topic-feed.js';
 import { TopicSet, selectorsOf } from './topic-set.js';
 import { type TimedStream, Timekeeper } from './timekeeper.js';
 import { NO_STEPS } from './transform.js';
@@ -128,20 +128,20 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   }
 
   /** Reads further topics, once admitted. Resolves when every later event of theirs will be sent. */
-  async select(selectors: readonly string[]): Promise<void> {
+  async select(selectors: readonly string[], begin?: Begin): Promise<void> {
     this.#topics.add(this, selectors);
     if (this.#state === 'open') {
       if (this.#feed === undefined) this.#openFeed(undefined).attach();
       await this.#feed?.select(this.#topics);
     } else if (this.#state === 'pending' && this.lastEventId === undefined) {
       void this.#feed?.select(this.#topics);
-      await this.takePlace();
+      await this.takePlace(begin);
     }
   }
 
   /** Takes the place that a client begins at which brings none, so that it is never later than the head of the answer. */
-  async takePlace(): Promise<void> {
-    if (this.#topics.size > 0) await (this.#feed ?? this.#openFeed(undefined)).begun();
+  async takePlace(begin?: Begin): Promise<void> {
+    if (this.#topics.size > 0) await (this.#feed ?? this.#openFeed(undefined, begin)).begun();
   }
 
   close({ reason = 'closed', reconnect }: Parameters<SseConnection['close']>[0] = {}): void {
@@ -268,9 +268,9 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.#pump === undefined ? this.#feed?.place : undefined;
   }
 
-  #openFeed(from: string | undefined): TopicFeed {
+  #openFeed(from: string | undefined, begin?: Begin): TopicFeed {
     this.#feed = new TopicFeed(this.#host.hub, this, this.#topics);
-    this.#feed.open(from);
+    this.#feed.open(this.#host.hub, from, begin);
     return this.#feed;
   }
 

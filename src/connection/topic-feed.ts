@@ -68,8 +68,11 @@ export class TopicFeed implements CursorSink {
     return this.#writer === undefined ? 'resume' : this.#owner.onSlow;
   }
 
-  open(from: string | undefined): void {
-    this.#beginning = this.#cursor.open(from);
+  /** @param begin what a route asks for, as far as that is known */
+  open(hub: Hub, from: string | undefined, begin?: Begin): void {
+    // What is the newest depends on the moment: the head of the answer, which has yet to go out.
+    const isExact = hub.isShared && typeof hub.beginningOf(begin, this.#selectors) === 'object';
+    this.#beginning = isExact && from === undefined ? this.#cursor.openAtHead() : this.#cursor.open(from);
   }
 
   /** Resolves when it is known where the feed begins; or after 1 s, and then its client is told later that something may be missing. */

@@ -64,6 +64,16 @@ export class Cursor extends Selected {
     return void this.#begin(this.hub.now(this.view));
   }
 
+  /**
+   * Starts to read from now on, and not from what of other processes' events has come here so far. Resolves when it has: for who gives
+   * nothing before that.
+   */
+  async openAtHead(): Promise<void> {
+    const [head] = await Promise.all([this.#persist(() => this.hub.head()), this.open()]);
+    const isAhead = head !== undefined && head.epoch === this.#came.epoch && head.seq > this.#came.seq;
+    if (isAhead && this.#state === 'live') this.#begin(head);
+  }
+
   /** Has it begin elsewhere than now: behind the event with an id, or with a prelude. To be called before it has given anything. */
   beginAt(beginning: string | Prelude): void {
     this.#beginning = beginning;

@@ -46,6 +46,8 @@ export class Hub implements FeedListener {
   readonly #fanOut = new FanOut();
   readonly #budget: WindowBudget;
   readonly #idle = new Set<View>();
+  /** Whether other processes may have stored what has not come here yet. */
+  readonly isShared: boolean;
   readonly health: EngineHealth;
   readonly beginnings = new Beginnings();
   readonly finalEnds: FinalEnds;
@@ -59,6 +61,7 @@ export class Hub implements FeedListener {
 
   constructor(engine: Engine, options: HubOptions) {
     this.#options = options;
+    this.isShared = engine.isShared;
     this.#budget = new WindowBudget(options.windowBytes, (held) => this.#evict(held));
     this.health = new EngineHealth(engine, options.onEngineState);
     this.#feed = new LiveFeed(engine, this, options);

@@ -156,11 +156,11 @@ export class SseStreamInterceptor implements NestInterceptor {
   ): Promise<PendingStream['answer']> {
     if (source.kind === 'topics') {
       await connection.admit(source.selection.selectors);
-      await connection.select(source.selection.selectors);
+      await connection.select(source.selection.selectors, source.selection.begin ?? route.begin);
     }
     // A source's own id is no place for the topics beside it.
     if (source.kind !== 'topics' && !exchange.isHead && parsePosition(connection.lastEventId) === undefined)
-      await connection.takePlace();
+      await connection.takePlace(route.begin);
     if (exchange.isGone || connection.state === 'closed') return 'over';
     if (!exchange.isHead && !(await this.#redeem(exchange))) return 'unavailable';
     const { options, settings } = route;
