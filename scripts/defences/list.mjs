@@ -1,6 +1,7 @@
 // Each defence: where it is, what takes it out, and the test that must then fail. `find` must stand in the file exactly
 // once. `test` is a regular expression over the full names of the tests of `spec`.
 
+import { beginnings } from './beginnings.mjs';
 import { clients } from './clients.mjs';
 import { excerpts } from './excerpts.mjs';
 import { redis } from './redis.mjs';
@@ -228,7 +229,7 @@ const places = [
   {
     name: 'an id that means nothing is told',
     file: 'src/hub/cursor.ts',
-    find: "this.#sink.reset('unknown', this.#view.selectors);",
+    find: "this.#sink.reset('unknown', this.view.selectors);",
     replace: '',
     spec: resume,
     test: 'on Express (words|a number|__proto__) in header',
@@ -1030,8 +1031,8 @@ const network = [
   {
     name: 'nothing is read for a stream that has no answer to write to',
     file: 'src/hub/cursor.ts',
-    find: "this.#state = this.seq >= this.#view.floor ? 'live' : 'replaying';\n    this.pump();",
-    replace: 'await this.#readLog();',
+    find: 'this.#place = START;\n    }\n    this.pump();',
+    replace: 'this.#place = START;\n    }\n    void this.#readLog();',
     spec: 'test/faults/nodes-postgres.spec.ts',
     test: 'gives clients that hop between',
   },
@@ -1826,6 +1827,7 @@ export const defences = [
   ...closing,
   ...ending,
   ...withoutConnection,
+  ...beginnings,
   ...clients,
   ...standingStill,
 ];

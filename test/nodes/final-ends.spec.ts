@@ -1,10 +1,10 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { describe, expect, jest, test } from '@jest/globals';
-import { EventStreamService, SseStream } from 'nestjs-event-stream';
+import { EventStreamService, SseStream, memoryEngine } from 'nestjs-event-stream';
 import { lastValueFrom, toArray } from 'rxjs';
 import { readStream } from '../../src/testing/index.js';
 import { createRandom } from '../faults/support/random.mjs';
-import { type TestApp, adapters, startApp } from '../support/app.js';
+import { type TestApp, adapters, alone, startApp } from '../support/app.js';
 import { engineKinds } from '../support/engines.js';
 
 jest.setTimeout(60_000);
@@ -145,4 +145,36 @@ describe.each(engineKinds)('with $name', ({ isShared, open }) => {
       }
     }
   });
+});
+
+test('whoever comes after the end and before its mark gets what there is, and the end', async () => {
+  const engine = alone(memoryEngine());
+  const append = engine.append.bind(engine);
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let isEnded!: () => void;
+  const ended = new Promise<void>((resolve) => (isEnded = resolve));
+  engine.append = async (request) => {
+    if (request.topic.startsWith('/end/')) {
+      isEnded();
+      await released;
+    }
+    return append(request);
+  };
+  await using app = await startApp(adapters[0]!, { controllers: [EndsController], options: { engine } });
+  for (const data of [1, 2]) await app.streams.publish('topic', { data });
+  const ending = app.streams.topic('topic').complete({ final: true });
+  await ended;
+  await using stream = await readStream(app.nest, '/plain?topic=topic');
+  const waiting = stream.end();
+  release();
+  await ending;
+  expect((await waiting).map(({ data }) => data)).toEqual(['1', '2', expect.stringContaining('complete')]);
+});
+
+test.each([{ final: 1 }, { finally: true }])('complete() refuses %j', async (options) => {
+  await using app = await startApp(adapters[0]!, {});
+  expect(() => app.streams.topic('topic').complete(options as never)).toThrow(
+    expect.objectContaining({ code: 'invalid-options', message: expect.stringContaining('{ final }') }),
+  );
 });

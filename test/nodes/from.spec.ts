@@ -151,6 +151,29 @@ describe.each(engineKinds)('with $name', ({ isShared, open }) => {
     expect(await read(app, '/now?topic=prices/a,chats/x', 'chats/x')).toEqual([]);
   });
 
+  test('what is no longer there is not told', async () => {
+    await using log = await open();
+    await using app = await start(log);
+    const long = Array.from({ length: 300 }, (_, n) => n);
+    await publish(app, 'long', ...long);
+    await publish(app, 'chats/x', 1, 2, 3, 4, 5, 6, 7);
+
+    const seen = await read(app, '/last/1000?topic=long,chats/x', 'long');
+    expect(seen).toEqual([...long, 3, 4, 5, 6, 7].map(String));
+  });
+
+  test('a client that is cut off in what comes first comes back with the place where it was', async () => {
+    await using log = await open();
+    await using app = await start(log);
+    const ids: string[] = [];
+    for (const n of [1, 2, 3]) ids.push(await publish(app, 'topic', n));
+    await using stream = await readStream(app.nest, '/last/3?topic=topic');
+    await stream.take(3);
+
+    // The first place that it is told is that of the first event.
+    expect(/^id: ?(.+)$/m.exec(stream.text())?.[1]).toBe(ids[0]);
+  });
+
   test('what a handler sends comes before it', async () => {
     await using log = await open();
     await using app = await start(log);
