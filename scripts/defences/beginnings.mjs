@@ -28,14 +28,6 @@ export const beginnings = [
     test: 'with memory a topic that has ended gives',
   },
   {
-    name: 'an id comes before what a stream would begin with',
-    file: 'src/connection/observe.ts',
-    find: 'const beginning = lastEventId === undefined ? hub',
-    replace: 'const beginning = true ? hub',
-    spec: from,
-    test: 'with memory an Observable begins where it is told',
-  },
-  {
     name: 'the newest of each topic are those of the moment of the head',
     file: 'src/connection/topic-feed.ts',
     find: 'isExact && from === undefined ? this.#cursor.openAtHead() : this.#cursor.open(from);',
@@ -57,7 +49,7 @@ export const beginnings = [
     find: ', this.finalEnds.check(view.names.filter(isUsers))]',
     replace: ']',
     spec: finalEnds,
-    test: 'with Redis whoever comes later gets what there is',
+    test: 'a node that has not been told finds the mark',
   },
   {
     name: 'whoever comes between the end of a topic and its mark is given all the same what there is',

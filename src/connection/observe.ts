@@ -27,7 +27,7 @@ export function observe(hub: Hub, selection: Observed, lastEventId?: string, fro
     const sink = new ObserverSink(subscriber, selection);
     const cursor = new Cursor(hub, selection.selectors, sink);
     sink.stop = () => cursor.close();
-    const beginning = lastEventId === undefined ? hub.beginningOf(from, selection.selectors) : undefined;
+    const beginning = hub.beginningOf(from, selection.selectors);
     if (beginning !== undefined) cursor.beginAt(beginning);
     void cursor.open(lastEventId);
     return () => cursor.close();

@@ -4,6 +4,7 @@ import { EventStreamService, SseStream, memoryEngine } from 'nestjs-event-stream
 import { lastValueFrom, toArray } from 'rxjs';
 import { readStream } from '../../src/testing/index.js';
 import { createRandom } from '../faults/support/random.mjs';
+import { SharedLog, ShakyEngine } from '../faults/support/shaky-engine.js';
 import { type TestApp, adapters, alone, startApp } from '../support/app.js';
 import { engineKinds } from '../support/engines.js';
 
@@ -170,6 +171,20 @@ test('whoever comes after the end and before its mark gets what there is, and th
   release();
   await ending;
   expect((await waiting).map(({ data }) => data)).toEqual(['1', '2', expect.stringContaining('complete')]);
+});
+
+test('a node that has not been told finds the mark', async () => {
+  const log = new SharedLog();
+  const engine = new ShakyEngine(log);
+  const append = engine.append.bind(engine);
+  // As after 10,000 further ends, or a day.
+  engine.append = (request) => append({ ...request, topic: request.topic === '/ends' ? 'elsewhere' : request.topic });
+  await using app = await startApp(adapters[0]!, { controllers: [EndsController], options: { engine } });
+  await app.streams.publish('topic', { data: 1 });
+  await app.streams.topic('topic').complete({ final: true });
+  const options = { engine: new ShakyEngine(log) };
+  await using other = await startApp(adapters[0]!, { controllers: [EndsController], options });
+  expect(await read(other, '/plain?topic=topic')).toEqual(['1', 'stream.end complete']);
 });
 
 test.each([{ final: 1 }, { finally: true }])('complete() refuses %j', async (options) => {
