@@ -175,14 +175,14 @@ test('whoever comes after the end and before its mark gets what there is, and th
 
 test('a node that has not been told finds the mark', async () => {
   const log = new SharedLog();
-  const engine = new ShakyEngine(log);
+  const engine = new ShakyEngine(log, createRandom(1));
   const append = engine.append.bind(engine);
   // As after 10,000 further ends, or a day.
   engine.append = (request) => append({ ...request, topic: request.topic === '/ends' ? 'elsewhere' : request.topic });
   await using app = await startApp(adapters[0]!, { controllers: [EndsController], options: { engine } });
   await app.streams.publish('topic', { data: 1 });
   await app.streams.topic('topic').complete({ final: true });
-  const options = { engine: new ShakyEngine(log) };
+  const options = { engine: new ShakyEngine(log, createRandom(1)) };
   await using other = await startApp(adapters[0]!, { controllers: [EndsController], options });
   expect(await read(other, '/plain?topic=topic')).toEqual(['1', 'stream.end complete']);
 });
