@@ -43,10 +43,10 @@ export class AnswersService implements OnModuleDestroy {
       for await (const token of writeAnswer(signal)) await topic.publish({ type: 'token', data: token });
       const reason = signal.aborted ? (signal.reason as WhyDone) : 'complete';
       await topic.publish({ type: 'done', data: { reason } });
-      topic.complete();
+      await topic.complete({ final: true });
     } catch (error) {
       // The readers get `stream.error` without the details, which go to the log.
-      topic.error(error);
+      void topic.error(error);
     } finally {
       this.#writing.delete(id);
     }
