@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import jestConfig from '../jest.config.mjs';
 import { check, command, finish, jest, section } from '../scripts/checks.mjs';
 import { LINES, nodeOf } from '../scripts/nodes.mjs';
-import { checkConsumer, consumers, installConsumer, isSlow } from './consumers/run.mjs';
+import { checkConsumer, consumers, hasCli, installConsumer, isSlow } from './consumers/run.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -59,10 +59,10 @@ const steps = {
   },
 };
 
-/** Specs of what a Node may do otherwise: sockets, timers, streams. */
-const OF_NODE = ['src', 'test/e2e', 'test/nodes'];
+/** Specs of what a Node may do otherwise: sockets, timers, streams, asynchronous contexts. */
+const OF_NODE = ['src', 'test/e2e', 'test/nodes/context', 'test/nodes/beginnings'];
 /** And under attack, with drivers and between processes; with the consumers that have a runner of their own they take twice as long: on the newest Node only. */
-const OF_NEWEST = [...OF_NODE, 'test/hostile', 'test/faults', 'test/engines'];
+const OF_NEWEST = [...OF_NODE, 'test/nodes', 'test/hostile', 'test/faults', 'test/engines'];
 
 const installed = new Map();
 let packing;
@@ -111,7 +111,7 @@ async function runOnNode(line) {
   const options = { node: node.program, env: { ...process.env, PATH: node.folder + delimiter + process.env.PATH } };
   const isNewest = line === LINES.at(-1);
   await runJest(['--maxWorkers=100%', ...(isNewest ? OF_NEWEST : OF_NODE)], { ...options, live: true });
-  for (const name of consumers()) if (isNewest || !isSlow(name)) await checkInstalled(name, options);
+  for (const name of consumers()) if (isNewest ? !hasCli(name) : !isSlow(name)) await checkInstalled(name, options);
 }
 
 /** The checks of a consumer, which is installed once. */

@@ -40,7 +40,8 @@ function homeOf(name) {
   return join('.cache/consumers', name);
 }
 
-function hasCli(name) {
+/** Whether a project has Nest's CLI add the package: in 40 s, with what is of no Node in particular. */
+export function hasCli(name) {
   return name.endsWith('-cli');
 }
 
