@@ -11,29 +11,19 @@ import { loadData } from './page-data.js';
 import type { Wanted } from './page-data.js';
 import { Question } from './question.js';
 import { RowLoader } from './row-loader.js';
-import type { Behind } from './row-loader.js';
 import { UnavailableError } from './stored-message.js';
 import type { Stream, StreamState } from './stream.js';
 import { isToken, nameOf } from './subjects.js';
-import { TopicRows } from './topic-rows.js';
-import type { Place, Row } from './topic-rows.js';
-
-/** One topic as a page needs it. */
-interface TopicView {
-  readonly topic: string;
-  /** Its newest event beyond the place that is read from, up to the head of the lane, whether retained or not; `0`: there is none. */
-  readonly head: number;
-  /** The first of those that are retained there: at least as many as are wanted, and one more. */
-  readonly retained: readonly Row[];
-  /** When its newest message at or before that place was stored. */
-  readonly at: number | undefined;
-}
+import type { Row } from './topic-rows.js';
+import { TopicViews } from './topic-views.js';
+import type { TopicView } from './topic-views.js';
 
 /** Answers questions about the log. One call sees the log as it was when the call began, or later. */
 export class Reader {
   readonly #stream: Stream;
   readonly #timeoutMs: number;
   readonly #loader: RowLoader;
+  readonly #views: TopicViews;
   readonly #gate: Gate;
   readonly #turns = new Turns();
   /** When the connection was lost last. */
@@ -43,6 +33,7 @@ export class Reader {
     this.#stream = stream;
     this.#timeoutMs = timeoutMs;
     this.#loader = new RowLoader(stream);
+    this.#views = new TopicViews(stream, this.#loader);
     this.#gate = new Gate(() => stream.maxPayload);
   }
 
@@ -57,15 +48,18 @@ export class Reader {
     const topics = [...new Set(request.topics)];
     const state = await this.#stream.state(deadline);
     let lost: Hole['reason'] | undefined = request.verify && contradiction(request.verify, state.head, undefined);
-    const page = await this.#within(topics, deadline, async (question) => {
+    const wanted = request.excerpt?.last ?? 0;
+    const page = await this.#within(topics, Number.isFinite(wanted) ? wanted : 0, deadline, async (question) => {
       const data = new KnownData(request.maxBytes);
       // A page has one entry at least, and one more says that it is not the last.
       const most = Math.max(1, request.maxEntries) + 1;
-      const from = lost === undefined ? (request.after ?? 0) : 0;
-      let views = await this.#views(question, state, topics, from, most, data);
-      if (lost === undefined && isContradicted(request.verify, state, views)) {
+      const { after, verify, excerpt } = request;
+      const start = { from: 0, most, excerpt };
+      const place = { ...start, from: after ?? 0, claimed: verify, hasHoles: after !== undefined };
+      let views = await this.#views.of(question, state, topics, lost === undefined ? place : start, data);
+      if (lost === undefined && isContradicted(verify, state, views)) {
         lost = 'diverged';
-        views = await this.#views(question, state, topics, 0, most, data);
+        views = await this.#views.of(question, state, topics, start, data);
       }
       return this.#page(question, state, views, request, lost, data);
     });
@@ -75,11 +69,11 @@ export class Reader {
   async locate(topics: readonly string[], id: string, deadline: number): Promise<Position | 'ambiguous' | undefined> {
     const state = await this.#stream.state(deadline);
     const asked = [...new Set(topics)];
-    const views = await this.#within(asked, deadline, (question) =>
-      this.#views(question, state, asked, 0, Infinity, new KnownData(0)),
+    const views = await this.#within(asked, 0, deadline, (question) =>
+      this.#views.of(question, state, asked, { from: 0, most: Infinity }, new KnownData(0)),
     );
     // Of too much nothing is known: as if the id was not retained.
-    const found = (views ?? []).flatMap(({ retained }) => retained.filter((row) => row.id === id));
+    const found = (views ?? []).flatMap(({ wanted }) => wanted.filter((row) => row.id === id));
     if (found.length > 1) return 'ambiguous';
     return found[0] && { epoch: state.head.epoch, seq: found[0].seq, at: found[0].at };
   }
@@ -139,60 +133,14 @@ export class Reader {
     return { entries: [], upTo: state.head, holes };
   }
 
-  async #views(
-    question: Question,
-    state: StreamState,
-    topics: readonly string[],
-    from: number,
-    most: number,
-    data: KnownData,
-  ): Promise<TopicView[]> {
-    await this.#loader.foresee(question, state, topics, from);
-    const rowsOf = await this.#rows(question, state, topics, from, data);
-    const now = rowsOf.size === 0 ? 0 : await this.#stream.now(question.deadline);
-    const upTo = state.head.seq;
-    return each(topics, async (topic) => {
-      const rows = rowsOf.get(topic);
-      if (!(rows instanceof TopicRows)) return { topic, head: 0, retained: [], at: rows?.at };
-      rows.trim(now);
-      let before = rows.newestUpTo(from);
-      if (before === 'unknown') {
-        before = await question.newestUpTo(state.subjects.topic(topic), from, state.goneUpTo);
-      }
-      // What was stored since the head was read is left to the next page: it would be read again from there.
-      return { topic, head: rows.headOf(from, upTo), retained: rows.retained(from, upTo, most), at: before?.at };
-    });
-  }
-
-  /** What is known of each topic beyond a sequence, or the newest message of one that has nothing there. */
-  async #rows(
-    question: Question,
-    state: StreamState,
-    topics: readonly string[],
-    from: number,
-    data: KnownData,
-  ): Promise<Map<string, TopicRows | Place>> {
-    const found = new Map<string, TopicRows | Place>();
-    const behind: Behind[] = [];
-    await each(topics, async (topic) => {
-      const known = this.#loader.known(state, topic, from);
-      const newest = known === undefined && (await question.get({ last_by_subj: state.subjects.topic(topic) }));
-      if (known !== undefined) found.set(topic, known);
-      else if (newest && newest.seq > from) behind.push({ topic, newest });
-      else if (newest) found.set(topic, newest);
-    });
-    const loaded = await this.#loader.load(question, state, behind, from, data);
-    for (const [n, { topic }] of behind.entries()) found.set(topic, loaded[n] as TopicRows);
-    return found;
-  }
-
   /** Answers a question, or `undefined` when it is too much. */
   async #within<T>(
     topics: readonly string[],
+    wanted: number,
     deadline: number,
     task: (question: Question) => Promise<T>,
   ): Promise<T | undefined> {
-    const effort = new Effort(this.#turns, topics.length, deadline, this.#timeoutMs);
+    const effort = new Effort(this.#turns, topics.length, wanted, deadline, this.#timeoutMs);
     try {
       return await task(new Question(this.#stream, this.#gate, effort, deadline));
     } catch (error) {
@@ -217,7 +165,7 @@ function pageOf(
   views: readonly TopicView[],
   { maxEntries, maxBytes }: ReadRequest,
 ): { readonly fitting: readonly Wanted[]; readonly isAll: boolean } {
-  const merge = new LaneMerge(views.map(({ topic, retained }) => [wantedOf(topic, retained), 0]));
+  const merge = new LaneMerge(views.map(({ topic, wanted }) => [wantedOf(topic, wanted), 0]));
   const fitting: Wanted[] = [];
   let bytes = 0;
   for (let next = merge.next; next !== undefined; next = merge.next) {
@@ -242,9 +190,9 @@ function holesOf(views: readonly TopicView[], after: number | undefined, { goneU
   if (after === undefined) return [];
   const trimmed: string[] = [];
   const unknown: string[] = [];
-  for (const { topic, head, retained } of views) {
-    if (isTrimmed(after, head, retained[0])) trimmed.push(topic);
-    else if (after < goneUpTo) unknown.push(topic);
+  for (const { topic, head, first, isUncertain } of views) {
+    if (!isUncertain && isTrimmed(after, head, first)) trimmed.push(topic);
+    else if (isUncertain || after < goneUpTo) unknown.push(topic);
   }
   const holes: Hole[] = [];
   if (trimmed.length > 0) holes.push({ reason: 'trimmed', topics: trimmed });

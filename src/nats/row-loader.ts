@@ -1,6 +1,6 @@
-import type { Retention } from '../engine/engine.js';
+import type { Excerpt, Retention } from '../engine/engine.js';
 import { each } from './each.js';
-import { COST, HEAVY, MAX } from './effort.js';
+import { COST, HEAVY, MAX, ONE_BY_ONE, costOf } from './effort.js';
 import { decodeMeta } from './event-header.js';
 import type { KnownData } from './known-data.js';
 import type { Question } from './question.js';
@@ -11,8 +11,6 @@ import type { Place } from './topic-rows.js';
 
 /** About 100 bytes each. */
 const MAX_ROWS = 200_000;
-/** So many single questions take as long as making a consumer and removing it: 3 ms, measured on loopback. */
-const ONE_BY_ONE = 32;
 /** What so few topics have is counted for each, and for more with all others: 0.1 s for 10,000 topics, which is good for a while. */
 const FEW_TOPICS = 16;
 const COUNTS_MS = 1_000;
@@ -20,6 +18,9 @@ const COUNTS_MS = 1_000;
 const PASSED_OVER = 2_000;
 /** So far back, for each topic. */
 const LOOK_BACK = 4;
+/** So many more messages in the lane are little, and so is what costs no more than that: 50 ms. */
+const LITTLE = 1_000;
+const CHEAP = 5_000;
 /** What is only estimated is refused when it is so many times too much. */
 const DOUBT = 2;
 
@@ -27,15 +28,22 @@ const DOUBT = 2;
 export interface Behind {
   readonly topic: string;
   readonly newest: StoredMessage;
+  /** From where on its rows are wanted. */
+  readonly from: number;
+  /** The message that is there, where it is one of the topic. */
+  readonly before?: Place;
 }
 
 interface Loading {
   readonly topic: string;
   readonly subject: string;
   readonly newest: StoredMessage;
+  readonly from: number;
   rows: TopicRows;
   /** Without anything that was known before. */
   readonly isNew: boolean;
+  /** They begin later than was asked for at first. */
+  readonly isLate: boolean;
   before?: Place;
   isWhole: boolean;
 }
@@ -61,10 +69,24 @@ export class RowLoader {
     this.#cache.delete(topic);
   }
 
-  /** The rows of a topic beyond a sequence, when all up to the head of the lane are known. */
-  known({ subjects, head }: StreamState, topic: string, from: number): TopicRows | undefined {
+  /** The rows of a topic beyond a sequence, or all that an excerpt has, when all up to the head of the lane are known. */
+  known({ subjects, head }: StreamState, topic: string, from: number, excerpt?: Excerpt): TopicRows | undefined {
     const cached = this.#cache.get(subjects.epoch, topic);
-    return cached !== undefined && cached.from <= from && cached.upTo >= head.seq ? cached : undefined;
+    if (cached === undefined || cached.upTo < head.seq) return undefined;
+    return cached.from <= from || (excerpt !== undefined && cached.has(excerpt)) ? cached : undefined;
+  }
+
+  /** From where on all that an excerpt has of a topic is known, but for what was stored since, which is little. */
+  nearlyKnown({ subjects }: StreamState, { topic, newest }: Behind, excerpt: Excerpt): number | undefined {
+    const cached = this.#cache.get(subjects.epoch, topic);
+    return cached?.has(excerpt) === true && newest.seq - cached.upTo <= LITTLE ? cached.from : undefined;
+  }
+
+  /** Whether all that topics have beyond a sequence costs little to know. */
+  async isCheap(question: Question, state: StreamState, topics: readonly string[], from: number): Promise<boolean> {
+    const { head, messages } = state;
+    if (COST.consumer + COST.laneRow * Math.min(head.seq - from, messages) <= CHEAP) return true;
+    return (await this.#estimate(question, state, topics, from)) <= CHEAP;
   }
 
   /**
@@ -73,12 +95,9 @@ export class RowLoader {
    * @throws TooMuchError
    */
   async foresee(question: Question, state: StreamState, topics: readonly string[], from: number): Promise<void> {
-    const { subjects, head, goneUpTo, messages } = state;
+    const { head, goneUpTo, messages } = state;
     if (topics.length <= FEW_TOPICS || COST.laneRow * Math.min(head.seq - from, messages) <= MAX) return;
-    const { counts } = await this.#countAll(question.deadline);
-    const part = (head.seq - Math.max(from, goneUpTo)) / (head.seq - goneUpTo);
-    const missing = topics.filter((topic) => (this.#cache.get(subjects.epoch, topic)?.from ?? Infinity) > from);
-    const cost = costOf(missing.map((topic) => Math.ceil((counts.get(subjects.topic(topic)) ?? 0) * part)));
+    const cost = await this.#estimate(question, state, topics, from);
     question.effort.check(from > goneUpTo ? cost / DOUBT : cost);
   }
 
@@ -87,40 +106,53 @@ export class RowLoader {
    *
    * @throws TooMuchError
    */
-  async load(
-    question: Question,
-    state: StreamState,
-    behind: readonly Behind[],
-    from: number,
-    data: KnownData,
-  ): Promise<TopicRows[]> {
-    const isLane = await this.#plan(question, state, this.#begin(state, behind, from).filter(isMissing));
+  async load(question: Question, state: StreamState, behind: readonly Behind[], data: KnownData): Promise<TopicRows[]> {
+    const isLane = await this.#plan(question, state, this.#begin(state, behind).filter(isMissing));
     // Whoever had the turn before may have loaded the same.
-    const topics = this.#begin(state, behind, from);
+    const topics = this.#begin(state, behind);
     const missing = topics.filter(isMissing);
     // Others may be reading what is known.
     for (const loading of missing) loading.rows = loading.rows.copy();
     try {
-      if (isLane) await lookBack(question, state, missing, from);
-      await each(missing, (loading) => findFirst(question, state, loading, from, isLane));
+      if (isLane) await lookBack(question, state, missing);
+      await each(missing, (loading) => findFirst(question, state, loading, isLane));
       if (isLane) await loadLane(question, state, missing, data);
       // What the lane has given is known by now: nothing is left, or what it has not given.
       await each(missing, (loading) => loadTopic(question, state, loading, data));
     } finally {
       // Of one topic also what was too much: the next question goes on from there. Of many it would push out what others need.
       const kept = topics.length === 1 ? missing : missing.filter(({ isWhole }) => isWhole);
-      for (const { topic, rows } of kept) this.#cache.set(state.subjects.epoch, topic, rows);
+      for (const loading of kept) this.#keep(state, loading);
     }
     return topics.map(({ rows }) => rows);
   }
 
-  #begin({ subjects }: StreamState, behind: readonly Behind[], from: number): Loading[] {
-    return behind.map(({ topic, newest }) => {
+  /** What it costs to load what is not known of topics beyond a sequence, as if each came at a steady pace. */
+  async #estimate(question: Question, state: StreamState, topics: readonly string[], from: number): Promise<number> {
+    const { subjects, head, goneUpTo } = state;
+    const { counts } = await this.#countAll(question.deadline);
+    const part = (head.seq - Math.max(from, goneUpTo)) / (head.seq - goneUpTo);
+    const missing = topics.filter((topic) => (this.#cache.get(subjects.epoch, topic)?.from ?? Infinity) > from);
+    return costOf(missing.map((topic) => Math.ceil((counts.get(subjects.topic(topic)) ?? 0) * part)));
+  }
+
+  /** What is known from further back has more of what others may ask for. */
+  #keep({ subjects: { epoch } }: StreamState, { topic, rows, isLate }: Loading): void {
+    const cached = isLate ? this.#cache.get(epoch, topic) : undefined;
+    if (cached === undefined || cached.from >= rows.from) this.#cache.set(epoch, topic, rows);
+  }
+
+  #begin({ subjects }: StreamState, behind: readonly Behind[]): Loading[] {
+    return behind.map(({ topic, newest, from, before }) => {
       const cached = this.#cache.get(subjects.epoch, topic);
-      const isUseful = cached !== undefined && cached.from <= from && (cached.last?.seq ?? 0) <= newest.seq;
-      const rows = isUseful ? cached : new TopicRows(from);
+      const isBefore = cached !== undefined && cached.from <= from && (cached.last?.seq ?? 0) <= newest.seq;
+      // Where the rows may begin later than what is known ends, nobody wants what is between.
+      const isUseful = isBefore && (before === undefined || cached.upTo >= from);
+      const rows = isUseful ? cached : new TopicRows(from, from, before);
       const isWhole = rows.upTo >= newest.seq;
-      return { topic, subject: subjects.topic(topic), newest, rows, isNew: !isUseful, isWhole };
+      const isLate = !isUseful && before !== undefined;
+      const isNew = !isUseful && !isLate;
+      return { topic, subject: subjects.topic(topic), newest, from, rows, isNew, isLate, isWhole };
     });
   }
 
@@ -174,13 +206,9 @@ function isMissing({ isWhole }: Loading): boolean {
 }
 
 /** Finds what the first rows of busy topics come after: together, where a search takes some 16 questions for each. */
-async function lookBack(
-  question: Question,
-  { goneUpTo }: StreamState,
-  missing: readonly Loading[],
-  from: number,
-): Promise<void> {
+async function lookBack(question: Question, { goneUpTo }: StreamState, missing: readonly Loading[]): Promise<void> {
   const bySubject = new Map(missing.filter(({ isNew }) => isNew).map((loading) => [loading.subject, loading]));
+  const from = missing.reduce((most, loading) => (loading.isNew ? Math.max(most, loading.from) : most), 0);
   const begin = Math.max(goneUpTo, from - LOOK_BACK * bySubject.size);
   if (begin >= from) return;
   for await (const { subject, seq, at } of question.messages(undefined, begin)) {
@@ -193,14 +221,8 @@ async function lookBack(
 }
 
 /** Finds what the first row comes after, so that it knows its predecessor. */
-async function findFirst(
-  question: Question,
-  state: StreamState,
-  loading: Loading,
-  from: number,
-  isLane: boolean,
-): Promise<void> {
-  const { subject, newest, isNew } = loading;
+async function findFirst(question: Question, state: StreamState, loading: Loading, isLane: boolean): Promise<void> {
+  const { subject, newest, from, isNew } = loading;
   if (!isNew) return;
   const needed = neededOf(newest);
   let wholeFrom = from;
@@ -273,12 +295,4 @@ function mostOf({ keptPerTopic }: StreamState, { rows, newest }: Loading): numbe
   const most = Math.min(newest.seq - rows.upTo, keptPerTopic);
   const needed = neededOf(newest);
   return most > needed + PASSED_OVER ? 2 * needed + PASSED_OVER : most;
-}
-
-function costOf(counts: readonly number[]): number {
-  return counts.reduce(
-    (sum, count) =>
-      sum + (count < ONE_BY_ONE ? count * COST.get : ONE_BY_ONE * COST.get + COST.consumer + count * COST.row),
-    0,
-  );
 }

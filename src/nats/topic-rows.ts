@@ -1,4 +1,4 @@
-import type { Retention } from '../engine/engine.js';
+import type { Excerpt, Retention } from '../engine/engine.js';
 
 /** A message of a topic. */
 export interface Place {
@@ -86,9 +86,23 @@ export class TopicRows {
     }
   }
 
+  /** Whether there is nothing before these rows that an excerpt has. */
+  has({ upTo, last }: Excerpt): boolean {
+    // What comes before something that is evicted is so as well.
+    return this.#evicted > 0 || (upTo >= this.from && firstBeyond(this.#rows, upTo) >= last);
+  }
+
+  /** Whether there was something beyond a sequence that is not known. */
+  leavesOut(after: number): boolean {
+    if (this.from <= after || this.#evicted > 0) return false;
+    const before = this.newestUpTo(this.from);
+    return before === 'unknown' || (before !== undefined && before.seq > after);
+  }
+
   /** The first so many of those that are retained, beyond one sequence and up to another. */
-  retained(after: number, upTo: number, maxRows: number): readonly Row[] {
-    const begin = Math.max(firstBeyond(this.#rows, after), this.#evicted);
+  retained(after: number, upTo: number, maxRows: number, excerpt?: Excerpt): readonly Row[] {
+    const wanted = excerpt === undefined ? 0 : firstIn(this.#rows, excerpt);
+    const begin = Math.max(firstBeyond(this.#rows, after), this.#evicted, wanted);
     return this.#rows.slice(begin, Math.min(firstBeyond(this.#rows, upTo), begin + maxRows));
   }
 
@@ -109,13 +123,25 @@ export class TopicRows {
   }
 }
 
+/** Index of the first row that an excerpt has. */
+function firstIn(rows: readonly Row[], { upTo, last, since }: Excerpt): number {
+  const end = firstBeyond(rows, upTo);
+  const young = since > 0 ? firstIndex(rows, ({ at }) => at >= since) : 0;
+  return Math.max(Math.min(young, end), end - last);
+}
+
 /** Index of the first row beyond a sequence; their number when there is none. */
 function firstBeyond(rows: readonly Row[], seq: number): number {
+  return firstIndex(rows, (row) => row.seq > seq);
+}
+
+/** Index of the first row that is, where all behind it are as well; their number when none is. */
+function firstIndex(rows: readonly Row[], is: (row: Row) => boolean): number {
   let low = 0;
   let high = rows.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((rows[middle] as Row).seq > seq) high = middle;
+    if (is(rows[middle] as Row)) high = middle;
     else low = middle + 1;
   }
   return low;
