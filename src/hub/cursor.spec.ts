@@ -528,3 +528,87 @@ describe('a hub that is closed', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 });
+
+describe('a cursor with what leads up to its place', () => {
+  const lastOf = (last: number) => ({ key: `${last}`, portionOf: () => ({ last, since: 0 }) });
+  const all = lastOf(Infinity);
+
+  /** Has its place, and takes nothing yet. */
+  async function begin(bench: Bench, selectors: string[], prelude = all): Promise<[Cursor, Sink]> {
+    const sink = new Sink({ maxWriteBytes: 1 });
+    sink.room = 0;
+    const cursor = bench.cursor(selectors, sink);
+    cursor.beginAt(prelude);
+    await cursor.open();
+    return [cursor, sink];
+  }
+
+  it('reads fewer topics at once, and nothing else of them', async () => {
+    await using bench = new Bench();
+    const positions = await bench.publishAll('a', 'b', 'a', 'b', 'a', 'b');
+    const [cursor, sink] = await begin(bench, ['a', 'b'], lastOf(1));
+    await cursor.select(['a']);
+    sink.room = Infinity;
+    cursor.pump();
+    const live = await bench.publish('a');
+    await sink.has(live);
+
+    expect(sink.events).toEqual([positions[4]!.seq, live.seq]);
+    expect(sink.told.filter((each) => 'position' in each && each.position.startsWith('.'))).toEqual([]);
+  });
+
+  it('reads fewer topics while it is being read, also where others have read these before', async () => {
+    await using bench = new Bench();
+    await bench.open(['a'], new Sink());
+    const positions = await bench.publishAll('a', 'b', 'a', 'b', 'a', 'b');
+    const [cursor, sink] = await begin(bench, ['a', 'b'], lastOf(2));
+    sink.room = 1;
+    cursor.pump();
+    await sink.has(positions[2]!);
+    await cursor.select(['a']);
+    sink.room = Infinity;
+    cursor.pump();
+    const live = await bench.publish('a');
+    await sink.has(live);
+
+    expect(sink.events.filter((seq) => seq !== positions[3]!.seq)).toEqual(seqs([positions[2]!, positions[4]!, live]));
+    expect(new Set(sink.events).size).toBe(sink.events.length);
+  });
+
+  it('gives a topic that is added from the place where it ends', async () => {
+    await using bench = new Bench();
+    await bench.open(['a', 'b'], new Sink());
+    const positions = await bench.publishAll('a', 'b', 'a', 'a', 'b', 'a');
+    const [cursor, sink] = await begin(bench, ['a'], all);
+    sink.room = 1;
+    cursor.pump();
+    await sink.has(positions[0]!);
+    await cursor.select(['a', 'b']);
+    const live = await bench.publishAll('b', 'a');
+    sink.room = Infinity;
+    cursor.pump();
+    await sink.has(live[1]!);
+
+    expect(sink.events).toEqual(seqs([...[0, 2, 3, 5].map((n) => positions[n]!), ...live]));
+  });
+
+  it('reads all of a log that contradicts the place that it has come to', async () => {
+    await using bench = new Bench();
+    const positions = await bench.publishAll(...Array.from({ length: 600 }, () => 'a'));
+    const [cursor, sink] = await begin(bench, ['a'], lastOf(300));
+    const read = bench.engine.read.bind(bench.engine);
+    bench.engine.read = (request) => {
+      if (request.verify === undefined || sink.resets.length > 0) return read(request);
+      return read({ ...request, verify: { ...request.verify, at: 0 } });
+    };
+    sink.room = Infinity;
+    cursor.pump();
+    const live = await bench.publish('a');
+    await sink.has(live);
+
+    const reset = sink.told.findIndex((each) => 'reset' in each);
+    expect(sink.told[reset]).toEqual({ reset: 'diverged', topics: ['a'] });
+    const since = sink.told.slice(reset).flatMap((each) => ('event' in each ? [each.event] : []));
+    expect(since).toEqual(seqs([...positions, live]));
+  });
+});

@@ -22,7 +22,6 @@ const MIN_ADVANCE_MS = 60_000;
  * following live events are the same motion: from the window when the place is inside it, from the engine when not.
  */
 export class Cursor extends Selected {
-  readonly #sink: CursorSink;
   /**
    * `live`: inside the window. `replaying`: behind it, waiting for the sink. `reading`: behind it, waiting for the engine.
    * `rereading`: waiting for an answer that may be about another log by now.
@@ -40,8 +39,7 @@ export class Cursor extends Selected {
   #came: Position = NOWHERE;
 
   constructor(hub: Hub, selectors: Iterable<string>, sink: CursorSink) {
-    super(hub, selectors);
-    this.#sink = sink;
+    super(hub, selectors, sink);
   }
 
   /** Everything up to this sequence has been given to the sink. */
@@ -69,7 +67,7 @@ export class Cursor extends Selected {
    * nothing before that.
    */
   async openAtHead(): Promise<void> {
-    const [head] = await Promise.all([this.#persist(() => this.hub.head()), this.open()]);
+    const [head] = await Promise.all([this.persist(() => this.hub.head()), this.open()]);
     const isAhead = head !== undefined && head.epoch === this.#came.epoch && head.seq > this.#came.seq;
     if (isAhead && this.#state === 'live') this.#begin(head);
   }
@@ -83,13 +81,13 @@ export class Cursor extends Selected {
 
   /** Gives the sink what there is, for as long as it can take more. */
   pump(): void {
-    if (this.#hasStopped()) return this.#sink.tooSlow();
-    while (this.#sink.isWritable) {
+    if (this.#hasStopped()) return this.sink.tooSlow();
+    while (this.sink.isWritable) {
       if (this.#state === 'replaying') return void this.#readLog(this.#place === START ? 'start' : this.#place);
       if (this.#state !== 'live') return;
       const join = this.joins[0];
-      if (join !== undefined && this.seq >= join.at.seq) this.joinNext();
-      else if (this.seq < this.view.floor || this.#isTooSlow()) this.#leaveWindow();
+      if (join !== undefined && this.seq >= join.at.seq) this.#join(join.at);
+      else if (this.seq < this.view.floor || this.isTooSlow()) this.#leaveWindow();
       else if (this.seq < this.view.lastSeq) this.#deliverLive(join?.at);
       else if (join !== undefined) this.#state = 'replaying';
       else return;
@@ -116,7 +114,7 @@ export class Cursor extends Selected {
   }
 
   missed(topic: string): void {
-    if (this.#state === 'live') this.#sink.reset('unknown', [topic]);
+    if (this.#state === 'live') this.sink.reset('unknown', [topic]);
   }
 
   endTopics(): void {
@@ -125,8 +123,7 @@ export class Cursor extends Selected {
     const hasComeLate = this.#beginning === undefined && finalEnds.upTo(this.#came.seq, this.view.names).length > 0;
     // It was not known yet when it began.
     if (hasComeLate) return this.#begin(this.#place);
-    for (const topic of finalEnds.upTo(this.seq, this.view.names))
-      if (!this.isClosed) this.#sink.ended(topic, 'complete', formatPosition(this.#place));
+    this.tellEnds(this.#place);
   }
 
   override close(): void {
@@ -152,7 +149,12 @@ export class Cursor extends Selected {
   #begin(now: Position): void {
     // Whoever comes to a topic that has ended gets what there is of it.
     const beginning = (this.#beginning ??= this.hub.finalEnds.preludeOf(this.view.names));
-    if (typeof beginning === 'string') return void this.#resume(beginning);
+    this.#lead = undefined;
+    if (typeof beginning === 'string') {
+      // Until its place has been found it reads nothing.
+      this.#state = 'opening';
+      return void this.#resume(beginning);
+    }
     this.#place = this.#came = now;
     if (beginning === undefined && this.seq >= this.view.floor) return this.#goLive();
     this.#state = 'replaying';
@@ -164,6 +166,13 @@ export class Cursor extends Selected {
       this.#place = START;
     }
     this.pump();
+  }
+
+  /** Topics that are added begin now, also those that have ended: nothing of what was before. */
+  #join(at: Position): void {
+    this.joinNext();
+    if (at !== START) this.#came = NOWHERE;
+    this.tellEnds(this.#place);
   }
 
   #goLive(): void {
@@ -179,10 +188,10 @@ export class Cursor extends Selected {
     const claimed = parsePosition(from);
     // No event has an id of its own that looks like a position.
     if (claimed !== undefined) return this.#readLog(claimed);
-    const located = await this.#persist(() => this.hub.locate(this.view, from));
+    const located = await this.persist(() => this.hub.locate(this.view, from));
     if (this.isClosed) return;
     if (located !== undefined && located !== 'ambiguous') return this.#readLog(located);
-    this.#sink.reset('unknown', this.view.selectors);
+    this.sink.reset('unknown', this.view.selectors);
     return this.#readLog('start');
   }
 
@@ -195,17 +204,19 @@ export class Cursor extends Selected {
     do {
       this.#state = 'reading';
       const lead = this.#lead;
-      const request = { after: verify?.seq, verify, lead, maxBytes: this.#sink.maxWriteBytes };
-      const page = await this.#persist(() => this.hub.read(this.view, request));
+      if (lead !== undefined) this.joinFewer();
+      const request = { after: verify?.seq, verify, lead, maxBytes: this.sink.maxWriteBytes };
+      const page = await this.persist(() => this.hub.read(this.view, request));
       if (page === undefined || this.isClosed) return;
       if (lead !== this.#lead) continue;
       // What the log contradicts was no place in it: it is read from its first entry.
       const isOther = page.holes.some(isContradiction);
       this.#place = isOther ? START : (verify ?? START);
+      if (isOther) this.#lead = undefined;
       this.#give(isOther || lead === undefined ? page : lead.pageOf(page));
       if (this.isClosed) return;
       verify = this.#place;
-    } while (this.#isRereading() || (this.#sink.isWritable && !this.#hasCaughtUp()));
+    } while (this.#isRereading() || (this.sink.isWritable && !this.#hasCaughtUp()));
     // No await between the test and the join: nothing can slip in between.
     if (this.#hasCaughtUp()) this.#goLive();
     else this.#state = 'replaying';
@@ -221,13 +232,13 @@ export class Cursor extends Selected {
   }
 
   #hasCaughtUp(): boolean {
-    return this.seq >= (this.joins[0]?.at.seq ?? this.view.floor);
+    return this.#lead === undefined && this.seq >= (this.joins[0]?.at.seq ?? this.view.floor);
   }
 
   #give(page: LogPage): void {
     if (page.holes.length > 0) this.#holes ??= new ToldHoles();
-    this.#holes?.tell(page, this.hub.positionOf(this.view).seq, this.#sink);
-    const wanted = page.cut(this.joins.find(({ at }) => at.seq >= this.seq)?.at);
+    this.#holes?.tell(page, this.hub.positionOf(this.view).seq, this.sink);
+    const wanted = this.#lead === undefined ? page.cut(this.joinAfter(this.seq)) : page;
     for (const batch of wanted.batches) if (!this.isClosed) this.#deliver(batch);
     this.#place = wanted.upTo;
     this.#endLead();
@@ -238,12 +249,12 @@ export class Cursor extends Selected {
     const lead = this.#lead;
     if (lead === undefined || (lead.upTo.epoch === this.#place.epoch && this.seq < lead.upTo.seq)) return;
     this.#lead = undefined;
-    for (const { topic, how, id } of lead.ends()) if (!this.isClosed) this.#sink.ended(topic, how, id);
+    for (const { topic, how, id } of lead.ends()) if (!this.isClosed) this.sink.ended(topic, how, id);
   }
 
   /** Goes on in the window, but not past the place where a new topic joins: its events must come in between. */
   #deliverLive(stop: Position | undefined): void {
-    const batch = this.view.batch(this.seq, this.#sink.maxWriteBytes);
+    const batch = this.view.batch(this.seq, this.sink.maxWriteBytes);
     if (stop === undefined || batch.place.seq <= stop.seq) return this.#deliver(batch);
     const before = batch.entries.filter((entry) => entry.seq <= stop.seq);
     if (before.length > 0) this.#deliver(batchOf(batch.epoch, before));
@@ -253,46 +264,37 @@ export class Cursor extends Selected {
   #deliver(batch: Batch): void {
     const { control, entries } = batch;
     this.#place = batch.place;
-    const isTold = entries.length > 0 && this.#sink.write(batch);
+    const isTold = entries.length > 0 && this.sink.write(batch);
     if (isTold)
       this.#told = control === undefined ? batch.place : placeOf(batch.epoch, entries[entries.length - 1] as LogEntry);
     if (control === undefined || this.isClosed) return;
-    this.#sink.ended(control.topic, controlOf(control.data) as Control, batch.idOf(control));
+    this.sink.ended(control.topic, controlOf(control.data) as Control, batch.idOf(control));
   }
 
   #leaveWindow(): void {
     // Behind the place where a window begins is only who has just moved to it.
     const hasFallenBehind = this.seq >= this.view.base.seq;
-    if (hasFallenBehind) this.#sink.fellBehind();
-    if (this.#sink.onSlow === 'resume' || !hasFallenBehind) {
+    if (hasFallenBehind) this.sink.fellBehind();
+    if (this.sink.onSlow === 'resume' || !hasFallenBehind) {
       this.#state = 'replaying';
       return;
     }
-    if (this.#sink.onSlow === 'disconnect') return this.#sink.tooSlow();
+    if (this.sink.onSlow === 'disconnect') return this.sink.tooSlow();
     this.#place = this.view.beforeLast ?? this.hub.positionOf(this.view);
-    this.#sink.reset('skipped', this.view.selectors);
+    this.sink.reset('skipped', this.view.selectors);
   }
 
   /** Whether a sink that takes nothing any more, and is to be ended for that, has fallen too far behind. */
   #hasStopped(): boolean {
-    if (this.#state !== 'live' || this.#sink.isWritable || this.#sink.onSlow !== 'disconnect') return false;
-    return this.#isTooSlow() || (this.seq < this.view.floor && this.seq >= this.view.base.seq);
-  }
-
-  #isTooSlow(): boolean {
-    return this.view.isFarBehind(this.seq) && this.#sink.onSlow !== 'resume';
+    if (this.#state !== 'live' || this.sink.isWritable || this.sink.onSlow !== 'disconnect') return false;
+    return this.isTooSlow() || (this.seq < this.view.floor && this.seq >= this.view.base.seq);
   }
 
   /** Tells a place without an event. `false`: it was told already. */
   #tellPlace(): boolean {
     if (this.#told.seq === this.seq && this.#told.epoch === this.#place.epoch) return false;
     this.#told = this.#place;
-    this.#sink.position(formatPosition(this.#place));
+    this.sink.position(formatPosition(this.#place));
     return true;
-  }
-
-  /** The engine's answer, or `undefined` when nobody waits for it any more. */
-  #persist<T>(call: () => Promise<T>): Promise<T | undefined> {
-    return this.hub.persist(async () => (this.isClosed ? undefined : await call()));
   }
 }

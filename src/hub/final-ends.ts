@@ -15,8 +15,10 @@ interface FinalEnd {
   readonly seq: number;
 }
 
-/** Of so many a process remembers that they have ended; of all others the log tells whoever opens them. */
+/** Of so many a process remembers that they have ended, beside those that are being read; of all others the log tells whoever opens them. */
 const MAX_KNOWN = 10_000;
+/** With each that is new, so many of the oldest are looked at. */
+const MAX_LOOKS = 8;
 const DAY_MS = 86_400_000;
 const TELL_RETENTION: Retention = { maxEvents: MAX_KNOWN, maxBytes: 16_777_216, maxAgeMs: DAY_MS };
 const ALL = { last: Infinity, since: 0 };
@@ -45,7 +47,9 @@ export class FinalEnds {
   /** What streams of topics begin with that have ended; `undefined`: none of these has. */
   preludeOf(topics: readonly string[]): Prelude | undefined {
     if (this.#known.size === 0 || !topics.some((topic) => this.#known.has(topic))) return undefined;
-    return { key: 'ends', portionOf: (topic) => (this.#known.has(topic) ? ALL : undefined) };
+    // As they are now. One that a pattern brings in begins with what comes.
+    const ended = new Set(topics.filter((topic) => this.#known.has(topic)));
+    return { key: `ends ${ended.size}`, portionOf: (topic) => (ended.has(topic) ? ALL : undefined) };
   }
 
   /** Whether a topic is known to have ended, or is about to be ended here. */
@@ -125,9 +129,18 @@ export class FinalEnds {
     const known = this.#known.get(topic) ?? Infinity;
     this.#known.delete(topic);
     this.#known.set(topic, Math.min(seq, known));
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    this.#forgetOldest();
     this.#hub.ended(topic);
+  }
+
+  /** Of a topic that is being read the log is not asked again: it stays known. */
+  #forgetOldest(): void {
+    let looks = 0;
+    for (const [topic, seq] of this.#known) {
+      if (this.#known.size <= MAX_KNOWN || ++looks > MAX_LOOKS) return;
+      this.#known.delete(topic);
+      if (this.#hub.isWatched(topic)) this.#known.set(topic, seq);
+    }
   }
 }
 

@@ -106,7 +106,7 @@ export class Hub implements FeedListener {
 
   /** Where streams of these topics begin; `undefined`: nobody has said. */
   beginningOf(begin: Begin | undefined, selectors: Iterable<string>): string | Prelude | undefined {
-    return beginningOf(begin, selectors, this.#options.begins);
+    return beginningOf(begin, selectors, this.#options.begins, (topic) => this.finalEnds.has(topic));
   }
 
   /** Waits until a view is open. Resolves to the first position of it that this process has stored something at meanwhile. */
@@ -165,6 +165,11 @@ export class Hub implements FeedListener {
   /** Resolves after the next turn of the event loop, when so much waits for it that whoever publishes should let it come. */
   pressure(): Promise<void> | undefined {
     return this.#fanOut.pressure();
+  }
+
+  /** Whether anybody reads a topic by its name, or has just done so. */
+  isWatched(topic: string): boolean {
+    return this.#byName.has(topic);
   }
 
   /** Reads on in the log, for a cursor that is not inside its window. */

@@ -3,18 +3,22 @@ import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
 import { takeBatch } from './batch.js';
 import type { Batch } from './batch.js';
+import type { LeadPage } from './read-topics.js';
 
 /** A page of the log, encoded once for all who read it. */
 export class LogPage implements ReadPage {
   readonly entries: readonly LogEntry[];
   readonly upTo: Position;
   readonly holes: readonly Hole[];
+  /** Of a page of what leads up to a place: how many ends each topic has among its newest. */
+  readonly more: ReadonlyMap<string, number> | undefined;
   readonly #encoded: { batches?: readonly Batch[] };
 
-  constructor({ entries, upTo, holes }: ReadPage, encoded: { batches?: readonly Batch[] } = {}) {
+  constructor({ entries, upTo, holes, more }: LeadPage, encoded: { batches?: readonly Batch[] } = {}) {
     this.entries = entries;
     this.upTo = upTo;
     this.holes = holes;
+    this.more = more;
     this.#encoded = encoded;
   }
 

@@ -6,6 +6,7 @@ import { LogPage } from './log-page.js';
 import { PageCache } from './page-cache.js';
 import type { Leading } from './prelude.js';
 import { MAX_TOPICS_AT_ONCE, readLead, readTopics } from './read-topics.js';
+import type { LeadPage } from './read-topics.js';
 import { TopicLists } from './topic-lists.js';
 import type { TopicList } from './topic-lists.js';
 import type { View } from './view.js';
@@ -114,7 +115,7 @@ export class LogReader {
     return this.#pages.get(key, async () => new LogPage(await this.#readPage(view, request)));
   }
 
-  async #readPage(view: View, request: PageRequest): Promise<ReadPage> {
+  async #readPage(view: View, request: PageRequest): Promise<LeadPage> {
     if (view.patterns.length === 0) return this.#readTopics(view.names, request);
     try {
       const list = await this.#listOf(view, request.after);
@@ -128,11 +129,11 @@ export class LogReader {
     }
   }
 
-  #readTopics(topics: readonly string[], request: PageRequest): Promise<ReadPage> {
+  #readTopics(topics: readonly string[], request: PageRequest): Promise<LeadPage> {
     const { after, verify, maxBytes, lead } = request;
     const wanted = { topics, after, verify, maxBytes, maxEntries: PAGE_ENTRIES };
     const pause = (): Promise<void> | undefined => this.#queue.pause();
-    return this.#queue.run(
+    return this.#queue.run<LeadPage>(
       () =>
         lead === undefined ? readTopics(this.#engine, wanted, pause) : readLead(this.#engine, wanted, lead, pause),
       isWide(topics),
@@ -171,10 +172,10 @@ function isOfSameLog({ upTo }: ReadPage, list: TopicList): boolean {
 }
 
 /** Cuts a page where its list of topics ends: one that came to be after the listing may have events beyond. */
-function restrict(page: ReadPage, list: TopicList, after: number | undefined, view: View): ReadPage {
+function restrict(page: LeadPage, list: TopicList, after: number | undefined, view: View): LeadPage {
   const isBeyond = list.upTo.seq < page.upTo.seq;
   const entries = isBeyond ? page.entries.filter(({ seq }) => seq <= list.upTo.seq) : page.entries;
   const isUncertain = after !== undefined && after < list.forgottenUpTo;
   const holes = isUncertain ? [...page.holes, { reason: 'unknown' as const, topics: view.patterns }] : page.holes;
-  return { entries, upTo: isBeyond ? list.upTo : page.upTo, holes };
+  return { ...page, entries, upTo: isBeyond ? list.upTo : page.upTo, holes };
 }

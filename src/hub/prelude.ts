@@ -29,16 +29,21 @@ export interface TopicBegins {
  * Where a stream begins: behind the event with an id, or with a prelude; `undefined`: nobody has said.
  *
  * @param begin what was asked for; `undefined`: what the topics say
+ * @param hasEnded whether a topic has ended for good
  */
 export function beginningOf(
   begin: Begin | undefined,
   selectors: Iterable<string>,
   topics: TopicBegins | undefined,
+  hasEnded: (topic: string) => boolean,
 ): string | Prelude | undefined {
   const now = Date.now();
   if (begin === undefined) {
     if (topics?.hasBegin(selectors) !== true) return undefined;
-    return { key: `topics ${now}`, portionOf: (topic) => portionOf(topics.beginOf(topic) ?? 'now', now) };
+    const named = new Set(selectors);
+    // Of a topic that has ended for good there is all, unless its definition says something else.
+    const otherwise = (topic: string): Recent => (named.has(topic) && hasEnded(topic) ? 'start' : 'now');
+    return { key: `topics ${now}`, portionOf: (topic) => portionOf(topics.beginOf(topic) ?? otherwise(topic), now) };
   }
   if (typeof begin === 'string' && begin !== 'now' && begin !== 'start') return begin;
   const portion = portionOf(begin as Recent, now);
@@ -56,6 +61,8 @@ function portionOf(recent: Recent, now: number): Portion | undefined {
 export interface Leading {
   readonly prelude: Prelude;
   readonly upTo: Position;
+  /** How many ends each topic has among its newest, once that is known: these are no events, and so many more are read. */
+  readonly more?: ReadonlyMap<string, number> | undefined;
 }
 
 interface TopicEnd {
@@ -68,6 +75,7 @@ interface TopicEnd {
 export class Lead implements Leading {
   readonly prelude: Prelude;
   readonly upTo: Position;
+  more: ReadonlyMap<string, number> | undefined;
   readonly #begun = new Set<string>();
   /** The ends of topics that nothing has come after yet. */
   readonly #ends = new Map<string, TopicEnd>();
@@ -84,6 +92,7 @@ export class Lead implements Leading {
   pageOf(page: LogPage): LogPage {
     // Of another log all is given.
     if (page.upTo.epoch !== this.upTo.epoch) return page;
+    this.more ??= page.more;
     const holes = page.holes.flatMap((hole) => this.#told(hole));
     const own = page.with(holes).cut(this.upTo);
     let hasEnd = false;
@@ -109,21 +118,16 @@ export class Lead implements Leading {
   }
 }
 
-/**
- * Puts together the topics that are given the same portion. Those that are given nothing are left out.
- *
- * @param more how many more a topic is given
- */
+/** Puts together the topics that are given the same portion. Those that are given nothing are left out. */
 export function byPortion(
   topics: readonly string[],
-  { prelude, upTo }: Leading,
-  more: ReadonlyMap<string, number>,
+  { prelude, upTo, more }: Leading,
 ): { readonly excerpt: Excerpt; readonly topics: readonly string[] }[] {
   const groups = new Map<string, { excerpt: Excerpt; topics: string[] }>();
   for (const topic of topics) {
     const portion = prelude.portionOf(topic);
     if (portion === undefined) continue;
-    const last = portion.last + (more.get(topic) ?? 0);
+    const last = portion.last + (more?.get(topic) ?? 0);
     const key = `${last} ${portion.since}`;
     const group = groups.get(key);
     if (group === undefined)

@@ -38,19 +38,33 @@ export async function readTopics(
   return isOneLog ? merge(pages, upTo, request) : readTopics(engine, request, pause);
 }
 
-/**
- * Reads a page of what leads up to a place: of each topic its portion.
- *
- * @param ends how many ends each topic has among its newest, about: these are no events, and so many more are asked for
- */
+/** A page of what leads up to a place. */
+export interface LeadPage extends ReadPage {
+  /** How many ends each topic has among its newest, if it was the first page that was asked for. */
+  readonly more?: ReadonlyMap<string, number> | undefined;
+}
+
+/** Reads a page of what leads up to a place: of each topic its portion. */
 export async function readLead(
   engine: Engine,
   request: ReadRequest,
   lead: Leading,
-  pause?: Pause,
-  ends: ReadonlyMap<string, number> = new Map(),
-): Promise<ReadPage> {
-  const groups = byPortion(request.topics, lead, ends);
+  pause: Pause = () => undefined,
+): Promise<LeadPage> {
+  if (lead.more !== undefined) return readPortions(engine, request, lead, pause);
+  let more: ReadonlyMap<string, number> = new Map();
+  for (;;) {
+    const page = await readPortions(engine, request, { ...lead, more }, pause);
+    if (page.holes.some(isContradiction)) return page;
+    const found = await endsBehind(engine, request, { ...lead, more }, page, pause);
+    const isMore = [...found].some(([topic, count]) => count > (more.get(topic) ?? 0));
+    if (!isMore) return { ...page, more };
+    more = found;
+  }
+}
+
+async function readPortions(engine: Engine, request: ReadRequest, lead: Leading, pause: Pause): Promise<ReadPage> {
+  const groups = byPortion(request.topics, lead);
   const pages: ReadPage[] = [];
   for (const group of groups) pages.push(await readTopics(engine, { ...request, ...group }, pause));
   const [first] = pages;
@@ -58,20 +72,34 @@ export async function readLead(
   // It was no place in this log, or the log has become another: whoever asked begins anew.
   const isOneLog = pages.every(({ upTo, holes }) => upTo.epoch === first.upTo.epoch && !holes.some(isContradiction));
   if (!isOneLog) return readTopics(engine, request, pause);
-  const page = pages.length === 1 ? first : merge(pages, undefined, request);
-  const found = request.after === undefined ? endsIn(page.entries, lead) : ends;
-  const isMore = [...found].some(([topic, count]) => count > (ends.get(topic) ?? 0));
-  return isMore ? readLead(engine, request, lead, pause, found) : page;
+  return pages.length === 1 ? first : merge(pages, undefined, request);
 }
 
-/** How often each topic that has a portion of so many has ended among them. */
-function endsIn(entries: readonly LogEntry[], { prelude, upTo }: Leading): Map<string, number> {
+/**
+ * How often each topic that has a portion of so many has ended among them, on a page and on those that follow: an event on the first may be
+ * one of the newest because of an end on the last.
+ */
+async function endsBehind(
+  engine: Engine,
+  request: ReadRequest,
+  lead: Leading,
+  first: ReadPage,
+  pause: Pause,
+): Promise<Map<string, number>> {
   const ends = new Map<string, number>();
-  for (const { topic, seq, data } of entries) {
-    if (seq > upTo.seq || controlOf(data) === undefined || prelude.portionOf(topic)?.last === Infinity) continue;
-    ends.set(topic, (ends.get(topic) ?? 0) + 1);
+  const { prelude, upTo } = lead;
+  const topics = request.topics.filter((topic) => (prelude.portionOf(topic)?.last ?? Infinity) < Infinity);
+  const counted = new Set(topics);
+  for (let page = first; ;) {
+    for (const { topic, seq, data } of page.entries) {
+      if (seq > upTo.seq || !counted.has(topic) || controlOf(data) === undefined) continue;
+      ends.set(topic, (ends.get(topic) ?? 0) + 1);
+    }
+    const { epoch, seq: after } = page.upTo;
+    if (topics.length === 0 || after >= upTo.seq || epoch !== upTo.epoch) return ends;
+    await pause();
+    page = await readPortions(engine, { ...request, topics, after, verify: undefined }, lead, pause);
   }
-  return ends;
 }
 
 /** The topics that have something for whoever stands at the place; most of many have not. */

@@ -1,5 +1,7 @@
+import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { START } from './batch.js';
+import type { CursorSink } from './cursor-sink.js';
 import type { Hub } from './hub.js';
 import type { Reader, View } from './view.js';
 
@@ -18,13 +20,15 @@ const NO_JOINS: readonly Join[] = [];
  */
 export abstract class Selected implements Reader {
   protected readonly hub: Hub;
+  protected readonly sink: CursorSink;
   protected view: View;
   /** The views to move to, each once its place has been read up to. */
   protected joins: readonly Join[] = NO_JOINS;
   #selecting: Promise<void> | undefined;
 
-  constructor(hub: Hub, selectors: Iterable<string>) {
+  constructor(hub: Hub, selectors: Iterable<string>, sink: CursorSink) {
     this.hub = hub;
+    this.sink = sink;
     this.view = this.#attach(selectors);
   }
 
@@ -62,9 +66,35 @@ export abstract class Selected implements Reader {
     this.#detach(left);
   }
 
+  /** What leads up to a place is read of fewer topics at once, and of more from that place on. */
+  protected joinFewer(): void {
+    while (this.joins[0]?.at === START) this.joinNext();
+  }
+
+  /** Where the next new topics join whoever stands at a sequence. */
+  protected joinAfter(seq: number): Position | undefined {
+    return this.joins.find(({ at }) => at !== START && at.seq >= seq)?.at;
+  }
+
   /** Reads the last of the views from now on, wherever its topics were to join. */
   protected joinAll(): void {
     while (this.joins.length > 0) this.joinNext();
+  }
+
+  /** Tells of the topics that have ended for good up to here. */
+  protected tellEnds(place: Position): void {
+    for (const topic of this.hub.finalEnds.upTo(this.seq, this.view.names))
+      if (!this.isClosed) this.sink.ended(topic, 'complete', formatPosition(place));
+  }
+
+  /** Whether a sink that is not waited for is too far behind. */
+  protected isTooSlow(): boolean {
+    return this.view.isFarBehind(this.seq) && this.sink.onSlow !== 'resume';
+  }
+
+  /** The engine's answer, or `undefined` when nobody waits for it any more. */
+  protected persist<T>(call: () => Promise<T>): Promise<T | undefined> {
+    return this.hub.persist(async () => (this.isClosed ? undefined : await call()));
   }
 
   /** Queues a change of the selection behind those before it, so that each topic joins where it was asked for. */

@@ -1,6 +1,13 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { describe, expect, jest, test } from '@jest/globals';
-import { EventStreamService, SseStream, memoryEngine } from 'nestjs-event-stream';
+import {
+  Connection,
+  EventStreamService,
+  type SseConnection,
+  SseStream,
+  defineTopic,
+  memoryEngine,
+} from 'nestjs-event-stream';
 import { lastValueFrom, toArray } from 'rxjs';
 import { readStream } from '../../src/testing/index.js';
 import { createRandom } from '../faults/support/random.mjs';
@@ -10,9 +17,26 @@ import { engineKinds } from '../support/engines.js';
 
 jest.setTimeout(60_000);
 
+const prices = defineTopic('prices/:symbol', { begin: { last: 1 } });
+
+let connection: SseConnection;
+
 @Controller()
 class EndsController {
   constructor(private readonly streams: EventStreamService) {}
+
+  @Get('watched')
+  @SseStream()
+  watched(@Query('topic') topic: string, @Connection() opened: SseConnection) {
+    connection = opened;
+    return this.streams.topic(topic);
+  }
+
+  @Get('mine')
+  @SseStream({ from: 'mine' })
+  mine(@Query('topic') topic: string) {
+    return this.streams.topic(topic);
+  }
 
   @Get('plain')
   @SseStream()
@@ -36,7 +60,10 @@ class EndsController {
 type Log = Awaited<ReturnType<(typeof engineKinds)[number]['open']>>;
 
 const start = (log: Log, history?: false): Promise<TestApp> =>
-  startApp(adapters[0]!, { controllers: [EndsController], options: { engine: log.engine(), history } });
+  startApp(adapters[0]!, {
+    controllers: [EndsController],
+    options: { engine: log.engine(), history, topics: [prices] },
+  });
 
 /** All that someone gets who comes now, whose stream has to end. */
 async function read(app: TestApp, path: string, lastEventId?: string): Promise<string[]> {
@@ -78,6 +105,49 @@ describe.each(engineKinds)('with $name', ({ isShared, open }) => {
     expect((await stream.take(2)).map(({ data }) => data)).toEqual(['a', 'b']);
     await app.streams.topic('b').complete();
     expect((await stream.end()).map(({ type }) => type)).toEqual(['stream.end']);
+  });
+
+  test('there is all of it beside topics whose definitions say where they begin, and nothing of what a pattern brings in', async () => {
+    await using log = await open();
+    await using app = await start(log);
+    for (const data of [1, 2]) await app.streams.publish('prices/a', { data });
+    for (const topic of ['job', 'others/job']) {
+      for (const data of [3, 4]) await app.streams.publish(topic, { data });
+      await app.streams.topic(topic).complete({ final: true });
+    }
+    for (const [path, seen] of [
+      ['/plain?topic=prices/a,job,others/*', [2, 3, 4]],
+      ['/plain?topic=job,others/*', [3, 4]],
+    ] as const) {
+      await using stream = await readStream(app.nest, path);
+      await app.streams.publish('others/end', { data: 'end' });
+      const events = await stream.until(({ data }) => data === 'end');
+      expect(events.map(({ data }) => data)).toEqual([...seen.map(String), 'end']);
+    }
+  });
+
+  test('whoever begins behind an event with an id of its publisher gets what came after it, and the end', async () => {
+    await using log = await open();
+    await using app = await start(log);
+    await app.streams.publish('topic', { data: 1 });
+    await app.streams.publish('topic', { id: 'mine', data: 2 });
+    await app.streams.publish('topic', { data: 3 });
+    await app.streams.topic('topic').complete({ final: true });
+    expect(await read(app, '/mine?topic=topic')).toEqual(['3', 'stream.end complete']);
+  });
+
+  test('a topic that is subscribed to after its end ends at once, also when somebody has just read it', async () => {
+    await using log = await open();
+    await using app = await start(log);
+    await app.streams.publish('topic', { data: 1 });
+    await app.streams.topic('topic').complete({ final: true });
+    await read(app, '/plain?topic=topic');
+    await app.streams.publish('other', { data: 2 });
+    await using stream = await readStream(app.nest, '/watched?topic=other');
+    await app.streams.publish('other', { data: 3 });
+    await connection.subscribe('topic');
+    await app.streams.topic('other').complete();
+    expect((await stream.end()).map(({ data }) => data)).toEqual(['3', expect.stringContaining('complete')]);
   });
 
   test('without history there is only the end', async () => {
@@ -185,6 +255,18 @@ test('a node that has not been told finds the mark', async () => {
   const options = { engine: new ShakyEngine(log, createRandom(1)) };
   await using other = await startApp(adapters[0]!, { controllers: [EndsController], options });
   expect(await read(other, '/plain?topic=topic')).toEqual(['1', 'stream.end complete']);
+});
+
+test('the end of a topic that is read stays known, however many have ended since', async () => {
+  await using app = await startApp(adapters[0]!, { controllers: [EndsController] });
+  await app.streams.publish('topic', { data: 1 });
+  await app.streams.topic('topic').complete({ final: true });
+  await using first = await readStream(app.nest, '/plain?topic=topic,other');
+  await first.take(1);
+  for (let n = 0; n <= 10_000; n++) await app.streams.topic(`ended/${n}`).complete({ final: true });
+  await using second = await readStream(app.nest, '/plain?topic=topic,other');
+  await app.streams.publish('other', { data: 2 });
+  expect((await second.take(2)).map(({ data }) => data)).toEqual(['1', '2']);
 });
 
 test.each([{ final: 1 }, { finally: true }])('complete() refuses %j', async (options) => {

@@ -211,6 +211,40 @@ describe.each(engineKinds)('with $name', ({ isShared, open }) => {
     expect(await read(app, '/last/2?topic=topic', 'topic')).toEqual(['2', '3']);
   });
 
+  test('the end of a topic is none of its newest events, also when it is far behind them', async () => {
+    await using log = await open();
+    await using app = await start(log);
+    for (let n = 0; n < 300; n++) await publish(app, `topics/${n}`, n);
+    await app.streams.topic('topics/299').complete();
+
+    const seen = await read(app, '/last/1?topic=topics/*', 'topics/0');
+    expect(seen).toEqual(Array.from({ length: 300 }, (_, n) => String(n)));
+  });
+
+  test('an id of a publisher is found before anything is given', async () => {
+    await using log = await open();
+    await using app = await start(log);
+    await app.streams.publish('topic', { id: 'mine', data: 0 });
+    let count = 0;
+    let isOver = false;
+    const storm = (async () => {
+      while (!isOver) {
+        await app.streams.publish('topic', { data: ++count });
+        await turn();
+      }
+    })();
+    try {
+      for (let round = 0; round < 10; round++) {
+        await using stream = await readStream(app.nest, '/place/mine?topic=topic');
+        const seen = (await stream.take(count + 20)).map(({ data }) => Number(data));
+        expect(seen).toEqual(seen.map((_, n) => n + 1));
+      }
+    } finally {
+      isOver = true;
+      await storm;
+    }
+  });
+
   test('newcomers in a storm get exactly the newest, and then everything', async () => {
     await using log = await open();
     await using app = await start(log);

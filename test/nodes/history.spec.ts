@@ -116,10 +116,11 @@ describe.each(engineKinds)('with $name', ({ isShared, open }) => {
   test('the end of a topic is no event', async () => {
     await using log = await open();
     await using app = await start(log);
-    await publish(app, 'a', 1, 2);
+    const [after] = await publish(app, 'a', 1, 2);
     await app.streams.topic('a').complete();
 
     expect((await app.streams.read('a', { last: 2 })).events.map(({ data }) => data)).toEqual([1, 2]);
+    expect((await app.streams.read('a', { last: 1, after })).events.map(({ data }) => data)).toEqual([2]);
   });
 
   test('a stream goes on exactly where a page ends, whoever publishes meanwhile', async () => {
