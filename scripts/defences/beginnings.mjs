@@ -22,7 +22,7 @@ export const beginnings = [
   {
     name: 'the end of a topic is not one of its newest events',
     file: 'src/hub/prelude.ts',
-    find: 'const last = portion.last + (more.get(topic) ?? 0);',
+    find: 'const last = portion.last + (more?.get(topic) ?? 0);',
     replace: 'const { last } = portion;',
     spec: from,
     test: 'with memory a topic that has ended gives',

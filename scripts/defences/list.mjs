@@ -229,7 +229,7 @@ const places = [
   {
     name: 'an id that means nothing is told',
     file: 'src/hub/cursor.ts',
-    find: "this.#sink.reset('unknown', this.view.selectors);",
+    find: "this.sink.reset('unknown', this.view.selectors);",
     replace: '',
     spec: resume,
     test: 'on Express (words|a number|__proto__) in header',
@@ -333,7 +333,7 @@ const places = [
   {
     name: 'what comes too late for its place is told',
     file: 'src/hub/cursor.ts',
-    find: "if (this.#state === 'live') this.#sink.reset('unknown', [topic]);",
+    find: "if (this.#state === 'live') this.sink.reset('unknown', [topic]);",
     replace: '',
     spec: 'test/faults/live-feed.spec.ts',
     test: 'tells who has been given later events',
@@ -828,7 +828,7 @@ const network = [
   {
     name: 'nothing of a topic is written to a client that does not read',
     file: 'src/hub/cursor.ts',
-    find: 'while (this.#sink.isWritable) {\n      if',
+    find: 'while (this.sink.isWritable) {\n      if',
     replace: 'for (;;) {\n      if',
     spec: 'test/e2e/slow-clients.spec.ts',
     test: 'on Express a client that does not read costs the process one write',
@@ -836,7 +836,7 @@ const network = [
   {
     name: 'onSlow disconnect ends who has fallen behind',
     file: 'src/hub/cursor.ts',
-    find: 'if (this.#hasStopped()) return this.#sink.tooSlow();',
+    find: 'if (this.#hasStopped()) return this.sink.tooSlow();',
     replace: '',
     spec: 'test/e2e/slow-clients.spec.ts',
     test: 'on Express with onSlow disconnect a client that has stopped reading for good',

@@ -39,6 +39,8 @@ export class LogReader {
   readonly #lists: TopicLists;
   readonly #locating = new Map<string, Promise<Position | 'ambiguous' | undefined>>();
   #head: Promise<Position> | undefined;
+  #now: Promise<unknown> = Promise.resolve();
+  #nextNow: Promise<Position> | undefined;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -61,8 +63,17 @@ export class LogReader {
     return page.with([{ reason: lost, topics: view.selectors }]);
   }
 
-  /** The newest place of the log. */
-  async head(): Promise<Position> {
+  /** The newest place of the log, not from before it was asked for. Those who ask while the engine is answering ask together. */
+  head(): Promise<Position> {
+    if (this.#nextNow !== undefined) return this.#nextNow;
+    const asked = this.#now.then(() => this.#askNow());
+    this.#nextNow = asked;
+    this.#now = asked.catch(() => undefined);
+    return asked;
+  }
+
+  async #askNow(): Promise<Position> {
+    this.#nextNow = undefined;
     const { upTo } = await this.#queue.run(() => this.#engine.heads([]));
     return upTo;
   }

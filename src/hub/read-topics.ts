@@ -96,7 +96,8 @@ async function endsBehind(
       ends.set(topic, (ends.get(topic) ?? 0) + 1);
     }
     const { epoch, seq: after } = page.upTo;
-    if (topics.length === 0 || after >= upTo.seq || epoch !== upTo.epoch) return ends;
+    const isLast = after >= upTo.seq || (page !== first && page.entries.length === 0);
+    if (topics.length === 0 || isLast || epoch !== upTo.epoch) return ends;
     await pause();
     page = await readPortions(engine, { ...request, topics, after, verify: undefined }, lead, pause);
   }

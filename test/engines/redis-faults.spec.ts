@@ -265,7 +265,8 @@ test('through ioredis an answer that came while this process stood still is take
   await server.kill('SIGSTOP');
   const appended = append(opened.engine, 'a', 'second');
   const found = read(opened.engine, ['a']);
-  await new Promise(setImmediate);
+  // Until both have been sent.
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
   void server.kill('SIGCONT');
   for (const until = performance.now() + 3 * timeoutMs; performance.now() < until;);
 
