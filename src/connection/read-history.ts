@@ -40,16 +40,16 @@ const MAX_LIMIT = 10_000;
 /** Reads what history holds of a selection. Rejects with what the engine does, and with what a step throws. */
 export async function readHistory<E extends SseEvent>(
   hub: Hub,
-  { selectors, steps }: Selection<unknown, E>,
+  selection: Selection<unknown, E>,
   options: ReadOptions,
 ): Promise<HistoryPage<E>> {
   checkOptions(options);
   const { after, last = Infinity, limit = DEFAULT_LIMIT } = options;
-  const history = new History(hub, selectors);
+  const history = new History(hub, selection.selectors);
   const events: ReadEvent<E>[] = [];
   let place: string | undefined;
   for await (const entry of history.events(after, last)) {
-    const [event] = transform(batchOf(history.place.epoch, [entry]), steps);
+    const [event] = transform(batchOf(history.place.epoch, [entry]), selection.steps);
     // A notice says nothing that would be of use later.
     if (event === undefined || !('data' in event)) continue;
     if (events.length === limit) return { events, lastEventId: place as string, hasMore: true, holes: history.holes };
