@@ -2,14 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Engine, Retention } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { packEvent } from '../wire/payload.js';
-import type { Hub } from './hub.js';
-import { OwnTopic } from './own-topic.js';
 import type { OwnTopicName } from './own-topic-name.js';
 import type { Prelude } from './prelude.js';
 import { MAX_TOPICS_AT_ONCE } from './read-topics.js';
 
 /** What the processes tell each other. */
-interface FinalEnd {
+export interface FinalEnd {
   readonly topic: string;
   /** The sequence of the topic's last entry. */
   readonly seq: number;
@@ -20,28 +18,49 @@ const MAX_KNOWN = 10_000;
 /** With each that is new, so many of the oldest are looked at. */
 const MAX_LOOKS = 8;
 const DAY_MS = 86_400_000;
-const TELL_RETENTION: Retention = { maxEvents: MAX_KNOWN, maxBytes: 16_777_216, maxAgeMs: DAY_MS };
+/** How much of what they tell is kept. */
+export const TELL_RETENTION: Retention = { maxEvents: MAX_KNOWN, maxBytes: 16_777_216, maxAgeMs: DAY_MS };
 const ALL = { last: Infinity, since: 0 };
+
+/** What this has to do with the views of its process. */
+export interface EndsOwner {
+  /** Repeats an engine call until it succeeds; `undefined` once the hub is closed. */
+  persist<T>(call: () => Promise<T>): Promise<T | undefined>;
+  /** A topic is known to have ended. */
+  ended(topic: string): void;
+  isWatched(topic: string): boolean;
+}
+
+/** The way to the other processes. */
+export interface EndsChannel {
+  /** Begins to hear of them. */
+  load(): Promise<void>;
+  send(end: FinalEnd): Promise<void>;
+  close(): void;
+}
 
 /**
  * Which topics have ended for good. The end itself is an entry of the topic's log. Beside it the log has a mark, which whoever opens the
  * topic looks for, however long ago the end was; and the processes that have streams hear of it.
  */
 export class FinalEnds {
-  readonly #hub: Hub;
+  readonly #owner: EndsOwner;
   readonly #engine: Engine;
-  readonly #told: OwnTopic<FinalEnd>;
+  #channel: EndsChannel | undefined;
   /** Each with the sequence that its end is not behind. */
   readonly #known = new Map<string, number>();
   readonly #ending = new Map<string, Promise<void>>();
   #checked: Promise<unknown> = Promise.resolve();
   #next: { readonly wanted: Set<string>; readonly checked: Promise<void> } | undefined;
 
-  constructor(hub: Hub, engine: Engine) {
-    this.#hub = hub;
+  constructor(owner: EndsOwner, engine: Engine) {
+    this.#owner = owner;
     this.#engine = engine;
-    const onMessage = ({ topic, seq }: FinalEnd): void => this.#note(topic, seq);
-    this.#told = new OwnTopic(hub, engine, { name: '/ends', retention: TELL_RETENTION, onMessage });
+  }
+
+  /** Tells others, and hears of theirs through `note`. */
+  connect(channel: EndsChannel): void {
+    this.#channel = channel;
   }
 
   /** What streams of topics begin with that have ended; `undefined`: none of these has. */
@@ -65,7 +84,7 @@ export class FinalEnds {
 
   /** Begins to hear of the ends of topics. */
   listen(): void {
-    void this.#told.load();
+    void this.#channel?.load();
   }
 
   /**
@@ -95,13 +114,22 @@ export class FinalEnds {
     return this.#next.checked;
   }
 
+  /** Takes note of an end. */
+  note({ topic, seq }: FinalEnd): void {
+    const known = this.#known.get(topic) ?? Infinity;
+    this.#known.delete(topic);
+    this.#known.set(topic, Math.min(seq, known));
+    this.#forgetOldest();
+    this.#owner.ended(topic);
+  }
+
   /** The log is another one. */
   forget(): void {
     this.#known.clear();
   }
 
   close(): void {
-    this.#told.close();
+    this.#channel?.close();
   }
 
   async #end(topic: string, retention: Retention, store: () => Promise<Position>): Promise<void> {
@@ -110,8 +138,8 @@ export class FinalEnds {
     const mark = { topic: markOf(topic), data: packEvent({ data: null }) };
     // Behind the end: whoever sees the mark sees all that was before the end.
     await this.#engine.append({ ...mark, retention: { maxEvents: 1, maxBytes: 1_024, maxAgeMs } });
-    await this.#told.send({ topic, seq });
-    this.#note(topic, seq);
+    await this.#channel?.send({ topic, seq });
+    this.note({ topic, seq });
   }
 
   async #check(wanted: ReadonlySet<string>): Promise<void> {
@@ -119,18 +147,11 @@ export class FinalEnds {
     const topics = [...wanted];
     for (let from = 0; from < topics.length; from += MAX_TOPICS_AT_ONCE) {
       const asked = topics.slice(from, from + MAX_TOPICS_AT_ONCE);
-      const marks = await this.#hub.persist(() => this.#engine.heads(asked.map(markOf)));
+      const marks = await this.#owner.persist(() => this.#engine.heads(asked.map(markOf)));
       if (marks === undefined) return;
-      for (const [n, mark] of marks.topics.entries()) if (mark !== undefined) this.#note(asked[n] as string, mark.seq);
+      for (const [n, mark] of marks.topics.entries())
+        if (mark !== undefined) this.note({ topic: asked[n] as string, seq: mark.seq });
     }
-  }
-
-  #note(topic: string, seq: number): void {
-    const known = this.#known.get(topic) ?? Infinity;
-    this.#known.delete(topic);
-    this.#known.set(topic, Math.min(seq, known));
-    this.#forgetOldest();
-    this.#hub.ended(topic);
   }
 
   /** Of a topic that is being read the log is not asked again: it stays known. */
@@ -139,7 +160,7 @@ export class FinalEnds {
     for (const [topic, seq] of this.#known) {
       if (this.#known.size <= MAX_KNOWN || ++looks > MAX_LOOKS) return;
       this.#known.delete(topic);
-      if (this.#hub.isWatched(topic)) this.#known.set(topic, seq);
+      if (this.#owner.isWatched(topic)) this.#known.set(topic, seq);
     }
   }
 }

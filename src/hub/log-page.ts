@@ -3,7 +3,12 @@ import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
 import { takeBatch } from './batch.js';
 import type { Batch } from './batch.js';
-import type { LeadPage } from './read-topics.js';
+
+/** A page of what leads up to a place. */
+export interface LeadPage extends ReadPage {
+  /** How many ends each topic has among its newest, if it was the first page that was asked for. */
+  readonly more?: ReadonlyMap<string, number> | undefined;
+}
 
 /** A page of the log, encoded once for all who read it. */
 export class LogPage implements ReadPage {

@@ -2,6 +2,7 @@ import type { Engine, Hole, LogEntry, ReadPage, ReadRequest } from '../engine/en
 import { contradiction, isContradiction } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
+import type { LeadPage } from './log-page.js';
 import { byPortion } from './prelude.js';
 import type { Leading } from './prelude.js';
 
@@ -36,12 +37,6 @@ export async function readTopics(
   const epoch = upTo?.epoch ?? pages[0]?.upTo.epoch;
   const isOneLog = pages.every((page) => page.upTo.epoch === epoch);
   return isOneLog ? merge(pages, upTo, request) : readTopics(engine, request, pause);
-}
-
-/** A page of what leads up to a place. */
-export interface LeadPage extends ReadPage {
-  /** How many ends each topic has among its newest, if it was the first page that was asked for. */
-  readonly more?: ReadonlyMap<string, number> | undefined;
 }
 
 /** Reads a page of what leads up to a place: of each topic its portion. */

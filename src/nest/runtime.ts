@@ -3,10 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { Admission } from '../connection/admission.js';
 import { Connection } from '../connection/connection.js';
-import { retryMsOf } from '../connection/connection-host.js';
-import type { ConnectionHost, ConnectionRequest } from '../connection/connection-host.js';
-import { encodeRefusal } from '../connection/end-reason.js';
-import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
+import { type ConnectionHost, type ConnectionRequest, retryMsOf } from '../connection/connection-host.js';
+import { type CloseReason, type RefusalReason, encodeRefusal } from '../connection/end-reason.js';
 import { closeSocketBehind } from '../connection/raw-response.js';
 import type { StartedResponse } from '../connection/raw-response.js';
 import { ResponseWriter } from '../connection/response-writer.js';
@@ -22,6 +20,7 @@ import type { EngineState } from '../hub/engine-health.js';
 import { Hub } from '../hub/hub.js';
 import { OwnTopic } from '../hub/own-topic.js';
 import { Publisher } from '../hub/publisher.js';
+import { shareEnds } from '../hub/shared-ends.js';
 import type { OnSlow } from '../topic/define.js';
 import { TopicRegistry } from '../topic/registry.js';
 import { Authorizer } from './authorizer.js';
@@ -114,6 +113,7 @@ export class SseRuntime
       begins: this.registry,
       onEngineState: (state, error) => this.#engineChanged(state, error),
     });
+    shareEnds(this.hub, engine);
     this.revocations = new RevocationLog(this.hub, engine, (principalId) => this.#endRevoked(principalId));
     this.nodes = engine.isShared ? this.#join() : undefined;
     this.#ticketLog = engine.isShared ? new TicketLog(this.hub, engine, (error) => this.report(error)) : undefined;

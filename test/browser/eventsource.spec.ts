@@ -231,7 +231,7 @@ describe.each([
     await logged(page, 1);
     await streams.publish('ends', { data: 'last' });
 
-    streams.topic('ends').complete();
+    void streams.topic('ends').complete();
     await page.waitForFunction(() => (window as unknown as { watched: Watched }).watched.source.readyState === 2);
     const log = await logOf(page);
     // Another stream that ends later and is told to come back does so after the same wait.

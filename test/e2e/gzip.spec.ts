@@ -25,7 +25,7 @@ describe.each(transports)('on $name', (adapter) => {
       await app.streams.publish('topic', { data });
       expect(await stream.next()).toMatchObject({ data });
     }
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
 
     expect(await stream.rest()).toMatchObject([{ type: 'stream.end' }]);
     expect(stream.error).toBeUndefined();
@@ -120,7 +120,7 @@ describe.each(transports)('on $name', (adapter) => {
     const stream = await app.open('/topic', { headers: GZIP });
     await stream.receive('id: ');
     await app.streams.publish('topic', { data });
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
 
     const [event, end] = await stream.rest();
     expect(event?.data === data).toBe(true);
@@ -150,7 +150,7 @@ describe.each(adapters)('on $name over HTTP/1', (adapter) => {
     const before = [one, other].map(({ text }) => text.length);
 
     for (let n = 0; n < 3; n++) await app.streams.publish('topic', { data: PRICES });
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
     await Promise.all([one, other].map((client) => client.receive(/\r\n0\r\n\r\n$/)));
 
     const sent = [one, other].map(({ text }, index) => text.slice(before[index], text.lastIndexOf('\r\n', -20)));
@@ -165,7 +165,7 @@ describe.each(adapters)('on $name over HTTP/1', (adapter) => {
     await using client = await openRaw(app.port, ...request('GET /topic HTTP/1.0'));
     await client.receive(/\r\n\r\n[^]*id: /);
     await app.streams.publish('topic', { data: PRICES });
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
     await client.closed();
 
     const body = client.text.slice(client.text.indexOf('\r\n\r\n') + 4);

@@ -199,7 +199,7 @@ describe.each(transports)('on $name', (adapter) => {
 
     await expect(app.streams.publish('topic', bad)).rejects.toMatchObject({ code: 'invalid-event' });
     await app.streams.publish('topic', { data: 'fine' });
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
 
     expect((await stream.rest()).map(({ type, data }) => type ?? data)).toEqual(['fine', 'stream.error']);
     expect((await other.rest()).map(({ type, data }) => type ?? data)).toEqual(['fine', 'stream.end']);

@@ -73,7 +73,7 @@ describe.each(transports.filter(({ isFastify }) => isFastify))('inject() of $nam
     const answering = inject(app, '/topic');
     await until(() => app.streams.connections.count === 1, 'the stream to open');
     await app.streams.publish('topic', { data: 1 });
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
     const { payload } = await answering;
 
     expect(payload).toMatch(/^retry: 3000\nid: \S+\n\nid: \S+\ndata: 1\n\nevent: stream\.end\n/);
@@ -204,7 +204,7 @@ describe.each([
     const answering = answer(app, '/topic');
     await until(() => app.streams.connections.count === 1, 'the stream to open');
     await app.streams.publish('topic', { data: 1 });
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
 
     expect((await answering).body).toMatch(/^retry: 3000\nid: \S+\n\nid: \S+\ndata: 1\n\nevent: stream\.end\n/);
   });

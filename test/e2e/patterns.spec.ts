@@ -210,7 +210,7 @@ describe.each(adapters)('on $name', (adapter) => {
 
     await app.streams.publish('rooms/north/lobby', { data: 'of the lobby' });
     await app.streams.publish('rooms/north/lobby', { comment: 'a notice of the lobby' });
-    app.streams.topic('rooms/north/lobby').error(new Error('of the lobby'));
+    void app.streams.topic('rooms/north/lobby').error(new Error('of the lobby'));
     await app.streams.publish('rooms/north/hall', { type: 'alarm', data: 1 });
     await app.streams.publish('rooms/north/1', { type: 'alarm', data: 2 });
     await app.streams.publish('doors/north/hall', { data: 3 });

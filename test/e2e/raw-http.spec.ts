@@ -23,7 +23,7 @@ describe.each(adapters)('on $name', (adapter) => {
 
     await app.streams.publish('topic', { data: 'a' });
     await client.receive('data: a\n\n');
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
     await client.closed();
 
     expect(client.text).not.toMatch(/transfer-encoding/i);
@@ -37,7 +37,7 @@ describe.each(adapters)('on $name', (adapter) => {
 
     await app.streams.publish('topic', { data: 'a' });
     await client.receive('data: a\n\n');
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
     await client.closed();
 
     expect(client.text).toMatch(/connection: close/i);
@@ -63,7 +63,7 @@ describe.each(adapters)('on $name', (adapter) => {
     await app.streams.publish('topic', { data: 'first' });
     await client.receive('data: first');
     expect(client.text).not.toContain('second');
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
 
     await client.receive(/data: first[^]*stream\.end[^]*HTTP\/1\.1 200[^]*data: second[^]*\r\n0\r\n\r\n$/);
   });
@@ -80,7 +80,7 @@ describe.each(adapters)('on $name', (adapter) => {
     await app.streams.publish('other', { data: 'second' });
     await app.streams.publish('topic', { data: 'first' });
     await client.receive('data: first');
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
     await client.receive(/stream\.end[^]*HTTP\/1\.1 200[^]*data: second/);
     await app.streams.publish('other', { data: 'live' });
 

@@ -230,7 +230,7 @@ describe.each(adapters)('on $name', (adapter) => {
     await watching.receive('id: ');
     const [first] = await publish(app.streams, 'topic', 2);
 
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
     const resumed = await resume(app, '/topic', first);
 
     expect(dataOf(await watching.rest())).toEqual(['0', '1', '{"reason":"complete","reconnect":false}']);
@@ -239,7 +239,7 @@ describe.each(adapters)('on $name', (adapter) => {
 
   test('a topic that has completed may be published to again, for those who come then', async () => {
     await using app = await startApp(adapter, { controllers: [TopicController] });
-    app.streams.topic('topic').complete();
+    void app.streams.topic('topic').complete();
     const stream = await app.open('/topic');
     await stream.receive('id: ');
 
@@ -254,10 +254,10 @@ describe.each(adapters)('on $name', (adapter) => {
     const stream = await app.open('/stream');
     await stream.receive('id: ');
 
-    app.streams.topic('a').complete();
+    void app.streams.topic('a').complete();
     await app.streams.publish('b', { data: 'still' });
     const still = await stream.next();
-    app.streams.topic('b').complete();
+    void app.streams.topic('b').complete();
 
     expect(still).toMatchObject({ data: 'still' });
     expect((await stream.rest()).map(({ type }) => type)).toEqual(['stream.end']);
@@ -270,7 +270,7 @@ describe.each(adapters)('on $name', (adapter) => {
     const stream = await app.open('/topic');
     await stream.receive('id: ');
 
-    app.streams.topic('topic').error(new Error('password=hunter2'));
+    void app.streams.topic('topic').error(new Error('password=hunter2'));
     const events = await stream.rest();
     await app.streams.publish('topic', { data: 'recovered' });
     const resumed = await resume(app, '/topic', stream.lastEventId);

@@ -194,7 +194,7 @@ describe.each(adapters)('on $name', (adapter) => {
     await until(() => seen.length === 1, 'the event after the given id');
 
     await topic.publish({ data: 3 });
-    topic.complete();
+    void topic.complete();
     await until(() => isOver, 'the end');
 
     expect([seen, fresh]).toEqual([[2, 3], [3]]);

@@ -161,7 +161,7 @@ async function publish(
         if (log.length < (count * 2) / 3 || !running.delete(topic)) continue;
         const n = log.push(undefined) - 1;
         ends.set(topic, n);
-        streams.topic(topic).complete();
+        void streams.topic(topic).complete();
         // The end is an entry like an event: it makes the log let go of the topic's oldest one.
         Atomics.store(published, 0, n);
       }
