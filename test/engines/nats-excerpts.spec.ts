@@ -135,7 +135,8 @@ describe('an excerpt of 9,600 events', () => {
     const random = mulberry32(seed);
     const below = (bound: number): number => Math.floor(random() * bound);
     const any = (): LogEntry => log[below(log.length)] as LogEntry;
-    const epoch = (await open().engine.heads([])).upTo.epoch;
+    await using first = open();
+    const { epoch } = (await first.engine.heads([])).upTo;
 
     for (let n = 0; n < 4; n++) {
       await using nats = open();
