@@ -1,9 +1,9 @@
 import { Controller, Get } from '@nestjs/common';
 import { describe, expect, jest, test } from '@jest/globals';
-import { EventStreamService, SseStream, defineTopic, type } from 'nestjs-event-stream';
+import { EventStreamService, SseError, SseStream, defineTopic, memoryEngine, type } from 'nestjs-event-stream';
 import { readStream } from '../../src/testing/index.js';
 import { createRandom } from '../faults/support/random.mjs';
-import { type TestApp, adapters, startApp } from '../support/app.js';
+import { type TestApp, adapters, alone, startApp } from '../support/app.js';
 import { engineKinds } from '../support/engines.js';
 
 jest.setTimeout(60_000);
@@ -168,4 +168,21 @@ test.each([
     message: expect.stringContaining(message),
   });
   await expect(app.streams.read('a//b')).rejects.toMatchObject({ code: 'invalid-topic' });
+});
+
+test('when the engine is away, reading and the place of now are refused, and do not wait', async () => {
+  const engine = alone(memoryEngine());
+  await using app = await startApp(adapters[0]!, { options: { engine } });
+  engine.heads = () => Promise.reject(new SseError('engine-failed', 'away'));
+  await expect(app.streams.read('topic')).rejects.toMatchObject({ code: 'engine-failed' });
+  await expect(app.streams.position()).rejects.toMatchObject({ code: 'engine-failed' });
+});
+
+test('topics are combined as they are: where one begins would be lost', async () => {
+  await using app = await startApp(adapters[0]!, {});
+  const { streams } = app;
+  expect(() => streams.topics('a', streams.topic('b').from('start'))).toThrow(
+    expect.objectContaining({ code: 'invalid-topic', message: expect.stringContaining('from()') }),
+  );
+  expect(() => SseStream({ from: { last: -1 } })).toThrow(expect.objectContaining({ code: 'invalid-options' }));
 });
