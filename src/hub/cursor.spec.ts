@@ -82,7 +82,7 @@ class Sink implements CursorSink {
   }
 }
 
-const KEEP: Retention = { maxEvents: 100_000, maxBytes: Infinity, maxAgeMs: 600_000 };
+const KEEP: Retention = { maxEvents: 100_000, maxBytes: Infinity, maxAgeMs: 60_000 };
 
 /** An engine and a hub on it; the test may step into the engine's reads. */
 class Bench {
@@ -318,6 +318,23 @@ describe('a cursor', () => {
     const after = await bench.publishAll('c', 'a', 'c');
     go();
     await sink.has(after[2]!);
+
+    expect(sink.events).toEqual(seqs(after));
+  });
+
+  it('comes back to a selection that it leaves at the same moment, and hears of it what is published then', async () => {
+    await using bench = new Bench();
+    const sink = new Sink();
+    const cursor = await bench.open(['a', 'b'], sink);
+    sink.room = 0;
+    await bench.publish('other');
+    await cursor.select(['a', 'c']);
+    sink.room = Infinity;
+    cursor.pump();
+    await cursor.select(['a']);
+    await cursor.select(['a', 'b']);
+    const after = await bench.publishAll('a', 'b');
+    await sink.has(after[1]!);
 
     expect(sink.events).toEqual(seqs(after));
   });

@@ -29,7 +29,8 @@ export abstract class Selected implements Reader {
   constructor(hub: Hub, selectors: Iterable<string>, sink: CursorSink) {
     this.hub = hub;
     this.sink = sink;
-    this.view = this.#attach(selectors);
+    this.view = hub.acquire([...selectors]);
+    this.view.cursors.add(this);
   }
 
   abstract readonly seq: number;
@@ -104,19 +105,14 @@ export abstract class Selected implements Reader {
     const before = new Set(last.selectors);
     const added = [...selectors].filter((selector) => !before.has(selector));
     if (this.isClosed || (added.length === 0 && selectors.size === before.size)) return;
-    // Attached at once, so that its window keeps what comes until this cursor moves there.
-    const view = this.#attach(selectors);
+    const view = this.hub.acquire([...selectors]);
     await view.opened;
-    if (this.isClosed || !view.isOpen) return this.#detach(view);
+    if (this.isClosed || !view.isOpen) return this.hub.release(view);
+    // Not before: while it waited, this cursor may have left just this view. What it keeps from now on is all that is to be given.
+    view.cursors.add(this);
     // A selection with fewer topics can be moved to from any place.
     this.joins = [...this.joins, { view, at: added.length > 0 ? this.hub.positionOf(view) : START }];
     this.pump();
-  }
-
-  #attach(selectors: Iterable<string>): View {
-    const view = this.hub.acquire([...selectors]);
-    view.cursors.add(this);
-    return view;
   }
 
   #detach(view: View): void {
