@@ -27,8 +27,6 @@ export { SseError } from './errors.js';
 // Types: options.
 export type { SseModuleExtras } from './nest/sse.module.js';
 export type {
-  Authenticate,
-  Authorize,
   ErrorContext,
   HubRouteOptions,
   SseModuleOptions,
@@ -36,20 +34,15 @@ export type {
   StreamHooks,
   StreamSettings,
 } from './nest/sse-options.js';
+export type { Authenticate, Authorize } from './access/rules.js';
 export type { MemoryEngineOptions } from './engine/memory.js';
 
 // Types: events and topics.
 export type { ReadEvent, SseEvent, SseNotice } from './wire/event.js';
 export type { CompleteOptions } from './nest/topic.js';
 export type { SelectionOf, TopicFamily, TopicOf } from './nest/topic-family.js';
-export type {
-  AuthorizePattern,
-  AuthorizeTopic,
-  OnSlow,
-  Principal,
-  TopicDefinition,
-  TopicOptions,
-} from './topic/define.js';
+export type { AuthorizePattern, AuthorizeTopic, OnSlow, TopicDefinition, TopicOptions } from './topic/define.js';
+export type { Principal } from './topic/principal.js';
 export type { Begin, Recent } from './topic/begin.js';
 export type { EventMap, EventOf, PublishedEvent } from './topic/events.js';
 export type { HistoryOptions } from './topic/history.js';
@@ -64,16 +57,17 @@ export type {
   RevokeOptions,
   TicketOffice,
 } from './nest/event-stream.service.js';
-export type { CloseOptions, ConnectionSelector, Member, Presence } from './nest/nodes.js';
+export type { CloseOptions, ConnectionSelector, Member, Presence } from './node/presence.js';
 export type { SseHealthResult } from './nest/health.indicator.js';
 export type { ObserveOptions } from './connection/selection.js';
 export type { HistoryPage, ReadOptions } from './connection/read-history.js';
-export type { SseConnection, StreamRequest } from './connection/sse-connection.js';
-export type { CloseReason, EndReason, RefusalReason } from './connection/end-reason.js';
-export type { Revocation } from './connection/revocations.js';
-export type { TicketOptions } from './nest/tickets.js';
-export type { ResetReason } from './hub/cursor-sink.js';
-export type { EngineState } from './hub/engine-health.js';
+export type { SseConnection } from './connection/sse-connection.js';
+export type { StreamRequest } from './http/stream-request.js';
+export type { CloseReason, EndReason, RefusalReason } from './wire/words.js';
+export type { Revocation } from './access/revocations.js';
+export type { TicketOptions } from './access/tickets.js';
+export type { ResetReason } from './wire/words.js';
+export type { EngineState } from './feed/engine-health.js';
 export type { SseErrorCode } from './errors.js';
 
 // Types: for authors of engines.
@@ -84,7 +78,6 @@ export type {
   Excerpt,
   Heads,
   Hole,
-  HoleReason,
   Listing,
   LogEntry,
   ReadPage,
@@ -92,3 +85,4 @@ export type {
   Retention,
   TopicHead,
 } from './engine/engine.js';
+export type { HoleReason } from './wire/words.js';

@@ -29,7 +29,7 @@ export const beginnings = [
   },
   {
     name: 'the newest of each topic are those of the moment of the head',
-    file: 'src/connection/topic-feed.ts',
+    file: 'src/connection/topic-reading.ts',
     find: 'isExact && from === undefined ? this.#cursor.openAtHead() : this.#cursor.open(from);',
     replace: 'this.#cursor.open(from);',
     spec: from,
@@ -37,7 +37,7 @@ export const beginnings = [
   },
   {
     name: 'a place that is found before the answer is not told when it leads to others',
-    file: 'src/connection/topic-feed.ts',
+    file: 'src/connection/topic-reading.ts',
     find: "    this.#earlyPlace = '';\n    this.#cursor.beginAt",
     replace: '    this.#cursor.beginAt',
     spec: from,

@@ -161,7 +161,7 @@ const wire = [
   },
   {
     name: 'a header of the route is checked before anything is sent',
-    file: 'src/nest/exchange.ts',
+    file: 'src/http/exchange.ts',
     find: 'for (const [name, value] of Object.entries(headers)) checkHeader(name, value);',
     replace: '',
     spec: 'test/e2e/routing.spec.ts',
@@ -169,7 +169,7 @@ const wire = [
   },
   {
     name: 'no-transform keeps compression away',
-    file: 'src/wire/headers.ts',
+    file: 'src/http/headers.ts',
     find: "'no-cache, no-store, no-transform'",
     replace: "'no-cache, no-store'",
     spec: 'test/e2e/routing.spec.ts',
@@ -260,7 +260,7 @@ const places = [
   },
   {
     name: 'a header that is no UTF-8 is read nevertheless',
-    file: 'src/nest/last-event-id.ts',
+    file: 'src/http/last-event-id.ts',
     find: '  } catch {\n    return value;\n  }',
     replace: '  } finally {\n    void 0;\n  }',
     spec: resume,
@@ -292,7 +292,7 @@ const places = [
   },
   {
     name: 'the engine is asked again when it has failed',
-    file: 'src/hub/engine-health.ts',
+    file: 'src/feed/engine-health.ts',
     find: "this.failed('read', error);",
     replace: 'throw error;',
     spec: 'src/hub/cursor.spec.ts',
@@ -300,7 +300,7 @@ const places = [
   },
   {
     name: 'what an engine lost is seen in the chain of its topic',
-    file: 'src/hub/live-feed.ts',
+    file: 'src/feed/live-feed.ts',
     find: 'if (entry.prev > known && !this.#interests.noteGap(entry)) return this.catchUp();',
     replace: '',
     spec: 'test/faults/live-feed.spec.ts',
@@ -308,7 +308,7 @@ const places = [
   },
   {
     name: 'what an engine lost is looked for from time to time',
-    file: 'src/hub/live-feed.ts',
+    file: 'src/feed/live-feed.ts',
     find: 'void this.#audit();',
     replace: '',
     spec: 'test/faults/live-feed.spec.ts',
@@ -316,7 +316,7 @@ const places = [
   },
   {
     name: 'after an interruption the log is read',
-    file: 'src/hub/live-feed.ts',
+    file: 'src/feed/live-feed.ts',
     find: 'this.#isInterrupted = false;\n    this.catchUp();',
     replace: 'this.#isInterrupted = false;',
     spec: 'test/faults/live-feed.spec.ts',
@@ -324,7 +324,7 @@ const places = [
   },
   {
     name: 'numbers that were used again are seen',
-    file: 'src/hub/catch-up.ts',
+    file: 'src/feed/catch-up.ts',
     find: 'if (seq <= seen.seq && at > seen.at) return true;',
     replace: 'if (seq < 0) return true;',
     spec: 'test/faults/live-feed.spec.ts',
@@ -340,7 +340,7 @@ const places = [
   },
   {
     name: 'the topics of the module are not for users',
-    file: 'src/hub/own-topic-name.ts',
+    file: 'src/topic/own-name.ts',
     find: "return !topic.startsWith('/');",
     replace: 'return topic !== undefined;',
     spec: 'test/nodes/nodes.spec.ts',
@@ -348,7 +348,7 @@ const places = [
   },
   {
     name: 'of two nodes that are shown a ticket, one lets its bearer in',
-    file: 'src/nest/ticket-log.ts',
+    file: 'src/access/ticket-log.ts',
     find: 'return this.#usedBy.get(hash) === by;',
     replace: 'return true;',
     spec: 'test/nodes/nodes.spec.ts',
@@ -431,7 +431,7 @@ const subscribing = [
         replace: "return isOpen && !exchange.isGone ? 'stream' : 'over';",
       },
       {
-        file: 'src/nest/exchange.ts',
+        file: 'src/http/exchange.ts',
         find: 'if (isOpen && this.isHead) endResponse(this.raw, undefined, this);',
         replace: '',
       },
@@ -452,7 +452,7 @@ const listening = [
   },
   {
     name: 'only true lets in',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: '(await this.#authorize(principal, selector, params)) === true;',
     replace: '!!(await this.#authorize(principal, selector, params));',
     spec: hub,
@@ -460,7 +460,7 @@ const listening = [
   },
   {
     name: "a pattern does not get around a definition's own rule",
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: 'touched.find(isClosedToPatterns);',
     replace: 'undefined;',
     spec: hub,
@@ -468,7 +468,7 @@ const listening = [
   },
   {
     name: 'a pattern needs the authorizePattern of each definition that it touches',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: '(await authorizePattern(principal, pattern)) === true;',
     replace: 'true;',
     spec: patterns,
@@ -476,7 +476,7 @@ const listening = [
   },
   {
     name: 'only true of authorizePattern lets in',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: '(await authorizePattern(principal, pattern)) === true;',
     replace: '!!(await authorizePattern(principal, pattern));',
     spec: patterns,
@@ -484,7 +484,7 @@ const listening = [
   },
   {
     name: 'the module is asked of a pattern that no authorizePattern covers',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: 'touched.some((definition) => coversPattern(definition, pattern));',
     replace: 'touched.length > 0;',
     spec: patterns,
@@ -492,7 +492,7 @@ const listening = [
   },
   {
     name: 'the module is asked of a pattern that touches a definition without a rule',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: 'touched.every(({ authorizePattern }) => authorizePattern !== undefined) &&',
     replace: '',
     spec: patterns,
@@ -524,7 +524,7 @@ const listening = [
   },
   {
     name: 'a topic that a selection leaves out does not end it',
-    file: 'src/connection/topic-feed.ts',
+    file: 'src/connection/topic-reading.ts',
     find: 'if (!isWanted(topic, this.#steps)) return;',
     replace: '',
     spec: patterns,
@@ -572,7 +572,7 @@ const listening = [
   },
   {
     name: 'a revoked principal is refused when it comes back',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: 'if (!this.#revocations.denies(principal, selectors, Date.now())) return;',
     replace: 'if (true) return;',
     spec: 'test/e2e/revocation.spec.ts',
@@ -580,7 +580,7 @@ const listening = [
   },
   {
     name: 'a revoked topic is refused',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: 'if (!this.#revocations.denies(principal, selectors, Date.now())) return;',
     replace: 'if (true) return;',
     spec: 'test/e2e/revocation.spec.ts',
@@ -588,7 +588,7 @@ const listening = [
   },
   {
     name: 'a ticket is good once',
-    file: 'src/nest/tickets.ts',
+    file: 'src/access/tickets.ts',
     find: 'this.delete(key);',
     replace: '',
     spec: 'test/e2e/tickets.spec.ts',
@@ -596,7 +596,7 @@ const listening = [
   },
   {
     name: 'a ticket passes',
-    file: 'src/nest/tickets.ts',
+    file: 'src/access/tickets.ts',
     find: 'return stored !== undefined && stored.expiresAtMs > Date.now() ? stored : undefined;',
     replace: 'return stored;',
     spec: 'test/e2e/tickets.spec.ts',
@@ -620,7 +620,7 @@ const listening = [
   },
   {
     name: 'a ticket reads its own topics only',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: 'if (grantedTopics !== undefined && !grantedTopics.some((granted) => covers(granted, selector))) {',
     replace: out,
     spec: 'test/e2e/tickets.spec.ts',
@@ -628,42 +628,42 @@ const listening = [
   },
   {
     name: 'unused tickets are bounded',
-    file: 'src/nest/tickets.ts',
+    file: 'src/access/tickets.ts',
     find: 'this.#makeRoom(Date.now());',
     replace: '',
-    spec: 'src/nest/tickets.spec.ts',
+    spec: 'src/access/tickets.spec.ts',
     test: 'are at most 100,000',
   },
   {
     name: 'the limit of all connections',
-    file: 'src/connection/admission.ts',
+    file: 'src/node/admission.ts',
     find: "if (this.#inside.size >= connections) return 'connections';",
     replace: '',
-    spec: 'src/connection/admission.spec.ts',
+    spec: 'src/node/admission.spec.ts',
     test: 'lets in as many as the limit says',
   },
   {
     name: 'the limit of connections of one principal',
-    file: 'src/connection/admission.ts',
+    file: 'src/node/admission.ts',
     find: "if (countOf(this.#byPrincipal, principal) >= connectionsPerPrincipal) return 'connectionsPerPrincipal';",
     replace: '',
-    spec: 'src/connection/admission.spec.ts',
+    spec: 'src/node/admission.spec.ts',
     test: 'counts each principal apart',
   },
   {
     name: 'the limit of connections of one address',
-    file: 'src/connection/admission.ts',
+    file: 'src/node/admission.ts',
     find: "if (countOf(this.#byAddress, address) >= connectionsPerAddress) return 'connectionsPerAddress';",
     replace: '',
-    spec: 'src/connection/admission.spec.ts',
+    spec: 'src/node/admission.spec.ts',
     test: 'counts each address apart',
   },
   {
     name: 'an address of IPv6 counts for its network',
-    file: 'src/connection/address.ts',
+    file: 'src/node/address.ts',
     find: 'if (!isIPv6(plain)) return plain;',
     replace: 'return plain;',
-    spec: 'src/connection/admission.spec.ts',
+    spec: 'src/node/admission.spec.ts',
     test: 'counts each address apart',
   },
 ];
@@ -687,7 +687,7 @@ const network = [
   },
   {
     name: 'what a hook of Fastify has put in the place of methods of the response stays there',
-    file: 'src/nest/handover.ts',
+    file: 'src/http/handover.ts',
     find: 'raw.on = on;',
     replace: 'delete raw.on;',
     spec: 'test/e2e/fastify.spec.ts',
@@ -695,7 +695,7 @@ const network = [
   },
   {
     name: 'the checksum of a packed body is that of all its parts',
-    file: 'src/wire/crc.ts',
+    file: 'src/http/crc.ts',
     find: 'return (multiply(shift, whole) ^ crc) >>> 0;',
     replace: 'return crc;',
     spec: 'test/e2e/gzip.spec.ts',
@@ -703,7 +703,7 @@ const network = [
   },
   {
     name: 'caches tell those who accept gzip from others',
-    file: 'src/wire/headers.ts',
+    file: 'src/http/headers.ts',
     find: "if (encoding !== undefined) headers.set('vary'",
     replace: "if (encoding === 'gzip') headers.set('vary'",
     spec: 'test/e2e/gzip.spec.ts',
@@ -711,23 +711,23 @@ const network = [
   },
   {
     name: 'a packed frame refers to nothing but what the client was sent right before it',
-    file: 'src/wire/gzip.ts',
+    file: 'src/http/gzip.ts',
     find: 'this.#before = packing.isDictionary ? plain : undefined;',
     replace: 'if (packing.isDictionary) this.#before = plain;',
-    spec: 'src/wire/gzip.spec.ts',
+    spec: 'src/http/gzip.spec.ts',
     test: 'may have the same frames in any order',
   },
   {
     name: 'a frame is packed a few times at most',
-    file: 'src/wire/gzip.ts',
+    file: 'src/http/gzip.ts',
     find: 'if (this.#count === MAX_PACKINGS) return this.#alone();',
     replace: '',
-    spec: 'src/wire/gzip.spec.ts',
+    spec: 'src/http/gzip.spec.ts',
     test: 'is packed a few times at most',
   },
   {
     name: 'a client is told nothing of an error',
-    file: 'src/connection/end-reason.ts',
+    file: 'src/wire/dialect.ts',
     find: "data: { message: 'The stream was ended by an error on the server', code },",
     replace: 'data: { message: String(error), code },',
     spec: 'test/e2e/failure-filters.spec.ts',
@@ -735,7 +735,7 @@ const network = [
   },
   {
     name: 'the end of the response is listened for, not that of the request',
-    file: 'src/nest/exchange.ts',
+    file: 'src/http/exchange.ts',
     find: "raw.on('close', onClose);",
     replace: "this.#rawRequest.once('close', onClose);",
     spec: 'test/e2e/methods.spec.ts',
@@ -743,15 +743,15 @@ const network = [
   },
   {
     name: 'the end of the socket is listened for while a request is pipelined',
-    file: 'src/nest/exchange.ts',
-    find: '!this.#isHttp2 && raw.socket === null',
+    file: 'src/http/exchange.ts',
+    find: '!isHttp2(raw) && raw.socket === null',
     replace: 'false',
     spec: 'test/e2e/raw-http.spec.ts',
     test: 'on Express a client that leaves frees all of its pipelined requests',
   },
   {
     name: 'an error of the response has a listener',
-    file: 'src/nest/exchange.ts',
+    file: 'src/http/exchange.ts',
     find: "raw.on('error', ignore);",
     replace: '',
     spec: 'test/hostile/http.spec.ts',
@@ -759,7 +759,7 @@ const network = [
   },
   {
     name: 'a client that has left before the head opens nothing',
-    file: 'src/nest/exchange.ts',
+    file: 'src/http/exchange.ts',
     find: 'return raw.destroyed === true || raw.closed === true || raw.writableEnded || this.#socket?.destroyed === true;',
     replace: 'return raw === undefined;',
     spec: 'test/e2e/leaving.spec.ts',
@@ -851,10 +851,10 @@ const network = [
   },
   {
     name: 'a response that somebody else has ended is not written to',
-    file: 'src/connection/response-writer.ts',
+    file: 'src/http/response-writer.ts',
     find: "this.raw.on('prefinish', this.#ended.bind(this));",
     replace: ';',
-    spec: 'src/connection/response-writer.spec.ts',
+    spec: 'src/http/response-writer.spec.ts',
     test: 'writes nothing once somebody else has ended the response',
   },
   {
@@ -924,15 +924,15 @@ const network = [
   },
   {
     name: 'a ticket is not issued to a principal that arrives as another one',
-    file: 'src/nest/tickets.ts',
+    file: 'src/access/tickets.ts',
     find: 'checkPortable(principal);',
     replace: '',
-    spec: 'src/nest/tickets.spec.ts',
+    spec: 'src/access/tickets.spec.ts',
     test: 'are not issued for an instance of a class, whose getters',
   },
   {
     name: 'a client without a window is ended, however little waits for it',
-    file: 'src/connection/response-writer.ts',
+    file: 'src/http/response-writer.ts',
     find: 'if (this.#blockedSinceMs === undefined && isQuiet && this.pendingBytes > 0) this.#block();',
     replace: '',
     spec: 'test/e2e/http2.spec.ts',
@@ -948,7 +948,7 @@ const network = [
   },
   {
     name: 'an answer that its client does not take does not hold up the end',
-    file: 'src/nest/silent-sockets.ts',
+    file: 'src/http/silent-sockets.ts',
     find: `        session.destroy();
         socket?.destroy();`,
     replace: '',
@@ -966,7 +966,7 @@ const network = [
   },
   {
     name: 'the head of an answer waits for the place that its client begins at',
-    file: 'src/connection/topic-feed.ts',
+    file: 'src/connection/topic-reading.ts',
     find: "if (beginning === undefined || this.#lateness !== 'none') return;",
     replace: 'return;',
     spec: 'test/nodes/beginnings.spec.ts',
@@ -974,7 +974,7 @@ const network = [
   },
   {
     name: 'whoever has his place late is told that something may be missing',
-    file: 'src/connection/topic-feed.ts',
+    file: 'src/connection/topic-reading.ts',
     find: "if (this.#lateness !== 'untold') return;",
     replace: 'return;',
     spec: 'test/nodes/beginnings.spec.ts',
@@ -990,7 +990,7 @@ const network = [
   },
   {
     name: 'who has left before his place was known is not told of',
-    file: 'src/connection/topic-feed.ts',
+    file: 'src/connection/topic-reading.ts',
     find: "    this.#lateness = 'closed';",
     replace: '',
     spec: 'test/nodes/beginnings.spec.ts',
@@ -1046,7 +1046,7 @@ const network = [
   },
   {
     name: 'an announcement that is made up keeps no topic from opening',
-    file: 'src/hub/live-feed.ts',
+    file: 'src/feed/live-feed.ts',
     find: 'this.#interests.forgetGap();',
     replace: '',
     spec: 'test/faults/live-feed.spec.ts',
@@ -1102,10 +1102,10 @@ const network = [
   },
   {
     name: 'a page of many topics ends where those that were not read are known to have nothing',
-    file: 'src/hub/read-topics.ts',
+    file: 'src/feed/read-topics.ts',
     find: 'known ?? (pages[0] as ReadPage).upTo,',
     replace: '(pages[0] as ReadPage).upTo,',
-    spec: 'src/hub/read-topics.spec.ts',
+    spec: 'src/feed/read-topics.spec.ts',
     test: 'ends where those that had nothing new are known to have nothing',
   },
   {
@@ -1118,7 +1118,7 @@ const network = [
   },
   {
     name: 'what nodes tell each other is read from the log, and not believed as it is announced',
-    file: 'src/hub/live-feed.ts',
+    file: 'src/feed/live-feed.ts',
     find: 'if (this.#engine.isShared && !isUsers(entry.topic)) return this.hint(epoch, entry.topic, entry.seq);',
     replace: '',
     spec: 'test/faults/revocation-log.spec.ts',
@@ -1134,7 +1134,7 @@ const network = [
   },
   {
     name: 'after a log was put back, which tickets were used is told again',
-    file: 'src/nest/ticket-log.ts',
+    file: 'src/access/ticket-log.ts',
     find: 'if (this.#usedBy.has(hash)) return this.#tellUse(hash, message.ticket);',
     replace: '',
     spec: 'test/faults/revocation-log.spec.ts',
@@ -1152,39 +1152,39 @@ const network = [
     name: 'what waits of a response that somebody else has ended is not sent within the next one',
     changes: [
       {
-        file: 'src/connection/response-writer.ts',
+        file: 'src/http/response-writer.ts',
         find: `    this.#rest = undefined;
     this.#last = undefined;
 `,
         replace: '',
       },
-      { file: 'src/connection/response-writer.ts', find: 'if (this.raw.destroyed) return;', replace: '' },
+      { file: 'src/http/response-writer.ts', find: 'if (this.raw.destroyed) return;', replace: '' },
     ],
-    spec: 'src/connection/response-writer.spec.ts',
+    spec: 'src/http/response-writer.spec.ts',
     test: 'hands over nothing of what waited to the next response',
   },
   {
     name: 'a source that never waits lets others have their turn',
-    file: 'src/connection/response-writer.ts',
+    file: 'src/http/response-writer.ts',
     find: 'setImmediate(() => this.#goOn());',
     replace: 'process.nextTick(() => this.#goOn());',
-    spec: 'src/connection/response-writer.spec.ts',
+    spec: 'src/http/response-writer.spec.ts',
     test: 'over HTTP/1.1 lets others have a turn',
   },
   {
     name: 'a source that never waits does not go on for a client that has left',
-    file: 'src/connection/raw-write.ts',
+    file: 'src/http/raw-write.ts',
     find: '(!hasRoom && !socket.writable) || ',
     replace: '',
-    spec: 'src/connection/response-writer.spec.ts',
+    spec: 'src/http/response-writer.spec.ts',
     test: 'asks for nothing more once its socket is destroyed',
   },
   {
     name: 'a client that does not read has the same bytes waiting for it on every Node',
-    file: 'src/connection/response-writer.ts',
+    file: 'src/http/write-bounds.ts',
     find: 'const MAX_WAITING_BYTES = 16_384;',
     replace: 'const MAX_WAITING_BYTES = 65_536;',
-    spec: 'src/connection/response-writer.spec.ts',
+    spec: 'src/http/response-writer.spec.ts',
     test: 'over HTTP/1.1 asks for no more with 16 KiB waiting',
   },
   {
@@ -1357,7 +1357,7 @@ const network = [
   },
   {
     name: 'a client that takes a part of something large has not stopped reading',
-    file: 'src/connection/response-writer.ts',
+    file: 'src/http/write-bounds.ts',
     find: 'const SLICE_BYTES = 65_536;',
     replace: 'const SLICE_BYTES = Infinity;',
     spec: 'test/e2e/dead-clients.spec.ts',
@@ -1373,7 +1373,7 @@ const network = [
   },
   {
     name: 'a drain has a deadline',
-    file: 'src/nest/drain.ts',
+    file: 'src/node/drain.ts',
     find: 'while (open.size + pending.size + deciding.size > 0 && performance.now() < deadline)',
     replace: 'while (open.size + pending.size + deciding.size > 0)',
     spec: 'test/e2e/network.spec.ts',
@@ -1389,7 +1389,7 @@ const network = [
   },
   {
     name: 'sockets that have asked for nothing are closed with the application',
-    file: 'src/nest/silent-sockets.ts',
+    file: 'src/http/silent-sockets.ts',
     find: 'for (const socket of this.#silent.values()) socket.destroy();',
     replace: '',
     spec: 'test/hostile/http.spec.ts',
@@ -1397,7 +1397,7 @@ const network = [
   },
   {
     name: 'an HTTP/2 session without a stream is closed with the application',
-    file: 'src/nest/silent-sockets.ts',
+    file: 'src/http/silent-sockets.ts',
     find: 'for (const one of this.#sessions) this.#end(one, deadlineMs);',
     replace: '',
     spec: 'test/e2e/http2.spec.ts',
@@ -1453,7 +1453,7 @@ const network = [
   },
   {
     name: 'those who are ended together come back at different times',
-    file: 'src/nest/drain.ts',
+    file: 'src/node/drain.ts',
     find: 'Math.round(retryMsOf(connection.settings) * (0.5 + Math.random()))',
     replace: 'retryMsOf(connection.settings)',
     spec: 'test/e2e/drain.spec.ts',
@@ -1462,8 +1462,8 @@ const network = [
   {
     name: 'those who are refused together come back at different times',
     file: 'src/nest/runtime.ts',
-    find: 'writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));',
-    replace: 'writer.end(encodeRefusal(reason, retryMsOf(connection.settings)));',
+    find: 'writer.end(connection.dialect.refusal(reason, spread(retryMsOf(connection.settings))));',
+    replace: 'writer.end(connection.dialect.refusal(reason, retryMsOf(connection.settings)));',
     spec: 'test/e2e/limits.spec.ts',
     test: 'those who are refused together',
   },
@@ -1610,7 +1610,7 @@ const closing = [
   },
   {
     name: 'a request whose guard waits is cut at the deadline',
-    file: 'src/nest/drain.ts',
+    file: 'src/node/drain.ts',
     find: '  for (const request of deciding) request.destroy();\n',
     replace: '',
     spec: 'test/e2e/closing.spec.ts',
@@ -1630,7 +1630,7 @@ const late = 'test/e2e/late-requests.spec.ts';
 closing.push(
   {
     name: 'Fastify that has begun to close does not answer 503 to who wants a stream',
-    file: 'src/nest/late-requests.ts',
+    file: 'src/http/late-requests.ts',
     find: 'if (wantsStream(request)) answer',
     replace: 'if (false) answer',
     spec: late,
@@ -1638,7 +1638,7 @@ closing.push(
   },
   {
     name: 'who posts is not told of streams by Fastify that has begun to close',
-    file: 'src/nest/late-requests.ts',
+    file: 'src/http/late-requests.ts',
     find: "['GET', 'HEAD'].includes(String(method)) && ",
     replace: '',
     spec: late,
@@ -1646,7 +1646,7 @@ closing.push(
   },
   {
     name: 'a page of another origin reads nothing of an application that has begun to close',
-    file: 'src/nest/late-requests.ts',
+    file: 'src/http/late-requests.ts',
     find: 'if (request.headers.origin !== undefined) return destroyResponse(response);',
     replace: '',
     spec: late,
@@ -1673,7 +1673,7 @@ const ending = [
   },
   {
     name: 'a response whose end is under way is not ended once more',
-    file: 'src/connection/response-writer.ts',
+    file: 'src/http/response-writer.ts',
     find: 'return this.#hasEnded || this.raw.writableEnded;',
     replace: 'return false;',
     spec: 'test/e2e/ending.spec.ts',
@@ -1681,9 +1681,9 @@ const ending = [
   },
   {
     name: "Fastify's onResponse hooks run for clients that have left",
-    file: 'src/nest/exchange.ts',
-    find: 'if (this.#reply !== undefined) runOnResponse(raw);',
-    replace: '',
+    file: 'src/http/exchange.ts',
+    find: 'this.abandoned();\n    } catch',
+    replace: '} catch',
     spec: 'test/e2e/ending.spec.ts',
     test: 'on Fastify the response is ended once when the client of a stream leaves',
   },
@@ -1692,7 +1692,7 @@ const ending = [
 const withoutConnection = [
   {
     name: "what a socket cannot do is not asked of it: Fastify's inject()",
-    file: 'src/nest/exchange.ts',
+    file: 'src/http/exchange.ts',
     find: 'this.#socket?.setTimeout?.(0);',
     replace: '(this.#socket as Socket).setTimeout(0);',
     spec: 'test/e2e/no-connection.spec.ts',
@@ -1700,7 +1700,7 @@ const withoutConnection = [
   },
   {
     name: 'a response without a connection is over when it has finished',
-    file: 'src/nest/exchange.ts',
+    file: 'src/http/exchange.ts',
     find: "if (socket?.setTimeout === undefined) raw.on('finish', onClose);",
     replace: '',
     spec: 'test/e2e/no-connection.spec.ts',
@@ -1708,7 +1708,7 @@ const withoutConnection = [
   },
   {
     name: 'a write that returns nothing has found room',
-    file: 'src/connection/raw-response.ts',
+    file: 'src/http/raw-response.ts',
     find: 'return hasRoom !== false;',
     replace: 'return hasRoom === true;',
     spec: 'test/e2e/no-connection.spec.ts',
@@ -1724,7 +1724,7 @@ const callbacks = 'test/e2e/callbacks.spec.ts';
 const foreign = [
   {
     name: 'a method of the response that throws ends its stream only',
-    file: 'src/connection/response-writer.ts',
+    file: 'src/http/response-writer.ts',
     find: '    } catch (error) {\n      this.failed(error);',
     replace: '    } catch (error) {\n      throw error;',
     spec: responses,
@@ -1732,7 +1732,7 @@ const foreign = [
   },
   {
     name: 'a method of the response that rejects ends its stream only',
-    file: 'src/connection/raw-response.ts',
+    file: 'src/http/raw-response.ts',
     find: 'Promise.resolve(returned).catch((error: unknown) => listener.failed(error));',
     replace: 'return;',
     spec: responses,
@@ -1740,7 +1740,7 @@ const foreign = [
   },
   {
     name: 'a response that cannot be written to is destroyed',
-    file: 'src/connection/response-writer.ts',
+    file: 'src/http/response-writer.ts',
     find: '      destroyResponse(this.raw);\n',
     replace: '',
     spec: responses,
@@ -1748,7 +1748,7 @@ const foreign = [
   },
   {
     name: 'an asynchronous writeHead that rejects is answered by the exception filters',
-    file: 'src/nest/exchange.ts',
+    file: 'src/http/exchange.ts',
     find: 'if (isPromise(written)) await written;',
     replace: '',
     spec: responses,

@@ -31,7 +31,7 @@ export const settingUp = [
   },
   {
     name: 'a closed engine is refused at the start',
-    file: 'src/nest/check-engine.ts',
+    file: 'src/node/check-engine.ts',
     find: "if (problem.code !== 'closed') return;",
     replace: 'if (true) return;',
     spec: setUp,
@@ -63,7 +63,7 @@ export const settingUp = [
   },
   {
     name: 'each refusal is told',
-    file: 'src/nest/authorizer.ts',
+    file: 'src/access/authorizer.ts',
     find: 'this.#refusals.ofTopics(reader, [selector], rule);',
     replace: '',
     spec: refusals,
@@ -71,7 +71,7 @@ export const settingUp = [
   },
   {
     name: 'a route without StreamGuard is warned of',
-    file: 'src/nest/refusals.ts',
+    file: 'src/access/refusals.ts',
     find: 'if (principal === null && request !== undefined && !(ASKED in request)) this.#warn(request);',
     replace: '',
     spec: refusals,
@@ -79,7 +79,7 @@ export const settingUp = [
   },
   {
     name: 'a route is warned of once',
-    file: 'src/nest/refusals.ts',
+    file: 'src/access/refusals.ts',
     find: 'this.#warned.add(route);',
     replace: '',
     spec: refusals,

@@ -1,9 +1,10 @@
-import type { ResetReason } from '../hub/cursor-sink.js';
+import type { StreamRequest } from '../http/stream-request.js';
 import type { Hub } from '../hub/hub.js';
 import type { Begin } from '../topic/begin.js';
-import type { Principal } from '../topic/define.js';
-import type { CloseReason } from './end-reason.js';
-import type { SseConnection, StreamRequest } from './sse-connection.js';
+import type { Principal } from '../topic/principal.js';
+import type { Dialect } from '../wire/dialect.js';
+import type { ResetReason, CloseReason } from '../wire/words.js';
+import type { SseConnection } from './sse-connection.js';
 import type { TimedSettings } from './timekeeper.js';
 import type { TopicRules } from './topic-set.js';
 import type { Wheel } from './wheel.js';
@@ -26,6 +27,8 @@ export interface AnsweringConnection extends SseConnection {
 /** What all connections of one route share. */
 export interface ConnectionRoute {
   readonly settings: ConnectionSettings;
+  /** How its streams speak. */
+  readonly dialect: Dialect;
   /** Where its streams begin whose clients bring no id, unless what the handler returns says so. */
   readonly begin: Begin | undefined;
   /** Hears of the error that ended a stream; its client does not. */

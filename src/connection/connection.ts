@@ -1,38 +1,34 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { ResetReason } from '../hub/cursor-sink.js';
 import type { Begin } from '../topic/begin.js';
-import type { OnSlow, Principal } from '../topic/define.js';
+import type { OnSlow } from '../topic/define.js';
+import type { Principal } from '../topic/principal.js';
 import { parsePosition } from '../topic/position.js';
-import { HEARTBEAT_FRAME, encodeEvent, encodeStart } from '../wire/encode.js';
+import type { Dialect } from '../wire/dialect.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
 import { createAbort } from './abort.js';
-import { RECONNECTS, encodeEnd, encodeFailure } from './end-reason.js';
-import type { CloseReason, EndReason } from './end-reason.js';
+import { RECONNECTS, type CloseReason, type EndReason, type ResetReason } from '../wire/words.js';
 import type { ConnectionHost, ConnectionRequest, ConnectionRoute, ConnectionSettings } from './connection-host.js';
-import { destroyResponse, destroySocketOf } from './raw-response.js';
-import type { StartedResponse } from './raw-response.js';
-import { ResponseWriter } from './response-writer.js';
-import type { WriterOwner } from './response-writer.js';
+import { frameOfWord } from '../http/chunk.js';
+import { type StartedResponse, destroyResponse, destroySocketOf } from '../http/raw-response.js';
+import { ResponseWriter, type WriterOwner } from '../http/response-writer.js';
 import type { Selection } from './selection.js';
-import { SourcePump } from './source-pump.js';
-import type { SourceTarget } from './source-pump.js';
+import { SourcePump, type SourceTarget } from './source-pump.js';
 import { type Source, beginOf, discard } from './source.js';
-import type { SseConnection, StreamRequest } from './sse-connection.js';
-import { type FeedOwner, TopicFeed } from './topic-feed.js';
+import type { SseConnection } from './sse-connection.js';
+import type { StreamRequest } from '../http/stream-request.js';
+import { type ReadingOwner, TopicReading } from './topic-reading.js';
 import { TopicSet, selectorsOf } from './topic-set.js';
 import { type TimedStream, Timekeeper } from './timekeeper.js';
-import { NO_STEPS } from './transform.js';
-import type { Step } from './transform.js';
+import { NO_STEPS, type Step } from './transform.js';
 
 /** One open response: its life from the request to the end of the socket. */
-export class Connection implements SseConnection, SourceTarget, FeedOwner, TimedStream, WriterOwner {
+export class Connection implements SseConnection, SourceTarget, ReadingOwner, TimedStream, WriterOwner {
   readonly id: string;
   readonly request: StreamRequest;
   readonly settings: ConnectionSettings;
   readonly lastEventId: string | undefined;
   readonly principal: Principal | null;
   readonly grantedTopics: readonly string[] | undefined;
-  /** The framework's own. */
   readonly response: object;
   /** What happens to the events of its topics on their way. */
   steps: readonly Step[] = NO_STEPS;
@@ -46,7 +42,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   #early = '';
   #earlyEnd: { readonly reason: EndReason; readonly frame: string } | undefined;
   #writer: ResponseWriter | undefined;
-  #feed: TopicFeed | undefined;
+  #feed: TopicReading | undefined;
   #pump: SourcePump | undefined;
   #abort: AbortController | undefined;
   /** That of the request, when anything of the application's is called later: 81 bytes. */
@@ -82,6 +78,10 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return (this.#abort ??= createAbort(isOver, (error) => this.#route.onListenerFailed(this, error))).signal;
   }
 
+  get dialect(): Dialect {
+    return this.#route.dialect;
+  }
+
   get topics(): readonly string[] {
     return [...this.#topics];
   }
@@ -107,7 +107,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   send(event: unknown): void {
     const given = toEvent(event);
     checkSourceEvent(given);
-    const text = encodeEvent(given);
+    const text = this.dialect.event(given);
     if (this.#state === 'pending') this.#early += text;
     else if (this.#state === 'open') this.#push(text);
   }
@@ -153,10 +153,10 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     if (this.#state === 'open') {
       // What was published before the end comes before it.
       this.#feed?.pump();
-      return this.#finish(reason, encodeEnd(reason, reconnect, retryMs, this.#place()));
+      return this.#finish(reason, this.dialect.end({ reason, reconnect, retryMs, place: this.#place() }));
     }
     if (this.#state !== 'pending') return;
-    this.#earlyEnd ??= { reason, frame: encodeEnd(reason, reconnect, retryMs) };
+    this.#earlyEnd ??= { reason, frame: this.dialect.end({ reason, reconnect, retryMs }) };
     this.within(() => this.#abort?.abort());
   }
 
@@ -186,7 +186,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   /** Ends the stream with a message that says nothing of the error, which goes to the host. */
   fail(error?: unknown, id?: string): void {
     if (this.#state !== 'open') return;
-    this.#finish('failed', encodeFailure(error, id));
+    this.#finish('failed', this.dialect.failure(error, id));
     if (error !== undefined) this.within(() => this.#route.onFailed(this, error));
   }
 
@@ -200,7 +200,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
 
   tooSlow(): void {
     this.fellBehind();
-    this.#finish('slow-consumer', encodeEnd('slow-consumer', true, undefined, this.#place()));
+    this.#finish('slow-consumer', this.dialect.end({ reason: 'slow-consumer', reconnect: true, place: this.#place() }));
   }
 
   writeFailed(error: unknown): void {
@@ -228,7 +228,7 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
   beat(): void {
     // While something waits, it is no use; and a newer place to resume from does as well.
     const isDue = this.isWritable && this.writer.pendingBytes === 0 && this.#feed?.advance() !== true;
-    if (isDue) this.writer.writeFrame(HEARTBEAT_FRAME);
+    if (isDue) this.writer.writeFrame(frameOfWord(this.dialect.heartbeat));
   }
 
   expire(reason: EndReason): void {
@@ -240,14 +240,14 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     this.#topics.delete([topic]);
     // A source that is still running has more to say.
     if (this.#topics.size > 0 || this.#pump !== undefined) void this.#feed?.select(this.#topics);
-    else this.#finish('complete', encodeEnd('complete', false));
+    else this.#finish('complete', this.dialect.end({ reason: 'complete', reconnect: false }));
   }
 
   #begin(source: Source): void {
     // Whoever brings an id goes on behind it.
     if (this.lastEventId === undefined) this.#feed?.beginAt(this.#host.hub, beginOf(source) ?? this.#route.begin);
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
-    this.writer.writeNow(encodeStart(this.settings.retryMs) + this.#early + (this.#feed?.takeEarly() ?? ''));
+    this.writer.writeNow(this.dialect.start(this.settings.retryMs) + this.#early + (this.#feed?.takeEarly() ?? ''));
     this.#early = '';
     if (this.#earlyEnd !== undefined) {
       discard(source);
@@ -268,8 +268,8 @@ export class Connection implements SseConnection, SourceTarget, FeedOwner, Timed
     return this.#pump === undefined ? this.#feed?.place : undefined;
   }
 
-  #openFeed(from: string | undefined, begin?: Begin): TopicFeed {
-    this.#feed = new TopicFeed(this.#host.hub, this, this.#topics);
+  #openFeed(from: string | undefined, begin?: Begin): TopicReading {
+    this.#feed = new TopicReading(this.#host.hub, this, this.#topics);
     this.#feed.open(this.#host.hub, from, begin);
     return this.#feed;
   }

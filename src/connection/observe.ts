@@ -3,12 +3,14 @@ import { Observable } from 'rxjs';
 import type { Subscriber } from 'rxjs';
 import { SseError } from '../errors.js';
 import type { Batch } from '../hub/batch.js';
+import type { CursorSink } from '../hub/cursor-sink.js';
 import { Cursor } from '../hub/cursor.js';
-import type { CursorSink, ResetReason } from '../hub/cursor-sink.js';
 import type { Hub } from '../hub/hub.js';
 import type { Begin } from '../topic/begin.js';
 import { ownEvent } from '../wire/event.js';
 import type { SseEvent } from '../wire/event.js';
+import { RESET } from '../wire/words.js';
+import type { ResetReason } from '../wire/words.js';
 import { isWanted, transform } from './transform.js';
 import type { Step } from './transform.js';
 
@@ -68,7 +70,7 @@ class ObserverSink implements CursorSink {
 
   reset(reason: ResetReason, topics: readonly string[]): void {
     // A route may return the Observable.
-    this.#within(() => this.#subscriber.next(ownEvent({ type: 'stream.reset', data: { reason, topics } })));
+    this.#within(() => this.#subscriber.next(ownEvent({ type: RESET, data: { reason, topics } })));
   }
 
   ended(topic: string, how: 'complete' | 'failed'): void {

@@ -1,14 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Principal } from '../topic/define.js';
+import type { StreamRequest } from '../http/stream-request.js';
+import type { Principal } from '../topic/principal.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
-import type { EndReason } from './end-reason.js';
+import type { EndReason } from '../wire/words.js';
 import type { Selection } from './selection.js';
-
-/** The framework's request: Express's, Fastify's, or another adapter's. */
-export interface StreamRequest {
-  readonly headers: IncomingHttpHeaders;
-  readonly [property: string]: unknown;
-}
 
 /** One open response, as a route handler sees it through `@Connection()`. */
 export interface SseConnection {

@@ -1,5 +1,5 @@
-import type { Principal } from '../topic/define.js';
-import type { EndReason } from './end-reason.js';
+import type { Principal } from '../topic/principal.js';
+import type { EndReason } from '../wire/words.js';
 import type { Wheel, WheelTask } from './wheel.js';
 
 /** How long the end may take to leave the process, for a client that had stopped reading before, or was put out. */

@@ -1,8 +1,9 @@
 import { SseError } from '../errors.js';
-import type { OnSlow, Principal } from '../topic/define.js';
+import type { StreamRequest } from '../http/stream-request.js';
+import type { OnSlow } from '../topic/define.js';
 import { checkPattern, isPattern } from '../topic/pattern.js';
+import type { Principal } from '../topic/principal.js';
 import type { Selection } from './selection.js';
-import type { StreamRequest } from './sse-connection.js';
 
 /** Who wants to read. */
 export interface TopicReader {

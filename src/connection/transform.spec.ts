@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { LogEntry } from '../engine/engine.js';
 import { Batch } from '../hub/batch.js';
+import { EVENT_STREAM } from '../wire/dialect.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
 import { packEvent } from '../wire/payload.js';
-import { type Step, encodeTransformed, transform } from './transform.js';
+import { type Step, encodeTransformed as encodeWith, transform } from './transform.js';
+
+const encodeTransformed = (batch: Batch, steps: readonly Step[]) => encodeWith(batch, steps, EVENT_STREAM);
 
 const batchOf = (...events: (SseEvent | SseNotice)[]): Batch => {
   const entries = events.map((event, n): LogEntry => {

@@ -1,5 +1,5 @@
 import type { Batch } from '../hub/batch.js';
-import { encodeFields } from '../wire/encode.js';
+import type { Dialect } from '../wire/dialect.js';
 import { checkSourceEvent, readEvent, toEvent } from '../wire/event.js';
 import type { ReadEvent, SseEvent, SseNotice } from '../wire/event.js';
 import { unpackEvent } from '../wire/payload.js';
@@ -28,11 +28,11 @@ export function* transform(batch: Batch, steps: readonly Step[]): Generator<SseE
 }
 
 /** The wire form of a batch after a selection's steps; empty when nothing is left. */
-export function encodeTransformed(batch: Batch, steps: readonly Step[]): string {
+export function encodeTransformed(batch: Batch, steps: readonly Step[], dialect: Dialect): string {
   let text = '';
   for (const { id, ...event } of transform(batch, steps)) {
     checkSourceEvent(event);
-    text += `id: ${id}\n${encodeFields(event)}\n`;
+    text += dialect.event(event, id);
   }
   return text;
 }

@@ -1,4 +1,5 @@
 import type { Position } from '../topic/position.js';
+import type { HoleReason } from '../wire/words.js';
 
 /** One stored event. The payload is opaque to engines: they keep its bytes and give them back. */
 export interface LogEntry {
@@ -48,9 +49,6 @@ export interface ReadRequest {
   readonly maxEntries: number;
   readonly maxBytes: number;
 }
-
-/** Why events may be missing before the first entry of a page. */
-export type HoleReason = 'trimmed' | 'epoch' | 'ahead' | 'diverged' | 'unknown';
 
 export interface Hole {
   readonly reason: HoleReason;

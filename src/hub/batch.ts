@@ -1,9 +1,10 @@
 import type { LogEntry } from '../engine/engine.js';
+import { frame } from '../http/chunk.js';
+import type { Frame } from '../http/chunk.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
-import { frame } from '../wire/chunk.js';
-import type { Frame } from '../wire/chunk.js';
-import { controlOf, fieldsOf } from '../wire/payload.js';
+import type { Dialect } from '../wire/dialect.js';
+import { controlOf } from '../wire/payload.js';
 
 /** Before all events. Positions are shared by all who stand there: thousands of them, none with numbers of its own. */
 export const START: Position = { epoch: '', seq: 0, at: 0 };
@@ -19,6 +20,7 @@ export class Batch {
   /** Where a cursor stands that has been moved over all of it. */
   readonly place: Position;
   #frame: Frame | undefined;
+  #dialect: Dialect | undefined;
 
   constructor(epoch: string, entries: readonly LogEntry[], control?: LogEntry) {
     this.epoch = epoch;
@@ -28,10 +30,12 @@ export class Batch {
   }
 
   /** The bytes of all entries. Must not be asked of a batch without entries. */
-  get frame(): Frame {
-    if (this.#frame !== undefined) return this.#frame;
+  frame(dialect: Dialect): Frame {
+    // Those who stand at one place mostly speak alike, so the last one is kept and not one of each.
+    if (this.#frame !== undefined && this.#dialect === dialect) return this.#frame;
     const parts: (string | Uint8Array)[] = [];
-    for (const entry of this.entries) parts.push(`id: ${this.idOf(entry)}\n`, fieldsOf(entry.data), '\n');
+    for (const entry of this.entries) dialect.entry(parts, this.idOf(entry), entry.data);
+    this.#dialect = dialect;
     return (this.#frame = frame(parts));
   }
 

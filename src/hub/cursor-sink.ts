@@ -1,10 +1,7 @@
-import type { HoleReason } from '../engine/engine.js';
 import type { OnSlow } from '../topic/define.js';
 import type { Control } from '../wire/payload.js';
+import type { ResetReason } from '../wire/words.js';
 import type { Batch } from './batch.js';
-
-/** Why a client cannot have everything that followed its position. */
-export type ResetReason = HoleReason | 'skipped';
 
 /** Who reads: one open response, or a subscriber inside the process. Nothing here may throw. */
 export interface CursorSink {

@@ -6,8 +6,9 @@ import type { OnSlow } from '../topic/define.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { COMPLETE, packEvent } from '../wire/payload.js';
+import type { ResetReason } from '../wire/words.js';
 import type { Batch } from './batch.js';
-import type { CursorSink, ResetReason } from './cursor-sink.js';
+import type { CursorSink } from './cursor-sink.js';
 import { Cursor } from './cursor.js';
 import { Hub } from './hub.js';
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Engine, Retention } from '../engine/engine.js';
+import { MAX_TOPICS_AT_ONCE } from '../feed/read-topics.js';
+import type { OwnTopicName } from '../topic/own-name.js';
 import type { Position } from '../topic/position.js';
 import { packEvent } from '../wire/payload.js';
-import type { OwnTopicName } from './own-topic-name.js';
 import type { Prelude } from './prelude.js';
-import { MAX_TOPICS_AT_ONCE } from './read-topics.js';
 
 /** What the processes tell each other. */
 export interface FinalEnd {

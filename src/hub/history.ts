@@ -1,8 +1,9 @@
-import type { Hole, HoleReason, LogEntry } from '../engine/engine.js';
+import type { Hole, LogEntry } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
 import { parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
+import type { HoleReason } from '../wire/words.js';
 import { START, placeOf } from './batch.js';
 import type { Hub } from './hub.js';
 import { Lead } from './prelude.js';

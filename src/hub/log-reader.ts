@@ -1,11 +1,13 @@
-import type { Engine, HoleReason, ReadPage } from '../engine/engine.js';
+import type { Engine, ReadPage } from '../engine/engine.js';
 import { contradiction } from '../engine/resume.js';
+import { MAX_TOPICS_AT_ONCE, readTopics } from '../feed/read-topics.js';
 import type { Position } from '../topic/position.js';
 import { MAX_ID_BYTES } from '../wire/event.js';
+import type { HoleReason } from '../wire/words.js';
 import { type LeadPage, LogPage } from './log-page.js';
 import { PageCache } from './page-cache.js';
 import type { Leading } from './prelude.js';
-import { MAX_TOPICS_AT_ONCE, readLead, readTopics } from './read-topics.js';
+import { readLead } from './read-lead.js';
 import { TopicLists } from './topic-lists.js';
 import type { TopicList } from './topic-lists.js';
 import type { View } from './view.js';

@@ -2,14 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { apart } from '../engine/apart.js';
 import type { Engine, LogEntry, Retention } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
+import type { OwnTopicName } from '../topic/own-name.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { packEvent, unpackEvent } from '../wire/payload.js';
+import type { ResetReason } from '../wire/words.js';
 import type { Batch } from './batch.js';
+import type { CursorSink } from './cursor-sink.js';
 import { Cursor } from './cursor.js';
-import type { CursorSink, ResetReason } from './cursor-sink.js';
 import type { Hub } from './hub.js';
-import type { OwnTopicName } from './own-topic-name.js';
 
 export interface OwnTopicOptions<T> {
   readonly name: OwnTopicName;

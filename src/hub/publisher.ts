@@ -1,5 +1,7 @@
-import { SseError, describe } from '../errors.js';
 import type { AppendRequest, Engine, Retention } from '../engine/engine.js';
+import { SseError, describe } from '../errors.js';
+import { isEngineTrouble } from '../feed/engine-health.js';
+import type { EngineHealth } from '../feed/engine-health.js';
 import type { TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
 import { checkTopicName } from '../topic/name.js';
@@ -9,12 +11,10 @@ import type { TopicRegistry } from '../topic/registry.js';
 import { validateEvent } from '../topic/validate.js';
 import { checkPublishable, copyEvent } from '../wire/event.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
-import type { Beginnings } from './beginnings.js';
-import { isEngineTrouble } from './engine-health.js';
-import type { EngineHealth } from './engine-health.js';
-import type { FinalEnds } from './final-ends.js';
 import { COMPLETE, packEvent, packFailure } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
+import type { Beginnings } from './beginnings.js';
+import type { FinalEnds } from './final-ends.js';
 
 const NOTHING: Retention = { maxEvents: 0, maxBytes: 0, maxAgeMs: 600_000 };
 

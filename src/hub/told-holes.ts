@@ -1,5 +1,6 @@
-import type { HoleReason, ReadPage } from '../engine/engine.js';
+import type { ReadPage } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
+import type { HoleReason } from '../wire/words.js';
 import type { CursorSink } from './cursor-sink.js';
 
 interface Told {

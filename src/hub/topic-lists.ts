@@ -1,8 +1,8 @@
 import { apart } from '../engine/apart.js';
 import type { Engine, Listing } from '../engine/engine.js';
+import { isUsers } from '../topic/own-name.js';
 import { literalPrefix } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
-import { isUsers } from './own-topic-name.js';
 import type { View } from './view.js';
 import type { WorkQueue } from './work-queue.js';
 

@@ -1,21 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { SseError, describe } from '../errors.js';
-import type { RefusalReason } from '../connection/end-reason.js';
+import type { Revocation } from '../access/revocations.js';
+import type { TicketOptions } from '../access/tickets.js';
 import { readHistory } from '../connection/read-history.js';
 import type { HistoryPage, ReadOptions } from '../connection/read-history.js';
-import type { Revocation } from '../connection/revocations.js';
 import { Selection } from '../connection/selection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { selectorsOf } from '../connection/topic-set.js';
-import type { EngineState } from '../hub/engine-health.js';
+import { SseError, describe } from '../errors.js';
+import type { EngineState } from '../feed/engine-health.js';
+import type { CloseOptions, ConnectionSelector, Presence } from '../node/presence.js';
 import { checkTopicName } from '../topic/name.js';
 import { checkPattern } from '../topic/pattern.js';
 import { formatPosition } from '../topic/position.js';
+import type { Principal } from '../topic/principal.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
-import type { CloseOptions, ConnectionSelector, Presence } from './nodes.js';
+import type { RefusalReason } from '../wire/words.js';
 import { SseRuntime } from './runtime.js';
-import type { TicketOptions } from './tickets.js';
-import type { Principal } from '../topic/define.js';
 import { Topic } from './topic.js';
 
 /** The streams that are open. */

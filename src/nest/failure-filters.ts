@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ExceptionFilter, Type } from '@nestjs/common';
 import { ContextIdFactory, ExternalContextCreator, ModulesContainer } from '@nestjs/core';
-import type { StreamRequest } from '../connection/sse-connection.js';
+import type { StreamRequest } from '../http/stream-request.js';
 
 /** The name that Nest keeps the filters of a class or method under, the same in 11 and 12. */
 const FILTERS = '__exceptionFilters__';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { EngineState } from '../feed/engine-health.js';
 import { SseRuntime } from './runtime.js';
-import type { EngineState } from '../hub/engine-health.js';
 
 /** What `@nestjs/terminus` takes from an indicator. */
 export type SseHealthResult<Key extends string = string> = Record<

@@ -1,8 +1,8 @@
 import { BadRequestException, Controller, Inject, Req, UseGuards } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
-import type { StreamRequest } from '../connection/sse-connection.js';
+import { queryOf } from '../http/last-event-id.js';
+import type { StreamRequest } from '../http/stream-request.js';
 import { EventStreamService } from './event-stream.service.js';
-import { queryOf } from './last-event-id.js';
 import { SseStream } from './sse-stream.decorator.js';
 import { HubGuard } from './stream.guard.js';
 

@@ -1,9 +1,9 @@
 import { Inject, createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { SseError } from '../errors.js';
+import { readLastEventId } from '../http/last-event-id.js';
+import { getPending } from '../node/pending-streams.js';
 import type { TopicDefinition } from '../topic/define.js';
-import { readLastEventId } from './last-event-id.js';
-import { getPending } from './pending-streams.js';
 import { getTopicToken } from './tokens.js';
 
 /**

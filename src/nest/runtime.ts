@@ -1,45 +1,43 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
-import { Admission } from '../connection/admission.js';
-import { Connection } from '../connection/connection.js';
+import { Authorizer } from '../access/authorizer.js';
+import { Refusals, spread } from '../access/refusals.js';
+import { RevocationLog } from '../access/revocation-log.js';
+import { TicketLog } from '../access/ticket-log.js';
+import { Tickets } from '../access/tickets.js';
 import { type ConnectionHost, type ConnectionRequest, retryMsOf } from '../connection/connection-host.js';
-import { type CloseReason, type RefusalReason, encodeRefusal } from '../connection/end-reason.js';
-import { closeSocketBehind } from '../connection/raw-response.js';
-import type { StartedResponse } from '../connection/raw-response.js';
-import { ResponseWriter } from '../connection/response-writer.js';
-import { concerns } from '../connection/revocations.js';
+import { Connection } from '../connection/connection.js';
 import type { Source } from '../connection/source.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { TopicLimits, TopicReader } from '../connection/topic-set.js';
 import { Wheel } from '../connection/wheel.js';
 import { apartEngine } from '../engine/apart.js';
 import type { Engine, Retention } from '../engine/engine.js';
-import type { ResetReason } from '../hub/cursor-sink.js';
-import type { EngineState } from '../hub/engine-health.js';
+import type { EngineState } from '../feed/engine-health.js';
+import { closeSocketBehind } from '../http/raw-response.js';
+import type { StartedResponse } from '../http/raw-response.js';
+import { ResponseWriter } from '../http/response-writer.js';
 import { Hub } from '../hub/hub.js';
 import { OwnTopic } from '../hub/own-topic.js';
 import { Publisher } from '../hub/publisher.js';
 import { shareEnds } from '../hub/shared-ends.js';
+import { Admission } from '../node/admission.js';
+import { checkEngine } from '../node/check-engine.js';
+import { drain } from '../node/drain.js';
+import { Farewells } from '../node/farewells.js';
+import { Nodes } from '../node/presence.js';
+import type { CloseOptions, ConnectionSelector, LocalNode, Member, NodeMessage } from '../node/presence.js';
+import { doneWithin } from '../node/within.js';
 import type { OnSlow } from '../topic/define.js';
+import { concerns } from '../topic/pattern.js';
 import { TopicRegistry } from '../topic/registry.js';
-import { Authorizer } from './authorizer.js';
-import { checkEngine } from './check-engine.js';
+import type { CloseReason, RefusalReason, ResetReason } from '../wire/words.js';
+import { AppServer } from './app-server.js';
 import { Callbacks, messageOf } from './callbacks.js';
-import { drain } from './drain.js';
-import { Farewells } from './farewells.js';
-import { LateRequests } from './late-requests.js';
-import { Nodes } from './nodes.js';
-import type { CloseOptions, ConnectionSelector, LocalNode, Member, NodeMessage } from './nodes.js';
-import { RevocationLog } from './revocation-log.js';
-import { SilentSockets } from './silent-sockets.js';
-import { Refusals, spread } from './refusals.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import type { ErrorContext } from './sse-options.js';
-import { TicketLog } from './ticket-log.js';
-import { Tickets } from './tickets.js';
 import { RESOLVED_OPTIONS } from './tokens.js';
-import { doneWithin } from './within.js';
 
 /** Bytes of recent events that all windows of this process keep together. */
 const WINDOW_BYTES = 67_108_864;
@@ -88,19 +86,13 @@ export class SseRuntime
   #closesAtMs = 0;
   /** Requests of which a guard is finding out who asks. */
   readonly deciding = new Set<{ destroy(): void }>();
-  readonly #silentSockets: SilentSockets;
-  readonly #lateRequests: LateRequests;
+  readonly #server: AppServer;
 
-  constructor(
-    @Inject(RESOLVED_OPTIONS) options: ResolvedOptions,
-    @Inject(SilentSockets) silentSockets: SilentSockets,
-    @Inject(LateRequests) lateRequests: LateRequests,
-  ) {
+  constructor(@Inject(RESOLVED_OPTIONS) options: ResolvedOptions, @Inject(AppServer) server: AppServer) {
     this.options = options;
-    this.#lateRequests = lateRequests;
     this.topicLimits = options;
     const engine = (this.#engine = apartEngine(options.engine));
-    this.#silentSockets = silentSockets;
+    this.#server = server;
     this.callbacks = new Callbacks(options);
     this.hasHooks = this.callbacks.hasHooks;
     this.refusals = new Refusals(this.callbacks);
@@ -148,7 +140,7 @@ export class SseRuntime
     this.refusals.later(connection, reason);
     const writer = new ResponseWriter(response, connection);
     if (reason === 'shutdown') closeSocketBehind(response.raw);
-    writer.end(encodeRefusal(reason, spread(retryMsOf(connection.settings))));
+    writer.end(connection.dialect.refusal(reason, spread(retryMsOf(connection.settings))));
     this.#farewells.add(response.raw);
     this.callbacks.hook('onRefused', connection, reason);
   }
@@ -271,6 +263,7 @@ export class SseRuntime
 
   /** A wrong address or password should show at the start, and not with the first event. */
   async onApplicationBootstrap(): Promise<void> {
+    this.#server.watch();
     await checkEngine(this.#engine, (error) => this.hub.health.failed('read', error));
   }
 
@@ -279,8 +272,7 @@ export class SseRuntime
     const { windowMs, deadlineMs } = this.options.drain;
     this.#closesAtMs = performance.now() + windowMs + deadlineMs;
     await drain({ open: this.open, pending: this.#pending, deciding: this.deciding }, this.options.drain);
-    this.#silentSockets.close(deadlineMs);
-    this.#lateRequests.refuse(() => spread(retryMsOf(this.options.settings)));
+    this.#server.close(deadlineMs, () => spread(retryMsOf(this.options.settings)));
   }
 
   async onApplicationShutdown(): Promise<void> {

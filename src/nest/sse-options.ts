@@ -1,25 +1,12 @@
 import type { RequestMethod } from '@nestjs/common';
+import type { Authenticate, Authorize } from '../access/rules.js';
+import type { SseConnection } from '../connection/sse-connection.js';
 import type { Engine } from '../engine/engine.js';
-import type { CloseReason, RefusalReason } from '../connection/end-reason.js';
-import type { SseConnection, StreamRequest } from '../connection/sse-connection.js';
-import type { EngineState } from '../hub/engine-health.js';
-import type { ResetReason } from '../hub/cursor-sink.js';
+import type { EngineState } from '../feed/engine-health.js';
 import type { Begin } from '../topic/begin.js';
-import type { Principal, TopicDefinition } from '../topic/define.js';
+import type { TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
-
-/**
- * Finds out who asks. `null` when nobody can be made out. Someone whose time is over is better given with its `expiresAt`
- * than as `null`: a client that comes back is then told to come again with a fresh credential.
- */
-export type Authenticate = (request: StreamRequest) => Principal | null | Promise<Principal | null>;
-
-/** Decides whether someone may read a topic; `params` are those of the topic's definition, if it has one. */
-export type Authorize = (
-  principal: Principal | null,
-  topic: string,
-  params: Readonly<Record<string, string>>,
-) => boolean | Promise<boolean>;
+import type { CloseReason, RefusalReason, ResetReason } from '../wire/words.js';
 
 /** What can be set for every stream, and again for each route. */
 export interface StreamSettings {

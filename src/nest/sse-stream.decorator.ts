@@ -1,9 +1,9 @@
 import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from '@nestjs/common';
 import type { StreamSource } from '../connection/source.js';
 import { SseError, describe } from '../errors.js';
+import { getPending } from '../node/pending-streams.js';
+import type { PendingStream } from '../node/pending-streams.js';
 import { checkBegin } from '../topic/begin.js';
-import { getPending } from './pending-streams.js';
-import type { PendingStream } from './pending-streams.js';
 import { DEFAULT_SETTINGS, checkNames, resolveSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
 import { SseStreamInterceptor } from './sse-stream.interceptor.js';

@@ -4,20 +4,21 @@ import type { CallHandler, ExecutionContext, NestInterceptor, Type } from '@nest
 import { HttpAdapterHost } from '@nestjs/core';
 import { Observable } from 'rxjs';
 import type { Connection } from '../connection/connection.js';
-import { END_ID } from '../connection/end-reason.js';
-import type { RefusalReason } from '../connection/end-reason.js';
 import { discard, toSource } from '../connection/source.js';
 import type { Source } from '../connection/source.js';
 import { SseError } from '../errors.js';
+import { exchangeOf } from '../http/exchange-of.js';
+import type { Exchange } from '../http/exchange.js';
+import { readLastEventId } from '../http/last-event-id.js';
+import { clearPending, setPending } from '../node/pending-streams.js';
+import type { PendingStream } from '../node/pending-streams.js';
 import { parsePosition } from '../topic/position.js';
-import { Exchange } from './exchange.js';
+import { END_ID } from '../wire/words.js';
+import type { RefusalReason } from '../wire/words.js';
 import { FailureFilters } from './failure-filters.js';
-import { readLastEventId } from './last-event-id.js';
-import { clearPending, setPending } from './pending-streams.js';
-import type { PendingStream } from './pending-streams.js';
 import { SseRuntime } from './runtime.js';
-import { identityOf, isUnavailable, redeemTicket } from './stream.guard.js';
 import { StreamRoute } from './stream-route.js';
+import { identityOf, isUnavailable, redeemTicket } from './stream.guard.js';
 
 /** Where `@SseSignal()` of Nest 12 looks for something with a `signal`; Nest 11 has no such decorator. */
 const SIGNAL_CARRIER = 'SSE_ABORT_CONTROLLER' in common ? common.SSE_ABORT_CONTROLLER : undefined;
@@ -45,7 +46,7 @@ export class SseStreamInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<undefined> {
     const http = context.switchToHttp();
-    const exchange = new Exchange(http.getRequest<object>(), http.getResponse<object>());
+    const exchange = exchangeOf(http.getRequest<object>(), http.getResponse<object>());
     const route = this.#routeOf(context);
     // By hand, because each operator of RxJS makes a handful of objects for every request.
     return new Observable((subscriber) => {

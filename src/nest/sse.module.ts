@@ -3,15 +3,14 @@ import type { DynamicModule, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { SseError } from '../errors.js';
 import type { TopicDefinition } from '../topic/define.js';
+import { AppServer } from './app-server.js';
 import { EventStreamService } from './event-stream.service.js';
 import { FailureFilters } from './failure-filters.js';
-import { createHubController } from './hub.controller.js';
-import { LateRequests } from './late-requests.js';
 import { SseHealthIndicator } from './health.indicator.js';
-import { SseRuntime } from './runtime.js';
-import { SilentSockets } from './silent-sockets.js';
+import { createHubController } from './hub.controller.js';
 import { resolveOptions } from './resolve-options.js';
 import type { ResolvedOptions } from './resolve-options.js';
+import { SseRuntime } from './runtime.js';
 import type { HubRouteOptions, SseModuleOptions } from './sse-options.js';
 import { StreamGuard } from './stream.guard.js';
 import { RESOLVED_OPTIONS, SSE_OPTIONS, getTopicToken } from './tokens.js';
@@ -88,8 +87,7 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
           return openEngine(resolveAll(options, hub, topics));
         },
       },
-      SilentSockets,
-      LateRequests,
+      AppServer,
       SseRuntime,
       FailureFilters,
       EventStreamService,

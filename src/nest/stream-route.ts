@@ -1,7 +1,8 @@
 import type { Type } from '@nestjs/common';
 import type { AnsweringConnection, ConnectionRoute } from '../connection/connection-host.js';
+import { exchangeOf } from '../http/exchange-of.js';
 import type { Begin } from '../topic/begin.js';
-import { Exchange } from './exchange.js';
+import { EVENT_STREAM } from '../wire/dialect.js';
 import type { FailureFilters } from './failure-filters.js';
 import { resolveSettings } from './resolve-options.js';
 import type { ResolvedSettings } from './resolve-options.js';
@@ -14,6 +15,7 @@ export class StreamRoute implements ConnectionRoute {
   readonly options: SseStreamOptions;
   readonly settings: ResolvedSettings;
   readonly begin: Begin | undefined;
+  readonly dialect = EVENT_STREAM;
   readonly #runtime: SseRuntime;
   readonly #filters: FailureFilters;
   readonly #controller: Type;
@@ -41,15 +43,15 @@ export class StreamRoute implements ConnectionRoute {
 
   endAbandoned(connection: AnsweringConnection): void {
     const failed = (error: unknown): void => this.onFailed(connection, error);
-    new Exchange(connection.request, connection.response).abandon({ failed });
+    exchangeOf(connection.request, connection.response).abandon({ failed });
   }
 
   cutRequest({ request, response }: AnsweringConnection): void {
-    new Exchange(request, response).destroy();
+    exchangeOf(request, response).destroy();
   }
 
   addressOf({ request, response }: AnsweringConnection): string | undefined {
-    return new Exchange(request, response).address;
+    return exchangeOf(request, response).address;
   }
 }
 

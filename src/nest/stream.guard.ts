@@ -1,15 +1,15 @@
 import { HttpException, Inject, Injectable, ServiceUnavailableException, UnauthorizedException } from '@nestjs/common';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
-import type { StreamRequest } from '../connection/sse-connection.js';
+import { markAsked } from '../access/refusals.js';
+import type { Authenticate } from '../access/rules.js';
+import type { Grant } from '../access/tickets.js';
 import { SseError } from '../errors.js';
-import { isEngineTrouble } from '../hub/engine-health.js';
-import type { Principal } from '../topic/define.js';
-import { Exchange } from './exchange.js';
-import { queryOf, readLastEventId } from './last-event-id.js';
-import { markAsked } from './refusals.js';
+import { isEngineTrouble } from '../feed/engine-health.js';
+import { exchangeOf } from '../http/exchange-of.js';
+import { queryOf, readLastEventId } from '../http/last-event-id.js';
+import type { StreamRequest } from '../http/stream-request.js';
+import type { Principal } from '../topic/principal.js';
 import { SseRuntime } from './runtime.js';
-import type { Authenticate } from './sse-options.js';
-import type { Grant } from './tickets.js';
 import { STREAM_METADATA } from './tokens.js';
 
 /**
@@ -110,7 +110,7 @@ async function decide(
   decision: () => Promise<unknown>,
 ): Promise<boolean> {
   const http = context.switchToHttp();
-  const request = { destroy: () => new Exchange(http.getRequest<object>(), http.getResponse<object>()).destroy() };
+  const request = { destroy: () => exchangeOf(http.getRequest<object>(), http.getResponse<object>()).destroy() };
   deciding.add(request);
   try {
     await decision();

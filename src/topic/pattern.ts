@@ -112,3 +112,12 @@ export class PatternIndex<T> {
 function isWildcard(segment: string): boolean {
   return segment === '*' || segment === '**';
 }
+
+/** Whether a topic, by name or by pattern, is among the names and patterns that a stream reads; `undefined` stands for any. */
+export function concerns(topic: string | undefined, selectors: readonly string[]): boolean {
+  if (topic === undefined) return true;
+  const isOfMany = isPattern(topic);
+  return selectors.some(
+    (selector) => selector === topic || ((isOfMany || isPattern(selector)) && patternsOverlap(selector, topic)),
+  );
+}

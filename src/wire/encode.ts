@@ -1,6 +1,5 @@
 import { SseError } from '../errors.js';
 import { toBase64 } from './base64.js';
-import { frame } from './chunk.js';
 import { checkEvent, checkRetry, checkToken, type SseEvent, type SseNotice } from './event.js';
 
 /** How an event's data is written in its `data:` lines. `none` is for an event without data. */
@@ -17,7 +16,6 @@ export interface EncodedData {
  * because fetch-event-source makes an empty message of one.
  */
 export const HEARTBEAT = ':\n';
-export const HEARTBEAT_FRAME = frame([HEARTBEAT]);
 
 const NO_DATA: EncodedData = { kind: 'none', text: '' };
 

@@ -6,9 +6,9 @@ import { EventSource as PackageEventSource } from 'eventsource';
 import { createParser } from 'eventsource-parser';
 import fc from 'fast-check';
 import { EventSource as UndiciEventSource } from 'undici';
+import { streamHeaders } from '../http/headers.js';
 import { encodeEvent } from './encode.js';
 import type { SseEvent } from './event.js';
-import { streamHeaders } from './headers.js';
 import { EventStreamParser, type ParsedEvent } from './parse.js';
 
 type SentEvent = SseEvent & { readonly id: string };

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { Redis } from 'ioredis';
 import { EVERY_TOPIC } from '../../src/engine/engine.js';
 import type { LogEntry } from '../../src/engine/engine.js';
-import { LiveFeed } from '../../src/hub/live-feed.js';
+import { LiveFeed } from '../../src/feed/live-feed.js';
+import { redisEngine } from '../../src/redis/index.js';
 import { decodeMessage } from '../../src/redis/records.js';
 import { createRandom } from '../faults/support/random.mjs';
 import type { Random } from '../faults/support/random.mjs';
@@ -13,7 +14,6 @@ import { OpenEngine, Recorder, append, drivers, eventually } from '../support/re
 import { ServerProcess } from '../support/server-process.js';
 import { redisServer } from '../support/servers/redis.js';
 import { until } from '../support/until.js';
-import { redisEngine } from '../../src/redis/index.js';
 
 jest.setTimeout(60_000);
 

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Cursor } from '../../src/hub/cursor.js';
-import type { CursorSink, ResetReason } from '../../src/hub/cursor-sink.js';
 import type { Batch } from '../../src/hub/batch.js';
+import type { CursorSink } from '../../src/hub/cursor-sink.js';
+import { Cursor } from '../../src/hub/cursor.js';
 import { Hub } from '../../src/hub/hub.js';
 import { patternsOverlap } from '../../src/topic/pattern.js';
 import { packEvent } from '../../src/wire/payload.js';
+import type { ResetReason } from '../../src/wire/words.js';
 import { until } from '../support/until.js';
 import { createRandom } from './support/random.mjs';
 import type { Random } from './support/random.mjs';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { RevocationLog } from '../../src/access/revocation-log.js';
+import { TicketLog } from '../../src/access/ticket-log.js';
+import { Tickets } from '../../src/access/tickets.js';
 import { Hub } from '../../src/hub/hub.js';
-import { RevocationLog } from '../../src/nest/revocation-log.js';
-import { TicketLog } from '../../src/nest/ticket-log.js';
-import { Tickets } from '../../src/nest/tickets.js';
 import { packEvent } from '../../src/wire/payload.js';
 import { until } from '../support/until.js';
 import { createRandom } from './support/random.mjs';

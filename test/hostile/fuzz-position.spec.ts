@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { memoryEngine } from '../../src/engine/memory.js';
 import type { LogEntry } from '../../src/engine/engine.js';
+import { memoryEngine } from '../../src/engine/memory.js';
+import { readLastEventId } from '../../src/http/last-event-id.js';
 import type { Batch } from '../../src/hub/batch.js';
-import { Cursor } from '../../src/hub/cursor.js';
 import type { CursorSink } from '../../src/hub/cursor-sink.js';
+import { Cursor } from '../../src/hub/cursor.js';
 import { Hub } from '../../src/hub/hub.js';
 import { Publisher } from '../../src/hub/publisher.js';
-import { readLastEventId } from '../../src/nest/last-event-id.js';
 import { type Position, createEpoch, formatPosition, parsePosition } from '../../src/topic/position.js';
 import { TopicRegistry } from '../../src/topic/registry.js';
 import type { Random } from '../faults/support/random.mjs';

@@ -6,6 +6,7 @@ import { SseError } from '../../src/errors.js';
 import { Batch } from '../../src/hub/batch.js';
 import { Publisher } from '../../src/hub/publisher.js';
 import { TopicRegistry } from '../../src/topic/registry.js';
+import { EVENT_STREAM } from '../../src/wire/dialect.js';
 import type { Random } from '../faults/support/random.mjs';
 import { caseFailed, mutate, startFuzz, wellFormed } from './support/fuzz.js';
 
@@ -128,7 +129,9 @@ function readBack(entry: LogEntry) {
     onComment: (comment) => comments.push(comment),
     onError: (error) => others.push(String(error)),
   });
-  parser.feed(new TextDecoder('utf-8', { ignoreBOM: true }).decode(new Batch('aaaaaa', [entry]).frame.plain));
+  parser.feed(
+    new TextDecoder('utf-8', { ignoreBOM: true }).decode(new Batch('aaaaaa', [entry]).frame(EVENT_STREAM).plain),
+  );
   return { events, retries, comments, others };
 }
 

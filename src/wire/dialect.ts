@@ -1,0 +1,87 @@
+import { SseError } from '../errors.js';
+import {
+  HEARTBEAT,
+  encodeComment,
+  encodeCursor,
+  encodeEvent,
+  encodeFields,
+  encodeRetry,
+  encodeStart,
+} from './encode.js';
+import type { SseEvent, SseNotice } from './event.js';
+import { fieldsOf } from './payload.js';
+import { END, END_ID, FAILURE, RESET } from './words.js';
+import type { EndReason, RefusalReason, ResetReason } from './words.js';
+
+/** How a stream ends that the module ends. */
+export interface Ending {
+  readonly reason: EndReason;
+  /** Whether the client is to come back. */
+  readonly reconnect: boolean;
+  /** When, in ms; `undefined`: as it was told before. */
+  readonly retryMs?: number | undefined;
+  /** Where to resume, when that is newer than the last event. */
+  readonly place?: string | undefined;
+}
+
+/**
+ * How a stream speaks: the text of all that the module says in one. Streams of one dialect that stand at the same place share the bytes of
+ * every entry.
+ */
+export interface Dialect {
+  /** A sign of life. It has no blank line after it, because fetch-event-source makes an empty message of one. */
+  readonly heartbeat: string;
+  /** The first bytes. With `false` it does not say when to come back. @throws SseError `invalid-event` */
+  start(retryMs: number | false): string;
+  /** Adds an entry of the log to what goes out in one write. */
+  entry(parts: (string | Uint8Array)[], id: string, payload: Uint8Array): void;
+  /** An event for one stream alone; with the id of an entry, what a stream's steps have made of that. @throws SseError `invalid-event` */
+  event(event: SseEvent | SseNotice, id?: string): string;
+  /** Where to resume, without an event. */
+  place(id: string): string;
+  /** Some events are missing. */
+  reset(reason: ResetReason, topics: readonly string[]): string;
+  /** The last words. */
+  end(ending: Ending): string;
+  /**
+   * The last words of a stream that has failed. They say nothing of the error but the code of one of this module's own; the id, if there
+   * is one, is where to resume behind the failure.
+   */
+  failure(error: unknown, id?: string): string;
+  /**
+   * All of a stream that is not opened now. A status other than 200 would end an `EventSource` for good; this one comes
+   * back later.
+   */
+  refusal(reason: RefusalReason, retryMs: number): string;
+}
+
+/** Server-Sent Events, with the events `stream.reset`, `stream.end` and `stream.error` of this module. */
+export const EVENT_STREAM: Dialect = {
+  heartbeat: HEARTBEAT,
+  start: encodeStart,
+  entry(parts, id, payload) {
+    parts.push(`id: ${id}\n`, fieldsOf(payload), '\n');
+  },
+  event: (event, id) => (id === undefined ? encodeEvent(event) : `id: ${id}\n${encodeFields(event)}\n`),
+  place: encodeCursor,
+  reset: (reason, topics) => encodeEvent({ type: RESET, data: { reason, topics } }),
+  end: encodeEnd,
+  failure(error, id) {
+    const code = SseError.is(error) ? error.code : undefined;
+    return encodeEvent({
+      type: FAILURE,
+      data: { message: 'The stream was ended by an error on the server', code },
+      id,
+    });
+  },
+  refusal(reason, retryMs) {
+    if (reason === 'expired' || reason === 'shutdown') return encodeEnd({ reason, reconnect: true, retryMs });
+    const why = reason === 'unavailable' ? 'not available at the moment' : 'too many streams are open';
+    return `${encodeRetry(retryMs)}${encodeComment(why)}`;
+  },
+};
+
+function encodeEnd({ reason, reconnect, retryMs, place }: Ending): string {
+  const text = encodeEvent({ type: END, data: { reason, reconnect }, id: reconnect ? place : END_ID });
+  return retryMs === undefined ? text : encodeRetry(retryMs) + text;
+}
