@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 
 // From the bottom to the top: each sees those before it.
-const core = ['errors', 'wire', 'http', 'topic', 'engine', 'feed', 'hub', 'connection', 'access', 'node'];
+const core = ['errors', 'signals', 'wire', 'http', 'topic', 'engine', 'feed', 'hub', 'connection', 'access', 'node'];
 const driver = ['errors', 'wire', 'topic', 'engine'];
 
 const layers = {

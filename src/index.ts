@@ -3,6 +3,7 @@ export { SseModule } from './nest/sse.module.js';
 export { EventStreamService } from './nest/event-stream.service.js';
 export { StreamGuard } from './nest/stream.guard.js';
 export { SseHealthIndicator } from './nest/health.indicator.js';
+export { SseSignals } from './nest/sse-signals.js';
 
 // Decorators.
 export { SseStream } from './nest/sse-stream.decorator.js';
@@ -27,13 +28,13 @@ export { SseError } from './errors.js';
 // Types: options.
 export type { SseModuleExtras } from './nest/sse.module.js';
 export type {
-  ErrorContext,
   HubRouteOptions,
   SseModuleOptions,
   SseStreamOptions,
   StreamHooks,
   StreamSettings,
 } from './nest/sse-options.js';
+export type { ErrorContext } from './node/reporter.js';
 export type { Authenticate, Authorize } from './access/rules.js';
 export type { MemoryEngineOptions } from './engine/memory.js';
 
@@ -50,14 +51,12 @@ export type { PathParams } from './topic/path.js';
 export type { Position } from './topic/position.js';
 
 // Types: connections.
-export type {
-  EngineStatus,
-  OpenConnections,
-  PresenceOptions,
-  RevokeOptions,
-  TicketOffice,
-} from './nest/event-stream.service.js';
+export type { OpenConnections, PresenceOptions, RevokeOptions, TicketOffice } from './nest/event-stream.service.js';
+export type { EngineStatus } from './node/node.js';
 export type { CloseOptions, ConnectionSelector, Member, Presence } from './node/presence.js';
+export type { NodeSignals } from './node/signals.js';
+export type { HubSignals } from './hub/signals.js';
+export type { ConnectionSignals } from './connection/signals.js';
 export type { SseHealthResult } from './nest/health.indicator.js';
 export type { ObserveOptions } from './connection/selection.js';
 export type { HistoryPage, ReadOptions } from './connection/read-history.js';

@@ -48,7 +48,7 @@ export class Refusals {
   }
 
   /** For now. */
-  later({ principal, request }: SseConnection, reason: RefusalReason): void {
+  later({ principal, request }: Pick<SseConnection, 'principal' | 'request'>, reason: RefusalReason): void {
     this.#log.log('debug', `Told ${nameOf(principal)} to come back later to ${routeOf(request)}: ${reason}`);
   }
 

@@ -3,6 +3,8 @@ import { firstValueFrom, take, toArray } from 'rxjs';
 import { memoryEngine } from '../engine/memory.js';
 import { Hub } from '../hub/hub.js';
 import { Publisher } from '../hub/publisher.js';
+import type { HubSignals } from '../hub/signals.js';
+import { Signals } from '../signals.js';
 import { TopicRegistry } from '../topic/registry.js';
 import type { SseEvent } from '../wire/event.js';
 import { observe } from './observe.js';
@@ -11,11 +13,12 @@ import type { Step } from './transform.js';
 /** A hub with events, and what is observed of it. */
 class Bench {
   readonly #engine = memoryEngine();
+  readonly errors: unknown[] = [];
   readonly hub = new Hub(this.#engine, {
     windowBytes: 1e6,
     graceMs: 10_000,
     auditMs: 45_000,
-    onEngineState: (_, error) => this.errors.push(error),
+    signals: errorsTo(this.errors),
   });
   readonly publisher = new Publisher(
     this.#engine,
@@ -23,7 +26,6 @@ class Bench {
     { maxEvents: 3, maxBytes: 1e6, maxAgeMs: 600_000 },
     this.hub,
   );
-  readonly errors: unknown[] = [];
 
   observe(selectors: string[], { steps = [], from }: { steps?: readonly Step[]; from?: string } = {}) {
     return observe(this.hub, { selectors, steps }, from);
@@ -178,3 +180,9 @@ describe('a selection that is observed', () => {
     expect((await events).map(({ data }) => data)).toEqual([1, 2, 3]);
   });
 });
+
+function errorsTo(errors: unknown[]): Signals<HubSignals> {
+  const signals = new Signals<HubSignals>(() => undefined);
+  signals.on('engine', ({ error }) => errors.push(error));
+  return signals;
+}

@@ -64,10 +64,6 @@ class ObserverSink implements CursorSink {
     return true;
   }
 
-  position(): void {
-    // An Observable has no cursor: each event carries its id.
-  }
-
   reset(reason: ResetReason, topics: readonly string[]): void {
     // A route may return the Observable.
     this.#within(() => this.#subscriber.next(ownEvent({ type: RESET, data: { reason, topics } })));
@@ -80,14 +76,6 @@ class ObserverSink implements CursorSink {
     if (this.#running.size > 0) return;
     this.stop();
     this.#within(() => this.#subscriber.complete());
-  }
-
-  fellBehind(): void {
-    // It takes everything at once.
-  }
-
-  tooSlow(): void {
-    // Asked for `resume`, so never called.
   }
 
   #fail(error: unknown): void {

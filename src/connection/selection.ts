@@ -23,7 +23,7 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   /** @internal */
   readonly hub: Hub;
 
-  /** Made by `EventStreamService`. */
+  /** @internal */
   constructor(hub: Hub, selectors: readonly string[], steps: readonly Step[] = NO_STEPS, begin?: Begin) {
     this.hub = hub;
     this.selectors = selectors;

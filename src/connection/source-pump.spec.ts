@@ -7,6 +7,8 @@ import { type PullSource, toSource } from './source.js';
 class Target implements SourceTarget {
   readonly values: unknown[] = [];
   readonly over: Promise<unknown>;
+  /** It stands for its output as well. */
+  readonly output = this;
   isWritable = true;
   ended: unknown;
   /** Stands for a connection, which stops its pump when it has ended. */

@@ -2,9 +2,11 @@ import type { PullSource, PushSource, Source } from './source.js';
 
 /** Where the values of a source go. */
 export interface SourceTarget {
-  readonly isWritable: boolean;
-  /** Resolves when more can be taken, or never will be. */
-  whenWritable(): Promise<void>;
+  readonly output: {
+    readonly isWritable: boolean;
+    /** Resolves when more can be taken, or never will be. */
+    whenWritable(): Promise<void>;
+  };
   /** Throws when the value is no event. */
   send(value: unknown): void;
   end(reason: 'complete'): void;
@@ -51,7 +53,8 @@ export class SourcePump {
       const source = start();
       this.#cancel = () => source.cancel();
       for (;;) {
-        if (!this.#target.isWritable) await this.#target.whenWritable();
+        const { output } = this.#target;
+        if (!output.isWritable) await output.whenWritable();
         if (this.#isStopped) return;
         const result = await source.next();
         const value: unknown = await result.value;

@@ -5,9 +5,9 @@ import { Wheel } from './wheel.js';
 const never: TimedSettings = { heartbeatMs: false, stallTimeoutMs: false, maxLifetimeMs: false };
 
 /** Notes what is done to it, and when. */
-class Stream implements TimedStream {
+class Watched implements TimedStream {
   settings = never;
-  readonly writer: { lastWriteAtMs: number; blockedSinceMs: number | undefined } = {
+  readonly output: { lastWriteAtMs: number; blockedSinceMs: number | undefined } = {
     lastWriteAtMs: performance.now(),
     blockedSinceMs: undefined,
   };
@@ -20,12 +20,12 @@ class Stream implements TimedStream {
     this.onBeat();
   }
 
-  expire(reason: string): void {
+  end(reason: string): void {
     this.#note(reason);
   }
 
-  destroy(): void {
-    this.#note('destroy');
+  drop(): void {
+    this.#note('drop');
   }
 
   #note(what: string): void {
@@ -35,12 +35,12 @@ class Stream implements TimedStream {
 
 describe('a timekeeper', () => {
   let wheel: Wheel;
-  let stream: Stream;
+  let stream: Watched;
 
   beforeEach(() => {
     jest.useFakeTimers();
     wheel = new Wheel();
-    stream = new Stream();
+    stream = new Watched();
   });
 
   afterEach(() => {
@@ -61,7 +61,7 @@ describe('a timekeeper', () => {
 
   it('beats each time that the stream has been silent for that long', () => {
     keep({ heartbeatMs: 1_000 });
-    stream.onBeat = () => void (stream.writer.lastWriteAtMs = performance.now());
+    stream.onBeat = () => void (stream.output.lastWriteAtMs = performance.now());
     jest.advanceTimersByTime(3_200);
 
     expect(stream.done).toEqual(['beat at 1000', 'beat at 2000', 'beat at 3000']);
@@ -71,7 +71,7 @@ describe('a timekeeper', () => {
     keep({ heartbeatMs: 1_000 });
     for (let n = 0; n < 10; n++) {
       jest.advanceTimersByTime(900);
-      stream.writer.lastWriteAtMs = performance.now();
+      stream.output.lastWriteAtMs = performance.now();
     }
 
     expect(stream.done).toEqual([]);
@@ -79,7 +79,7 @@ describe('a timekeeper', () => {
 
   it('does not beat for a client that does not read, and ends it after the stall timeout', () => {
     keep({ heartbeatMs: 1_000, stallTimeoutMs: 5_000 });
-    stream.writer.blockedSinceMs = performance.now();
+    stream.output.blockedSinceMs = performance.now();
     jest.advanceTimersByTime(5_100);
 
     expect(stream.done).toEqual(['slow-consumer at 5000']);
@@ -88,11 +88,11 @@ describe('a timekeeper', () => {
 
   it('a client that reads again in time is not ended, and has the whole time anew', () => {
     keep({ stallTimeoutMs: 1_000 });
-    stream.writer.blockedSinceMs = performance.now();
+    stream.output.blockedSinceMs = performance.now();
     jest.advanceTimersByTime(900);
-    stream.writer.blockedSinceMs = performance.now();
+    stream.output.blockedSinceMs = performance.now();
     jest.advanceTimersByTime(900);
-    stream.writer.blockedSinceMs = undefined;
+    stream.output.blockedSinceMs = undefined;
     jest.advanceTimersByTime(10_000);
 
     expect(stream.done).toEqual([]);
@@ -100,9 +100,9 @@ describe('a timekeeper', () => {
 
   it('ends a client that takes nothing although its stream goes on being written to', () => {
     keep({ stallTimeoutMs: 1_000 });
-    stream.writer.blockedSinceMs = performance.now();
+    stream.output.blockedSinceMs = performance.now();
     for (let n = 0; n < 30; n++) {
-      stream.writer.lastWriteAtMs = performance.now();
+      stream.output.lastWriteAtMs = performance.now();
       jest.advanceTimersByTime(100);
     }
 
@@ -133,7 +133,7 @@ describe('a timekeeper', () => {
     jest.advanceTimersByTime(1_100);
     expect(stream.done[0]).toMatch(/^lifetime/);
 
-    stream = new Stream();
+    stream = new Watched();
     keep({ maxLifetimeMs: 5_000 }, Date.now() + 1_000);
     jest.advanceTimersByTime(1_100);
     expect(stream.done[0]).toMatch(/^expired/);
@@ -146,10 +146,10 @@ describe('a timekeeper', () => {
     for (let n = 0; n < 1_000; n++) {
       const one: TimedStream = {
         settings: { ...never, maxLifetimeMs: 100_000 },
-        writer: { lastWriteAtMs: 0, blockedSinceMs: undefined },
+        output: { lastWriteAtMs: 0, blockedSinceMs: undefined },
         beat: () => undefined,
-        destroy: () => undefined,
-        expire,
+        drop: () => undefined,
+        end: expire,
       };
       new Timekeeper(wheel, one, null);
     }
@@ -165,8 +165,8 @@ describe('a timekeeper', () => {
   });
 
   it.each([
-    [true, 'destroy at 5000'],
-    [false, 'destroy at 20000'],
+    [true, 'drop at 5000'],
+    [false, 'drop at 20000'],
   ])('destroys a stream whose end is urgent: %s, and whose last bytes do not leave: %s', (isUrgent, done) => {
     const timekeeper = keep({ heartbeatMs: 100, stallTimeoutMs: 20_000, maxLifetimeMs: 1_000 });
     timekeeper.ended(isUrgent);
@@ -179,13 +179,13 @@ describe('a timekeeper', () => {
     const timekeeper = keep({ stallTimeoutMs: 1_000 });
     timekeeper.ended(false);
     for (let n = 0; n < 10; n++) {
-      stream.writer.blockedSinceMs = performance.now();
+      stream.output.blockedSinceMs = performance.now();
       jest.advanceTimersByTime(900);
     }
     expect(stream.done).toEqual([]);
     jest.advanceTimersByTime(200);
 
-    expect(stream.done).toEqual(['destroy at 9100']);
+    expect(stream.done).toEqual(['drop at 9100']);
   });
 
   it('without a stall timeout waits for as long as it takes', () => {
@@ -209,7 +209,7 @@ describe('a timekeeper', () => {
 
     it('gives a client its whole time to take something', () => {
       keep({ stallTimeoutMs: 2_000 });
-      stream.writer.blockedSinceMs = performance.now();
+      stream.output.blockedSinceMs = performance.now();
       jest.advanceTimersByTime(1_000);
       standStill(10_000);
       jest.advanceTimersByTime(700);
@@ -228,7 +228,7 @@ describe('a timekeeper', () => {
       expect(stream.done).toEqual([]);
       jest.advanceTimersByTime(500);
 
-      expect(stream.done).toEqual([expect.stringMatching(/^destroy at 11[6-9]00|12000$/)]);
+      expect(stream.done).toEqual([expect.stringMatching(/^drop at 11[6-9]00|12000$/)]);
     });
 
     it('does not put off the end of a lifetime, nor a principal that has expired', () => {
@@ -242,7 +242,7 @@ describe('a timekeeper', () => {
 
     it('comes to an end with a client also when it stands still again and again', () => {
       keep({ stallTimeoutMs: 2_000 });
-      stream.writer.blockedSinceMs = performance.now();
+      stream.output.blockedSinceMs = performance.now();
       for (let n = 0; n < 12 && stream.done.length === 0; n++) {
         standStill(1_000);
         jest.advanceTimersByTime(250);

@@ -16,13 +16,13 @@ export interface TimedWriter {
 /** What a timekeeper does to its stream. */
 export interface TimedStream {
   readonly settings: TimedSettings;
-  readonly writer: TimedWriter;
+  readonly output: TimedWriter;
   /** It has been silent for too long. */
   beat(): void;
   /** Its time is over. */
-  expire(reason: EndReason): void;
+  end(reason: EndReason): void;
   /** It has ended, and its client does not take the rest. */
-  destroy(): void;
+  drop(what: 'response'): void;
 }
 
 export interface TimedSettings {
@@ -66,10 +66,10 @@ export class Timekeeper implements WheelTask {
 
   onTime(nowMs: number): void {
     if (this.#end !== undefined) return this.#endWithin(this.#end, nowMs);
-    if (this.#expiry !== undefined && nowMs >= this.#expiry.at) return this.#stream.expire(this.#expiry.reason);
-    const { blockedSinceMs, lastWriteAtMs } = this.#stream.writer;
+    if (this.#expiry !== undefined && nowMs >= this.#expiry.at) return this.#stream.end(this.#expiry.reason);
+    const { blockedSinceMs, lastWriteAtMs } = this.#stream.output;
     const blockedMs = blockedSinceMs === undefined ? 0 : this.#seenMs(blockedSinceMs, nowMs);
-    if (blockedMs >= this.#stallTimeoutMs) return this.#stream.expire('slow-consumer');
+    if (blockedMs >= this.#stallTimeoutMs) return this.#stream.end('slow-consumer');
     if (blockedSinceMs === undefined && nowMs - lastWriteAtMs >= this.#heartbeatMs) this.#stream.beat();
     if (this.#end === undefined) this.#scheduleNext();
   }
@@ -88,19 +88,19 @@ export class Timekeeper implements WheelTask {
   }
 
   #endWithin({ at, deadlineMs }: End, nowMs: number): void {
-    const since = Math.max(at, this.#stream.writer.blockedSinceMs ?? 0);
+    const since = Math.max(at, this.#stream.output.blockedSinceMs ?? 0);
     const leftMs = deadlineMs - this.#seenMs(since, nowMs);
     if (leftMs > 0) this.#wheel.schedule(this, leftMs);
-    else this.#stream.destroy();
+    else this.#stream.drop('response');
   }
 
   #scheduleNext(): void {
     const now = performance.now();
-    const silentAt = this.#stream.writer.lastWriteAtMs + this.#heartbeatMs;
+    const silentAt = this.#stream.output.lastWriteAtMs + this.#heartbeatMs;
     // A stream that cannot be written to stays silent: look again after a whole interval, not at once.
     const beatAt = silentAt > now ? silentAt : now + this.#heartbeatMs;
     // Whoever is blocked from now on is found at most one interval late.
-    const stalledAt = now - this.#seenMs(this.#stream.writer.blockedSinceMs ?? now, now) + this.#stallTimeoutMs;
+    const stalledAt = now - this.#seenMs(this.#stream.output.blockedSinceMs ?? now, now) + this.#stallTimeoutMs;
     const at = Math.min(beatAt, stalledAt, this.#expiry?.at ?? Infinity);
     if (at !== Infinity) this.#wheel.schedule(this, at - now);
   }

@@ -1,4 +1,3 @@
-import type { ResponseWriter } from '../http/response-writer.js';
 import type { Batch } from '../hub/batch.js';
 import type { CursorSink } from '../hub/cursor-sink.js';
 import { Cursor } from '../hub/cursor.js';
@@ -7,6 +6,8 @@ import type { Begin } from '../topic/begin.js';
 import type { OnSlow } from '../topic/define.js';
 import type { Dialect } from '../wire/dialect.js';
 import type { ResetReason } from '../wire/words.js';
+import type { Output } from './output.js';
+import type { About } from './signals.js';
 import { NO_STEPS, encodeTransformed, isWanted } from './transform.js';
 import type { Step } from './transform.js';
 
@@ -15,18 +16,18 @@ const MAX_WRITE_BYTES = 65_536;
 
 /** What the feed asks of its connection. */
 export interface ReadingOwner {
-  readonly writer: ResponseWriter;
+  readonly output: Output;
+  readonly dialect: Dialect;
   readonly settings: { readonly maxPendingBytes: number };
   readonly steps: readonly Step[];
-  readonly dialect: Dialect;
   readonly onSlow: OnSlow;
   /** Calls what is the application's in the context of the stream's own request. */
   within<T>(work: () => T): T;
   topicEnded(topic: string): void;
   fail(error?: unknown, id?: string): void;
-  fellBehind(): void;
-  wasReset(reason: ResetReason, topics: readonly string[]): void;
-  tooSlow(): void;
+  /** Ends it for not keeping up. */
+  end(reason: 'slow-consumer'): void;
+  tell<Kind extends 'behind' | 'reset'>(kind: Kind, about: () => About<Kind>): void;
 }
 
 /** So long the head of an answer waits until the place is known that its client begins at. Memory and SQLite know it at once. */
@@ -42,9 +43,9 @@ export class TopicReading implements CursorSink {
   readonly #cursor: Cursor;
   // The owner's own, because a delivery should touch as few objects as it can: with thousands of connections none is in
   // the processor's cache.
-  #writer: ResponseWriter | undefined;
-  readonly #dialect: Dialect;
+  #writer: Output | undefined;
   #steps = NO_STEPS;
+  #events = 0;
   /** What there was to tell before it was attached, and the place that it begins at. */
   #early = '';
   #earlyPlace = '';
@@ -54,9 +55,13 @@ export class TopicReading implements CursorSink {
 
   constructor(hub: Hub, owner: ReadingOwner, selectors: Iterable<string>) {
     this.#owner = owner;
-    this.#dialect = owner.dialect;
     this.#selectors = selectors;
     this.#cursor = new Cursor(hub, selectors, this);
+  }
+
+  /** How many events have gone out, or were looked at for that. */
+  get events(): number {
+    return this.#events;
   }
 
   get isWritable(): boolean {
@@ -106,7 +111,7 @@ export class TopicReading implements CursorSink {
 
   /** Begins to write. */
   attach(): void {
-    const { writer, steps } = this.#owner;
+    const { output: writer, steps } = this.#owner;
     this.#writer = writer;
     this.#steps = steps;
     const early = this.takeEarly();
@@ -152,20 +157,22 @@ export class TopicReading implements CursorSink {
   write(batch: Batch): boolean {
     if (this.#steps.length > 0) return this.#writeTransformed(batch);
     // Nothing is read before it is attached: its sink is not writable.
-    (this.#writer as ResponseWriter).writeFrame(batch.frame(this.#dialect));
+    const writer = this.#writer as Output;
+    this.#events += batch.entries.length;
+    writer.writeFrame(batch.frame(writer.dialect));
     return true;
   }
 
   position(id: string): void {
     this.#tellLateness();
-    const text = this.#dialect.place(id);
+    const text = this.#owner.dialect.place(id);
     if (this.#writer === undefined) this.#earlyPlace = text;
     else this.#writer.writeNow(text);
   }
 
   reset(reason: ResetReason, topics: readonly string[]): void {
-    this.#tell(this.#dialect.reset(reason, topics));
-    this.#owner.wasReset(reason, topics);
+    this.#tell(this.#owner.dialect.reset(reason, topics));
+    this.#owner.tell('reset', () => ({ reason, topics }));
   }
 
   ended(topic: string, how: 'complete' | 'failed', id: string): void {
@@ -178,11 +185,12 @@ export class TopicReading implements CursorSink {
   }
 
   fellBehind(): void {
-    if (this.#writer !== undefined) this.#owner.fellBehind();
+    const writer = this.#writer;
+    if (writer !== undefined) this.#owner.tell('behind', () => ({ pendingBytes: writer.pendingBytes }));
   }
 
   tooSlow(): void {
-    this.#owner.tooSlow();
+    this.#owner.end('slow-consumer');
   }
 
   /** Before the first place: what was published since the head and up to here may be missing. */
@@ -199,7 +207,8 @@ export class TopicReading implements CursorSink {
 
   #writeTransformed(batch: Batch): boolean {
     try {
-      const text = this.#owner.within(() => encodeTransformed(batch, this.#steps, this.#dialect));
+      this.#events += batch.entries.length;
+      const text = this.#owner.within(() => encodeTransformed(batch, this.#steps, this.#owner.dialect));
       if (text === '') return false;
       this.#tell(text);
       return true;

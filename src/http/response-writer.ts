@@ -12,15 +12,8 @@ import {
   writeThrough,
 } from './raw-response.js';
 import type { FailureListener, RawResponse, StartedResponse } from './raw-response.js';
-import { isFull, waitingBytes, whenTaken, writeChunk } from './raw-write.js';
-import {
-  MAX_GATHERED_BYTES,
-  MAX_TURN_BYTES,
-  MAX_WAITING_BYTES,
-  MIN_TEXT_BYTES,
-  QUIET_MS,
-  SLICE_BYTES,
-} from './write-bounds.js';
+import { isBestAsText, isFull, waitingBytes, whenTaken, writeChunk } from './raw-write.js';
+import { MAX_GATHERED_BYTES, MAX_TURN_BYTES, MAX_WAITING_BYTES, QUIET_MS, SLICE_BYTES } from './write-bounds.js';
 
 /** Whose response it is. */
 export interface WriterOwner {
@@ -56,6 +49,8 @@ export class ResponseWriter implements FailureListener {
   #isGathering = false;
   /** What was handed over since others had a turn. */
   #turnBytes = 0;
+  #bytes = 0;
+  #frames = 0;
   #hearsDrain = false;
   #waiting: (() => void) | undefined;
   readonly #gzip: GzipBody | undefined;
@@ -95,6 +90,16 @@ export class ResponseWriter implements FailureListener {
     return this.#hasEnded || this.raw.writableEnded;
   }
 
+  /** What was handed over so far, in bytes, with the framing of chunks. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** In how many pieces, of which each stands for itself. */
+  get frames(): number {
+    return this.#frames;
+  }
+
   /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
   async whenWritable(): Promise<void> {
     if (!this.isWritable && !this.#isOver) await new Promise<void>((resolve) => (this.#waiting = resolve));
@@ -131,7 +136,9 @@ export class ResponseWriter implements FailureListener {
   write(text: string): void {
     if (this.#isEnded) return;
     this.#gather();
-    if (!this.#isBestAsText(text)) return this.writeFrame(frame([text]));
+    if (this.#socket === undefined || this.#gzip !== undefined || !isBestAsText(text))
+      return this.writeFrame(frame([text]));
+    this.#frames++;
     this.#handOverRest();
     this.#handOverSlice(text);
   }
@@ -144,6 +151,7 @@ export class ResponseWriter implements FailureListener {
   /** Writes bytes that other connections write too, without copying or framing them again. */
   writeFrame(shared: Frame): void {
     if (this.#isEnded) return;
+    this.#frames++;
     this.#handOverRest();
     this.#hand(this.#gzip?.pack(shared) ?? shared);
   }
@@ -199,6 +207,7 @@ export class ResponseWriter implements FailureListener {
   #endResponse(last: string | Buffer): void {
     this.#ended();
     this.#hasEnded = true;
+    this.#bytes += last.length;
     this.#try(() => endResponse(this.raw, last, this));
   }
 
@@ -240,12 +249,6 @@ export class ResponseWriter implements FailureListener {
     else this.#handedOver(slice.length, writeChunk(this.#socket, slice));
   }
 
-  /** The kernel takes a copy of ASCII as it is; a Buffer of more than Node's pool has would be a second one: a third of the CPU. */
-  #isBestAsText(text: string): boolean {
-    if (text.length < MIN_TEXT_BYTES || text.length > SLICE_BYTES) return false;
-    return this.#socket !== undefined && this.#gzip === undefined && Buffer.byteLength(text) === text.length;
-  }
-
   #handOver(bytes: Buffer): void {
     if (this.#socket !== undefined) return this.#handedOver(bytes.byteLength, this.#socket.write(bytes));
     if (!this.#hasFailed) this.#try(() => this.#handedOver(bytes.byteLength, writeThrough(this.raw, bytes, this)));
@@ -254,6 +257,7 @@ export class ResponseWriter implements FailureListener {
   #handedOver(length: number, hasRoom: boolean): void {
     this.#lastWriteAtMs = performance.now();
     this.#turnBytes += length;
+    this.#bytes += length;
     if (this.#blockedSinceMs === undefined && this.#isFull(hasRoom)) this.#block();
   }
 

@@ -3,7 +3,9 @@ import type { Control } from '../wire/payload.js';
 import type { ResetReason } from '../wire/words.js';
 import type { Batch } from './batch.js';
 
-/** Who reads: one open response, or a subscriber inside the process. Nothing here may throw. */
+/**
+ * Who reads: one open response, or a subscriber inside the process. Nothing here may throw. What is optional is not for every one of them.
+ */
 export interface CursorSink {
   /** Whether more can be taken now. When it is not, the sink calls `pump` as soon as it is. */
   readonly isWritable: boolean;
@@ -13,11 +15,12 @@ export interface CursorSink {
   /** Answers whether an id went out with it: a sink may have dropped all events of the batch. */
   write(batch: Batch): boolean;
   /** Everything up to this id has been given. */
-  position(id: string): void;
+  position?(id: string): void;
   reset(reason: ResetReason, topics: readonly string[]): void;
   /** A topic has come to its end; the id resumes behind it. */
-  ended(topic: string, how: Control, id: string): void;
+  ended?(topic: string, how: Control, id: string): void;
   /** It has taken so little that the window has gone on without it; what follows depends on `onSlow`. */
-  fellBehind(): void;
-  tooSlow(): void;
+  fellBehind?(): void;
+  /** With `onSlow: 'disconnect'`: it is to be ended for that. */
+  tooSlow?(): void;
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import fc from 'fast-check';
 import type { Engine, ReadPage, ReadRequest, Retention } from '../engine/engine.js';
 import { memoryEngine } from '../engine/memory.js';
+import { Signals } from '../signals.js';
 import type { OnSlow } from '../topic/define.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
@@ -11,6 +12,7 @@ import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
 import { Cursor } from './cursor.js';
 import { Hub } from './hub.js';
+import type { HubSignals } from './signals.js';
 
 type Told =
   | { readonly event: number; readonly topic: string }
@@ -108,7 +110,7 @@ class Bench {
       windowBytes,
       graceMs: 10_000,
       auditMs: 45_000,
-      onEngineState: (_, error) => this.errors.push(error),
+      signals: errorsTo(this.errors),
     });
   }
 
@@ -630,3 +632,9 @@ describe('a cursor with what leads up to its place', () => {
     expect(since).toEqual(seqs([...positions, live]));
   });
 });
+
+function errorsTo(errors: unknown[]): Signals<HubSignals> {
+  const signals = new Signals<HubSignals>(() => undefined);
+  signals.on('engine', ({ error }) => errors.push(error));
+  return signals;
+}

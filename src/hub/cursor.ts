@@ -7,12 +7,12 @@ import type { Control } from '../wire/payload.js';
 import { NOWHERE, START, batchOf, placeOf } from './batch.js';
 import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
-import { Lead } from './prelude.js';
-import type { Prelude } from './prelude.js';
-import { ToldHoles } from './told-holes.js';
 import type { Hub } from './hub.js';
 import type { LogPage } from './log-page.js';
+import { Lead } from './prelude.js';
+import type { Prelude } from './prelude.js';
 import { Selected } from './selected.js';
+import { ToldHoles } from './told-holes.js';
 
 /** A quiet client is given a newer place at most so often: some clients take its blank line for an empty event. */
 const MIN_ADVANCE_MS = 60_000;
@@ -81,7 +81,7 @@ export class Cursor extends Selected {
 
   /** Gives the sink what there is, for as long as it can take more. */
   pump(): void {
-    if (this.#hasStopped()) return this.sink.tooSlow();
+    if (this.#hasStopped()) return this.sink.tooSlow?.();
     while (this.sink.isWritable) {
       if (this.#state === 'replaying') return void this.#readLog(this.#place === START ? 'start' : this.#place);
       if (this.#state !== 'live') return;
@@ -249,7 +249,7 @@ export class Cursor extends Selected {
     const lead = this.#lead;
     if (lead === undefined || (lead.upTo.epoch === this.#place.epoch && this.seq < lead.upTo.seq)) return;
     this.#lead = undefined;
-    for (const { topic, how, id } of lead.ends()) if (!this.isClosed) this.sink.ended(topic, how, id);
+    for (const { topic, how, id } of lead.ends()) if (!this.isClosed) this.sink.ended?.(topic, how, id);
   }
 
   /** Goes on in the window, but not past the place where a new topic joins: its events must come in between. */
@@ -268,18 +268,18 @@ export class Cursor extends Selected {
     if (isTold)
       this.#told = control === undefined ? batch.place : placeOf(batch.epoch, entries[entries.length - 1] as LogEntry);
     if (control === undefined || this.isClosed) return;
-    this.sink.ended(control.topic, controlOf(control.data) as Control, batch.idOf(control));
+    this.sink.ended?.(control.topic, controlOf(control.data) as Control, batch.idOf(control));
   }
 
   #leaveWindow(): void {
     // Behind the place where a window begins is only who has just moved to it.
     const hasFallenBehind = this.seq >= this.view.base.seq;
-    if (hasFallenBehind) this.sink.fellBehind();
+    if (hasFallenBehind) this.sink.fellBehind?.();
     if (this.sink.onSlow === 'resume' || !hasFallenBehind) {
       this.#state = 'replaying';
       return;
     }
-    if (this.sink.onSlow === 'disconnect') return this.sink.tooSlow();
+    if (this.sink.onSlow === 'disconnect') return this.sink.tooSlow?.();
     this.#place = this.view.beforeLast ?? this.hub.positionOf(this.view);
     this.sink.reset('skipped', this.view.selectors);
   }
@@ -294,7 +294,7 @@ export class Cursor extends Selected {
   #tellPlace(): boolean {
     if (this.#told.seq === this.seq && this.#told.epoch === this.#place.epoch) return false;
     this.#told = this.#place;
-    this.sink.position(formatPosition(this.#place));
+    this.sink.position?.(formatPosition(this.#place));
     return true;
   }
 }

@@ -78,7 +78,7 @@ describe('the fan-out', () => {
     /** One cursor that takes so many ms, and has been served once. */
     async function afterRoundOf(ms: number) {
       const state = { now: 0, served: 0 };
-      const fanOut = new FanOut(() => state.now);
+      const fanOut = new FanOut(undefined, () => state.now);
       const view = viewOf(1, () => {
         state.served++;
         state.now += ms;

@@ -1,4 +1,6 @@
 import { apart } from '../engine/apart.js';
+import type { Teller } from '../signals.js';
+import { NOBODY, type HubSignals } from './signals.js';
 import type { Reader, View } from './view.js';
 
 /** Cursors served before the event loop gets a turn. 10,000 in one sweep were measured to hold it for 70 ms. */
@@ -27,6 +29,7 @@ const ENOUGH = 16;
  * pays nothing: to serve few readers in a microtask, before the turn ends, was measured to reach them no sooner.
  */
 export class FanOut {
+  readonly #signals: Teller<HubSignals>;
   readonly #now: () => number;
   #waiting = new Set<View>();
   #round: Iterator<Reader> | undefined;
@@ -38,11 +41,14 @@ export class FanOut {
   #isResting = false;
   /** What the present round has taken so far. */
   #roundMs = 0;
+  /** How many readers it has served so far. */
+  #served = 0;
   #restsUntil = 0;
   #nextTurn: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   /** @param now the clock, in ms; for tests */
-  constructor(now = () => performance.now()) {
+  constructor(signals: Teller<HubSignals> = NOBODY, now = () => performance.now()) {
+    this.#signals = signals;
     this.#now = now;
   }
 
@@ -78,7 +84,8 @@ export class FanOut {
     this.#isResting = false;
     this.#gathered = 0;
     this.#round ??= this.#cursors();
-    for (let served = 0; served < SLICE; served++) {
+    let served = 0;
+    for (; served < SLICE; served++) {
       const next = this.#round.next();
       if (next.done === true) {
         this.#round = undefined;
@@ -86,6 +93,7 @@ export class FanOut {
       }
       next.value.pump();
     }
+    this.#served += served;
     this.#count(startedAt);
     if (this.#round !== undefined || this.#waiting.size > 0) this.#immediate ??= setImmediate(this.#turn);
     this.#nextTurn?.resolve();
@@ -97,7 +105,9 @@ export class FanOut {
     this.#roundMs += now - startedAt;
     if (this.#round !== undefined) return;
     this.#restsUntil = now + Math.min(this.#roundMs * REST, MAX_REST_MS);
+    if (this.#signals.wants('round')) this.#signals.tell('round', { readers: this.#served, ms: this.#roundMs });
     this.#roundMs = 0;
+    this.#served = 0;
   }
 
   #mayRest(): boolean {

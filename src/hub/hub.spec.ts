@@ -6,7 +6,7 @@ it('keeps what nobody reads any more warm for a while, but no more than 10,000 n
   const engine = memoryEngine();
   const left = new Set<string>();
   engine.unsubscribe = (topics) => topics.forEach((topic) => left.add(topic));
-  const hub = new Hub(engine, { windowBytes: 1e6, graceMs: 60_000, auditMs: 60_000, onEngineState: () => undefined });
+  const hub = new Hub(engine, { windowBytes: 1e6, graceMs: 60_000, auditMs: 60_000 });
   const namesOf = (n: number): string[] => Array.from({ length: 950 }, (_, each) => `made/up/${n}/${each}`);
 
   for (let n = 0; n < 40; n++) {

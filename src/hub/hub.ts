@@ -2,9 +2,9 @@ import { apart } from '../engine/apart.js';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { Engine, LogEntry } from '../engine/engine.js';
 import { EngineHealth } from '../feed/engine-health.js';
-import type { EngineState } from '../feed/engine-health.js';
 import { LiveFeed } from '../feed/live-feed.js';
 import type { FeedListener } from '../feed/live-feed.js';
+import type { Teller } from '../signals.js';
 import type { Begin } from '../topic/begin.js';
 import { isUsers } from '../topic/own-name.js';
 import { PatternIndex } from '../topic/pattern.js';
@@ -17,6 +17,7 @@ import { LogReader } from './log-reader.js';
 import type { PageRequest } from './log-reader.js';
 import { beginningOf } from './prelude.js';
 import type { Prelude, TopicBegins } from './prelude.js';
+import { NOBODY, type HubSignals } from './signals.js';
 import { View } from './view.js';
 import { WindowBudget } from './window-budget.js';
 import type { HeldEntry } from './window-budget.js';
@@ -30,8 +31,8 @@ export interface HubOptions {
   readonly auditMs: number;
   /** What the topics say of where their streams begin; absent: nothing. */
   readonly begins?: TopicBegins | undefined;
-  /** Hears when the engine does its work no longer, or again; the hub recovers by itself. */
-  readonly onEngineState: (state: EngineState, error: unknown) => void;
+  /** Hears of what happens; absent: nobody does. When the engine does its work no longer, the hub recovers by itself. */
+  readonly signals?: Teller<HubSignals> | undefined;
 }
 
 /** Selections that nobody reads any more stay warm with so many names and patterns together, about 500 bytes each. The oldest go first. */
@@ -43,11 +44,12 @@ export class Hub implements FeedListener {
   readonly #views = new Map<string, View>();
   readonly #byName = new Map<string, Set<View>>();
   readonly #byPattern = new PatternIndex<View>();
-  readonly #fanOut = new FanOut();
+  readonly #fanOut: FanOut;
   readonly #budget: WindowBudget;
   readonly #idle = new Set<View>();
   /** Whether other processes may have stored what has not come here yet. */
   readonly isShared: boolean;
+  readonly signals: Teller<HubSignals>;
   readonly health: EngineHealth;
   readonly beginnings = new Beginnings();
   readonly finalEnds: FinalEnds;
@@ -63,9 +65,12 @@ export class Hub implements FeedListener {
     this.#options = options;
     this.isShared = engine.isShared;
     this.#budget = new WindowBudget(options.windowBytes, (held) => this.#evict(held));
-    this.health = new EngineHealth(engine, options.onEngineState);
+    const { signals = NOBODY } = options;
+    this.signals = signals;
+    this.health = new EngineHealth(engine, (state, error) => signals.tell('engine', { state, error }));
+    this.#fanOut = new FanOut(signals);
     this.#feed = new LiveFeed(engine, this, options);
-    this.#log = new LogReader(engine);
+    this.#log = new LogReader(engine, signals);
     this.finalEnds = new FinalEnds(this, engine);
   }
 

@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.js';
 import { memoryEngine } from '../engine/memory.js';
 import type { Position } from '../topic/position.js';
 import { LogReader } from './log-reader.js';
+import { NOBODY } from './signals.js';
 import { View } from './view.js';
 import { WindowBudget } from './window-budget.js';
 
@@ -29,7 +30,7 @@ async function start(topics: readonly string[], idOf?: (topic: string) => string
     read: (request: Parameters<Engine['read']>[0]) => (asked.read++, engine.read(request)),
     locate: (names: readonly string[], id: string) => (asked.locate.push(names.length), engine.locate(names, id)),
   });
-  return { reader: new LogReader(counting), engine, head, asked };
+  return { reader: new LogReader(counting, NOBODY), engine, head, asked };
 }
 
 const requestOf = (verify: Position) => ({ after: verify.seq, verify, maxBytes: 65_536 });

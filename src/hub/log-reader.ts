@@ -1,6 +1,7 @@
 import type { Engine, ReadPage } from '../engine/engine.js';
 import { contradiction } from '../engine/resume.js';
 import { MAX_TOPICS_AT_ONCE, readTopics } from '../feed/read-topics.js';
+import type { Teller } from '../signals.js';
 import type { Position } from '../topic/position.js';
 import { MAX_ID_BYTES } from '../wire/event.js';
 import type { HoleReason } from '../wire/words.js';
@@ -8,6 +9,7 @@ import { type LeadPage, LogPage } from './log-page.js';
 import { PageCache } from './page-cache.js';
 import type { Leading } from './prelude.js';
 import { readLead } from './read-lead.js';
+import type { HubSignals } from './signals.js';
 import { TopicLists } from './topic-lists.js';
 import type { TopicList } from './topic-lists.js';
 import type { View } from './view.js';
@@ -35,6 +37,7 @@ const MAX_LOCATED_TOPICS = 2_000;
  */
 export class LogReader {
   readonly #engine: Engine;
+  readonly #signals: Teller<HubSignals>;
   readonly #queue = new WorkQueue();
   readonly #pages = new PageCache();
   readonly #lists: TopicLists;
@@ -43,8 +46,9 @@ export class LogReader {
   #now: Promise<unknown> = Promise.resolve();
   #nextNow: Promise<Position> | undefined;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, signals: Teller<HubSignals>) {
     this.#engine = engine;
+    this.#signals = signals;
     this.#lists = new TopicLists(engine, this.#queue);
   }
 
@@ -145,11 +149,19 @@ export class LogReader {
     const { after, verify, maxBytes, lead } = request;
     const wanted = { topics, after, verify, maxBytes, maxEntries: PAGE_ENTRIES };
     const pause = (): Promise<void> | undefined => this.#queue.pause();
-    return this.#queue.run<LeadPage>(
-      () =>
-        lead === undefined ? readTopics(this.#engine, wanted, pause) : readLead(this.#engine, wanted, lead, pause),
-      isWide(topics),
-    );
+    const read = (): Promise<LeadPage> =>
+      lead === undefined ? readTopics(this.#engine, wanted, pause) : readLead(this.#engine, wanted, lead, pause);
+    return this.#queue.run(async () => {
+      const startedAt = performance.now();
+      const page = await read();
+      if (this.#signals.wants('page')) this.#tell(page, topics.length, performance.now() - startedAt);
+      return page;
+    }, isWide(topics));
+  }
+
+  #tell({ entries }: LeadPage, topics: number, ms: number): void {
+    const bytes = entries.reduce((sum, { data }) => sum + data.byteLength, 0);
+    this.#signals.tell('page', { topics, events: entries.length, bytes, ms });
   }
 
   #listOf(view: View, after: number | undefined): Promise<TopicList> {

@@ -103,18 +103,6 @@ export class OwnTopic<T> implements CursorSink {
     if (isContradiction({ reason })) this.#options.onLost?.();
   }
 
-  ended(): void {
-    // Nobody can complete such a topic.
-  }
-
-  fellBehind(): void {
-    // It takes everything at once.
-  }
-
-  tooSlow(): void {
-    // Asked for `resume`, so never called.
-  }
-
   #open(from: string | undefined): Promise<void> {
     const opened = new Promise<void>((resolve) => (this.#opened = resolve));
     this.#cursor = new Cursor(this.#hub, [this.#options.name], this);

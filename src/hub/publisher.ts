@@ -2,6 +2,7 @@ import type { AppendRequest, Engine, Retention } from '../engine/engine.js';
 import { SseError, describe } from '../errors.js';
 import { isEngineTrouble } from '../feed/engine-health.js';
 import type { EngineHealth } from '../feed/engine-health.js';
+import type { Teller } from '../signals.js';
 import type { TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
 import { checkTopicName } from '../topic/name.js';
@@ -15,6 +16,7 @@ import { COMPLETE, packEvent, packFailure } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
 import type { Beginnings } from './beginnings.js';
 import type { FinalEnds } from './final-ends.js';
+import type { HubSignals } from './signals.js';
 
 const NOTHING: Retention = { maxEvents: 0, maxBytes: 0, maxAgeMs: 600_000 };
 
@@ -23,6 +25,7 @@ export interface PublishingHub {
   readonly health: Pick<EngineHealth, 'succeeded' | 'failed'>;
   readonly beginnings: Pick<Beginnings, 'storing' | 'stored'>;
   readonly finalEnds: Pick<FinalEnds, 'has' | 'end'>;
+  readonly signals: Teller<HubSignals>;
   /** What to wait for before `publish` resolves, when its events come faster than they go out. */
   pressure(): Promise<void> | undefined;
 }
@@ -87,16 +90,26 @@ export class Publisher {
   }
 
   async #append(request: AppendRequest): Promise<Position> {
+    const { signals } = this.#hub;
+    const startedAt = signals.wants('published') || signals.wants('unpublished') ? performance.now() : 0;
     try {
       const stored = this.#engine.append(request);
       this.#hub.beginnings.storing(request.topic, stored);
       const position = await stored;
       this.#hub.beginnings.stored(position);
       this.#hub.health.succeeded('publish');
+      if (signals.wants('published')) this.#told('published', request, startedAt);
       return position;
     } catch (error) {
+      if (signals.wants('unpublished')) this.#told('unpublished', request, startedAt, error);
       return this.#fail(error);
     }
+  }
+
+  #told(kind: 'published' | 'unpublished', { topic, data }: AppendRequest, startedAt: number, error?: unknown): void {
+    const ms = performance.now() - startedAt;
+    if (kind === 'published') this.#hub.signals.tell(kind, { topic, bytes: data.byteLength, ms });
+    else this.#hub.signals.tell(kind, { topic, error, ms });
   }
 
   #fail(error: unknown): never {

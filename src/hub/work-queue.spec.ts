@@ -1,5 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
 import { WorkQueue } from './work-queue.js';
 
 /** A queue with a clock that only moves when it is told to. */

@@ -1,16 +1,18 @@
 import { Logger } from '@nestjs/common';
+import { messageOf } from '../node/reporter.js';
+import type { ErrorContext, Reporter } from '../node/reporter.js';
+import type { NodeSignals } from '../node/signals.js';
+import type { Signals } from '../signals.js';
 import type { ResolvedOptions } from './resolve-options.js';
-import type { ErrorContext, StreamHooks } from './sse-options.js';
+import type { StreamHooks } from './sse-options.js';
 
 /** Calls what the application has given, its logger included: nothing of that can bring down a stream, or the process. */
-export class Callbacks {
-  readonly hasHooks: boolean;
+export class Callbacks implements Reporter {
   readonly #options: Pick<ResolvedOptions, 'hooks' | 'onError'>;
   readonly #logger = new Logger('SseModule');
 
   constructor(options: Pick<ResolvedOptions, 'hooks' | 'onError'>) {
     this.#options = options;
-    this.hasHooks = Object.keys(options.hooks).length > 0;
   }
 
   /** Logs an error that no caller can be given, and tells the `onError` option. */
@@ -24,13 +26,26 @@ export class Callbacks {
     this.#call('onError', () => this.#options.onError(error, context));
   }
 
-  hook<Name extends keyof StreamHooks>(name: Name, ...given: Parameters<NonNullable<StreamHooks[Name]>>): void {
-    const hook = this.#options.hooks[name] as ((...given: unknown[]) => unknown) | undefined;
-    if (hook !== undefined) this.#call(`hooks.${name}`, () => hook(...given));
-  }
-
   log(level: 'log' | 'warn' | 'debug', message: string): void {
     this.#log(level, () => [message]);
+  }
+
+  /** Has the hooks hear of what happens. */
+  listen(signals: Signals<NodeSignals>): void {
+    const { onOpened, onClosed, onReset, onSlow, onRefused, onEngineState } = this.#options.hooks;
+    const hear = <Kind extends keyof NodeSignals>(
+      kind: Kind,
+      name: keyof StreamHooks,
+      call: (signal: NodeSignals[Kind]) => unknown,
+    ): unknown => signals.on(kind, (signal) => this.#call(`hooks.${name}`, () => call(signal)));
+    if (onOpened) hear('opened', 'onOpened', ({ connection }) => onOpened(connection));
+    if (onClosed) hear('closed', 'onClosed', ({ connection, reason }) => onClosed(connection, reason));
+    if (onReset) hear('reset', 'onReset', ({ connection, reason, topics }) => onReset(connection, reason, topics));
+    if (onRefused) hear('refused', 'onRefused', ({ connection, reason }) => onRefused(connection, reason));
+    if (onEngineState) hear('engine', 'onEngineState', ({ state, error }) => onEngineState(state, error));
+    if (onSlow === undefined) return;
+    hear('behind', 'onSlow', ({ connection }) => onSlow(connection));
+    hear('ending', 'onSlow', ({ connection, reason }) => reason === 'slow-consumer' && onSlow(connection));
   }
 
   #call(name: string, call: () => unknown): void {
@@ -50,10 +65,6 @@ export class Callbacks {
       // What the application logs with has failed: there is nobody left to tell.
     }
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function stackOf(error: unknown): unknown[] {

@@ -7,7 +7,8 @@ import { Selection } from '../connection/selection.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import { selectorsOf } from '../connection/topic-set.js';
 import { SseError, describe } from '../errors.js';
-import type { EngineState } from '../feed/engine-health.js';
+import { Node } from '../node/node.js';
+import type { EngineStatus } from '../node/node.js';
 import type { CloseOptions, ConnectionSelector, Presence } from '../node/presence.js';
 import { checkTopicName } from '../topic/name.js';
 import { checkPattern } from '../topic/pattern.js';
@@ -15,7 +16,6 @@ import { formatPosition } from '../topic/position.js';
 import type { Principal } from '../topic/principal.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
 import type { RefusalReason } from '../wire/words.js';
-import { SseRuntime } from './runtime.js';
 import { Topic } from './topic.js';
 
 /** The streams that are open. */
@@ -51,14 +51,6 @@ export interface PresenceOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** What keeps the log. */
-export interface EngineStatus {
-  readonly name: string;
-  readonly state: EngineState;
-  /** Asks the engine. Rejects when it does not answer. */
-  health(): Promise<void>;
-}
-
 export interface TicketOffice {
   /**
    * Issues a code that stands for the principal once, as `?ticket=<code>`: 256 random bits, URL-safe.
@@ -87,30 +79,25 @@ export class EventStreamService {
   readonly tickets: TicketOffice;
   /** How the engine does. */
   readonly engine: EngineStatus;
-  readonly #runtime: SseRuntime;
+  readonly #node: Node;
 
-  constructor(@Inject(SseRuntime) runtime: SseRuntime) {
-    this.#runtime = runtime;
+  /** @internal */
+  constructor(@Inject(Node) node: Node) {
+    this.#node = node;
+    const { connections } = node;
     this.connections = {
       get count(): number {
-        return runtime.open.size;
+        return connections.size;
       },
-      refused: runtime.refused,
-      list: () => [...runtime.open],
+      refused: connections.refused,
+      list: () => connections.list(),
       close: async (selector, options = {}) => {
         checkSelector(selector);
-        await runtime.closeStreams(selector, options);
+        await node.closeStreams(selector, options);
       },
     };
-    const { engine } = runtime.options;
-    this.engine = {
-      name: engine.name,
-      get state(): EngineState {
-        return runtime.hub.health.state;
-      },
-      health: () => engine.health(),
-    };
-    this.tickets = { issue: (principal, options) => runtime.tickets.issue(principal, options) };
+    this.engine = node.engine;
+    this.tickets = { issue: (principal, options) => node.access.issueTicket(principal, options) };
   }
 
   /**
@@ -120,7 +107,7 @@ export class EventStreamService {
    * nothing was stored then. With `engine-uncertain` it may have been: whether to publish again is for the caller to say.
    */
   publish(topic: string, event: SseEvent | SseNotice): Promise<{ id: string }> {
-    return this.#runtime.publisher.publish(topic, event);
+    return this.#node.publisher.publish(topic, event);
   }
 
   /**
@@ -132,7 +119,7 @@ export class EventStreamService {
    * @throws SseError as a rejection: as `publish`, and `invalid-options` when the engine has no transactions
    */
   publishInTransaction(transaction: object, topic: string, event: SseEvent | SseNotice): Promise<void> {
-    return this.#runtime.publisher.publishInTransaction(transaction, topic, event);
+    return this.#node.publisher.publishInTransaction(transaction, topic, event);
   }
 
   /**
@@ -141,7 +128,7 @@ export class EventStreamService {
    * @throws SseError `invalid-topic`
    */
   topic<T = unknown>(name: string): Topic<T> {
-    return new Topic<T>(this.#runtime, name);
+    return new Topic<T>(this.#node, name);
   }
 
   /**
@@ -154,7 +141,7 @@ export class EventStreamService {
     const names = selectors.flatMap(selectorsOf);
     for (const name of names) checkPattern(name);
     if (names.length === 0) throw new SseError('invalid-topic', 'topics() must be given at least one topic or pattern');
-    return new Selection<T>(this.#runtime.hub, [...new Set(names)]);
+    return new Selection<T>(this.#node.hub, [...new Set(names)]);
   }
 
   /**
@@ -164,7 +151,7 @@ export class EventStreamService {
    * @throws SseError `engine-failed` or `closed`, as a rejection
    */
   async position(): Promise<string> {
-    return formatPosition(await this.#runtime.hub.head());
+    return formatPosition(await this.#node.hub.head());
   }
 
   /**
@@ -178,7 +165,7 @@ export class EventStreamService {
     options: ReadOptions = {},
   ): Promise<HistoryPage<E>> {
     const selection = typeof topics === 'string' ? this.topics(topics) : topics;
-    return readHistory(this.#runtime.hub, selection as Selection<unknown, E>, options);
+    return readHistory(this.#node.hub, selection as Selection<unknown, E>, options);
   }
 
   /**
@@ -192,10 +179,7 @@ export class EventStreamService {
     if (typeof timeoutMs !== 'number' || !(timeoutMs > 0)) {
       throw new SseError('invalid-options', `presence: timeoutMs must be above 0, got ${describe(timeoutMs)}`);
     }
-    const runtime = this.#runtime;
-    if (runtime.nodes !== undefined) return runtime.nodes.presence(topic, members, timeoutMs);
-    const local = { count: runtime.count(topic), answered: 1, expected: 1 };
-    return members ? { ...local, members: runtime.members(topic) } : local;
+    return this.#node.presence(topic, members, timeoutMs);
   }
 
   /**
@@ -208,7 +192,7 @@ export class EventStreamService {
     checkRevocation({ principalId, topic });
     if (typeof forMs !== 'number' || !(forMs > 0))
       throw new SseError('invalid-options', `revoke: forMs must be above 0, got ${describe(forMs)}`);
-    await this.#runtime.revocations.revoke({ principalId, topic }, forMs);
+    await this.#node.access.revoke({ principalId, topic }, forMs);
   }
 
   /**
@@ -218,7 +202,7 @@ export class EventStreamService {
    */
   async reinstate({ principalId, topic }: Revocation): Promise<void> {
     checkRevocation({ principalId, topic });
-    await this.#runtime.revocations.reinstate({ principalId, topic });
+    await this.#node.access.reinstate({ principalId, topic });
   }
 }
 

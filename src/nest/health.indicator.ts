@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EngineState } from '../feed/engine-health.js';
-import { SseRuntime } from './runtime.js';
+import { Node } from '../node/node.js';
 
 /** What `@nestjs/terminus` takes from an indicator. */
 export type SseHealthResult<Key extends string = string> = Record<
@@ -19,16 +19,17 @@ export type SseHealthResult<Key extends string = string> = Record<
  */
 @Injectable()
 export class SseHealthIndicator {
-  readonly #runtime: SseRuntime;
+  readonly #node: Node;
 
-  constructor(@Inject(SseRuntime) runtime: SseRuntime) {
-    this.#runtime = runtime;
+  /** @internal */
+  constructor(@Inject(Node) node: Node) {
+    this.#node = node;
   }
 
   /** Asks the engine. Never rejects: an engine that does not answer is `down`. */
   async isHealthy<Key extends string = 'sse'>(key = 'sse' as Key): Promise<SseHealthResult<Key>> {
-    const { engine } = this.#runtime.options;
-    const about = { engine: engine.name, state: this.#runtime.hub.health.state };
+    const { engine } = this.#node;
+    const about = { engine: engine.name, state: engine.state };
     try {
       await engine.health();
       return { [key]: { status: 'up', ...about } } as SseHealthResult<Key>;

@@ -2,7 +2,7 @@ import { Inject, createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { SseError } from '../errors.js';
 import { readLastEventId } from '../http/last-event-id.js';
-import { getPending } from '../node/pending-streams.js';
+import { arrivalOf } from '../node/arrival.js';
 import type { TopicDefinition } from '../topic/define.js';
 import { getTopicToken } from './tokens.js';
 
@@ -16,12 +16,12 @@ export const LastEventId = createParamDecorator((_data: unknown, context: Execut
 
 /** The connection that a stream route is about to open: see `SseConnection`. */
 export const Connection = createParamDecorator((_data: unknown, context: ExecutionContext) => {
-  const pending = getPending(context.switchToHttp().getResponse());
-  if (pending === undefined)
+  const arrival = arrivalOf(context.switchToHttp().getResponse());
+  if (arrival === undefined)
     throw new SseError('not-a-stream', '@Connection() needs a route that is decorated with @SseStream()');
   // Whoever has it may want to know of one that is over, which has none any more.
-  void pending.connection.address;
-  return pending.connection;
+  void arrival.stream.address;
+  return arrival.stream.connection;
 });
 
 /** Injects the topics of a definition that was given to `forRoot({ topics })` or `forFeature()`, as a `TopicFamily`. */

@@ -3,11 +3,12 @@ import type { Engine } from '../engine/engine.js';
 import { memoryEngine } from '../engine/memory.js';
 import { SseError, describe } from '../errors.js';
 import type { ConnectionLimits } from '../node/admission.js';
+import type { ErrorContext } from '../node/reporter.js';
 import type { TopicDefinition } from '../topic/define.js';
 import { historyProblem } from '../topic/history.js';
 import type { HistoryOptions } from '../topic/history.js';
 import { MAX_RETRY_MS } from '../wire/event.js';
-import type { ErrorContext, HubRouteOptions, SseModuleOptions, StreamHooks, StreamSettings } from './sse-options.js';
+import type { HubRouteOptions, SseModuleOptions, StreamHooks, StreamSettings } from './sse-options.js';
 
 /** The options after all defaults. */
 export interface ResolvedOptions {

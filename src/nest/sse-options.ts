@@ -3,6 +3,7 @@ import type { Authenticate, Authorize } from '../access/rules.js';
 import type { SseConnection } from '../connection/sse-connection.js';
 import type { Engine } from '../engine/engine.js';
 import type { EngineState } from '../feed/engine-health.js';
+import type { ErrorContext } from '../node/reporter.js';
 import type { Begin } from '../topic/begin.js';
 import type { TopicDefinition } from '../topic/define.js';
 import type { HistoryOptions } from '../topic/history.js';
@@ -191,9 +192,4 @@ export interface StreamHooks {
 
 export interface HubRouteOptions {
   readonly path: string;
-}
-
-export interface ErrorContext {
-  readonly connection?: SseConnection | undefined;
-  readonly topic?: string | undefined;
 }

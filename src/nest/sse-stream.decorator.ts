@@ -1,8 +1,7 @@
 import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from '@nestjs/common';
 import type { StreamSource } from '../connection/source.js';
 import { SseError, describe } from '../errors.js';
-import { getPending } from '../node/pending-streams.js';
-import type { PendingStream } from '../node/pending-streams.js';
+import { arrivalOf } from '../node/arrival.js';
 import { checkBegin } from '../topic/begin.js';
 import { DEFAULT_SETTINGS, checkNames, resolveSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
@@ -114,10 +113,10 @@ function addResponseArgument(target: object, key: string | symbol, handler: Hand
  */
 function keepResult(handler: Handler, responseIndex: number): Handler {
   const kept = function (this: unknown, ...args: unknown[]): unknown {
-    const pending = getPending(args[responseIndex]);
-    // Called directly, as in a unit test of the controller.
-    if (pending === undefined) return handler.apply(this, args);
-    return pending.answer !== 'stream' ? undefined : keep(pending, () => handler.apply(this, args));
+    const call = (): unknown => handler.apply(this, args);
+    const arrival = arrivalOf(args[responseIndex]);
+    // Without one it is called directly, as in a unit test of the controller.
+    return arrival === undefined ? call() : arrival.ask(call);
   };
   for (const metadataKey of Reflect.getMetadataKeys(handler) as unknown[]) {
     Reflect.defineMetadata(metadataKey, Reflect.getMetadata(metadataKey, handler), kept);
@@ -126,8 +125,4 @@ function keepResult(handler: Handler, responseIndex: number): Handler {
   Object.defineProperty(kept, 'name', { value: handler.name, configurable: true });
   Object.defineProperty(kept, 'length', { value: handler.length, configurable: true });
   return kept;
-}
-
-async function keep(pending: PendingStream, call: () => unknown): Promise<void> {
-  pending.result = { value: await call() };
 }

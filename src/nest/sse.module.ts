@@ -2,16 +2,20 @@ import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
 import type { DynamicModule, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { SseError } from '../errors.js';
+import { Node } from '../node/node.js';
 import type { TopicDefinition } from '../topic/define.js';
 import { AppServer } from './app-server.js';
+import { Callbacks } from './callbacks.js';
 import { EventStreamService } from './event-stream.service.js';
 import { FailureFilters } from './failure-filters.js';
 import { SseHealthIndicator } from './health.indicator.js';
 import { createHubController } from './hub.controller.js';
+import { Lifecycle } from './lifecycle.js';
 import { resolveOptions } from './resolve-options.js';
 import type { ResolvedOptions } from './resolve-options.js';
-import { SseRuntime } from './runtime.js';
 import type { HubRouteOptions, SseModuleOptions } from './sse-options.js';
+import { SseSignals } from './sse-signals.js';
+import { StreamRoutes } from './stream-route.js';
 import { StreamGuard } from './stream.guard.js';
 import { RESOLVED_OPTIONS, SSE_OPTIONS, getTopicToken } from './tokens.js';
 import { createTopicFamily } from './topic-family.js';
@@ -67,6 +71,9 @@ export class SseModule {
   }
 }
 
+/** What users inject. */
+const PROVIDED = [EventStreamService, StreamGuard, SseHealthIndicator, SseSignals];
+
 /** Holds what `SseModule.forFeature()` provides. */
 @Module({})
 export class SseFeatureModule {}
@@ -88,23 +95,31 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
         },
       },
       AppServer,
-      SseRuntime,
+      {
+        provide: Callbacks,
+        inject: [RESOLVED_OPTIONS],
+        useFactory: (options: ResolvedOptions) => new Callbacks(options),
+      },
+      {
+        provide: Node,
+        inject: [RESOLVED_OPTIONS, Callbacks],
+        useFactory: createNode,
+      },
+      Lifecycle,
       FailureFilters,
-      EventStreamService,
-      StreamGuard,
-      SseHealthIndicator,
+      StreamRoutes,
+      ...PROVIDED,
       ...families,
     ],
-    exports: [
-      RESOLVED_OPTIONS,
-      SseRuntime,
-      FailureFilters,
-      EventStreamService,
-      StreamGuard,
-      SseHealthIndicator,
-      ...families,
-    ],
+    exports: [RESOLVED_OPTIONS, Node, StreamRoutes, ...PROVIDED, ...families],
   };
+}
+
+function createNode(options: ResolvedOptions, callbacks: Callbacks): Node {
+  const isHeard = Object.keys(options.hooks).length > 0;
+  const node = new Node({ ...options, isHeard }, callbacks);
+  callbacks.listen(node.signals);
+  return node;
 }
 
 /**
@@ -150,10 +165,10 @@ function resolveAll(
 function familiesOf(definitions: readonly TopicDefinition[]): Provider[] {
   return [...new Set(definitions)].map((definition) => ({
     provide: getTopicToken(definition),
-    inject: [SseRuntime],
-    useFactory: (runtime: SseRuntime) => {
-      runtime.registry.add(definition);
-      return createTopicFamily(runtime, definition);
+    inject: [Node],
+    useFactory: (node: Node) => {
+      node.registry.add(definition);
+      return createTopicFamily(node, definition);
     },
   }));
 }

@@ -1,56 +1,86 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
-import type { AnsweringConnection, ConnectionRoute } from '../connection/connection-host.js';
+import type { Answering } from '../connection/stream-host.js';
 import { exchangeOf } from '../http/exchange-of.js';
+import type { ArrivalRoute } from '../node/arrival.js';
 import type { Begin } from '../topic/begin.js';
 import { EVENT_STREAM } from '../wire/dialect.js';
-import type { FailureFilters } from './failure-filters.js';
+import { Callbacks } from './callbacks.js';
+import { FailureFilters } from './failure-filters.js';
 import { resolveSettings } from './resolve-options.js';
-import type { ResolvedSettings } from './resolve-options.js';
-import type { SseRuntime } from './runtime.js';
+import type { ResolvedOptions, ResolvedSettings } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
-import { STREAM_METADATA } from './tokens.js';
+import { RESOLVED_OPTIONS, STREAM_METADATA } from './tokens.js';
+
+/** The stream routes of an application, each made when it is asked for first. */
+@Injectable()
+export class StreamRoutes {
+  readonly options: ResolvedOptions;
+  readonly callbacks: Callbacks;
+  readonly filters: FailureFilters;
+  readonly #byController = new Map<Type, Map<object, StreamRoute>>();
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) options: ResolvedOptions,
+    @Inject(Callbacks) callbacks: Callbacks,
+    @Inject(FailureFilters) filters: FailureFilters,
+  ) {
+    this.options = options;
+    this.callbacks = callbacks;
+    this.filters = filters;
+  }
+
+  of(controller: Type, handler: object): StreamRoute {
+    let routes = this.#byController.get(controller);
+    if (routes === undefined) this.#byController.set(controller, (routes = new Map<object, StreamRoute>()));
+    let route = routes.get(handler);
+    if (route === undefined) routes.set(handler, (route = new StreamRoute(this, controller, handler)));
+    return route;
+  }
+}
 
 /** What all streams of one route share. */
-export class StreamRoute implements ConnectionRoute {
-  readonly options: SseStreamOptions;
+export class StreamRoute implements ArrivalRoute {
+  readonly headers: SseStreamOptions['headers'];
   readonly settings: ResolvedSettings;
   readonly begin: Begin | undefined;
   readonly dialect = EVENT_STREAM;
-  readonly #runtime: SseRuntime;
-  readonly #filters: FailureFilters;
+  readonly #routes: StreamRoutes;
   readonly #controller: Type;
   readonly #handler: object;
 
-  constructor(runtime: SseRuntime, filters: FailureFilters, controller: Type, handler: object) {
-    this.#runtime = runtime;
-    this.#filters = filters;
+  constructor(routes: StreamRoutes, controller: Type, handler: object) {
+    this.#routes = routes;
     this.#controller = controller;
     this.#handler = handler;
-    this.options = optionsOf(controller, handler);
-    this.begin = this.options.from;
-    this.settings = resolveSettings(runtime.options.settings, this.options, '@SseStream()');
+    const options = optionsOf(controller, handler);
+    this.headers = options.headers;
+    this.begin = options.from;
+    this.settings = resolveSettings(routes.options.settings, options, '@SseStream()');
   }
 
-  onFailed(connection: AnsweringConnection, error: unknown): void {
-    this.#runtime.callbacks.tell(error, { connection });
-    const failed = (thrown: unknown): void => this.#runtime.report(thrown, { connection });
-    void this.#filters.tell(error, this.#controller, this.#handler, connection).catch(failed);
+  onFailed(stream: Answering, error: unknown): void {
+    const { callbacks, filters } = this.#routes;
+    const { connection } = stream;
+    callbacks.tell(error, { connection });
+    const failed = (thrown: unknown): void => callbacks.report(thrown, { connection });
+    void filters.tell(error, this.#controller, this.#handler, stream).catch(failed);
   }
 
-  onListenerFailed(connection: AnsweringConnection, error: unknown): void {
-    this.#runtime.report(error, { connection });
+  onListenerFailed({ connection }: Answering, error: unknown): void {
+    this.#routes.callbacks.report(error, { connection });
   }
 
-  endAbandoned(connection: AnsweringConnection): void {
-    const failed = (error: unknown): void => this.onFailed(connection, error);
-    exchangeOf(connection.request, connection.response).abandon({ failed });
+  endAbandoned(stream: Answering): void {
+    const failed = (error: unknown): void => this.onFailed(stream, error);
+    exchangeOf(stream.request, stream.response).abandon({ failed });
   }
 
-  cutRequest({ request, response }: AnsweringConnection): void {
+  cutRequest({ request, response }: Answering): void {
     exchangeOf(request, response).destroy();
   }
 
-  addressOf({ request, response }: AnsweringConnection): string | undefined {
+  addressOf({ request, response }: Answering): string | undefined {
     return exchangeOf(request, response).address;
   }
 }

@@ -1,11 +1,11 @@
 import { Selection } from '../connection/selection.js';
 import { NO_STEPS } from '../connection/transform.js';
 import type { Step } from '../connection/transform.js';
-import type { EventMap, EventOf, PublishedEvent } from '../topic/events.js';
+import type { Node } from '../node/node.js';
 import type { TopicDefinition } from '../topic/define.js';
+import type { EventMap, EventOf, PublishedEvent } from '../topic/events.js';
 import { topicName, topicPattern } from '../topic/path.js';
 import type { PathParams } from '../topic/path.js';
-import type { SseRuntime } from './runtime.js';
 import { Topic } from './topic.js';
 
 /** A topic of a definition: its events are typed by it. */
@@ -52,18 +52,18 @@ export interface TopicFamily<D extends TopicDefinition<string, EventMap>> {
 }
 
 /** Makes the topics of a definition. */
-export function createTopicFamily(runtime: SseRuntime, definition: TopicDefinition): TopicFamily<TopicDefinition> {
+export function createTopicFamily(node: Node, definition: TopicDefinition): TopicFamily<TopicDefinition> {
   const topicOf: (...params: FamilyArguments<string>) => TopicOf<TopicDefinition> = (params = {}) =>
-    new Topic(runtime, topicName(definition, params));
+    new Topic(node, topicName(definition, params));
   const all: TopicFamily<TopicDefinition>['all'] = (params = {}) => {
     const pattern = topicPattern(definition, params);
-    return new Selection(runtime.hub, [pattern], stepsOf(runtime, definition, pattern));
+    return new Selection(node.hub, [pattern], stepsOf(node, definition, pattern));
   };
   return Object.assign(topicOf, { all });
 }
 
 /** Steps cost every event an encoding for each connection, so there are none where the pattern is the definition's alone. */
-function stepsOf({ registry }: SseRuntime, definition: TopicDefinition, pattern: string): readonly Step[] {
+function stepsOf({ registry }: Node, definition: TopicDefinition, pattern: string): readonly Step[] {
   const others = new Set(registry.overlapping(pattern));
   others.delete(definition);
   if (others.size === 0) return NO_STEPS;

@@ -1,9 +1,9 @@
 import { Selection } from '../connection/selection.js';
 import { SseError, describe } from '../errors.js';
+import type { Node } from '../node/node.js';
 import { checkTopicName } from '../topic/name.js';
 import { toEvent } from '../wire/event.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
-import type { SseRuntime } from './runtime.js';
 
 /**
  * One topic: publish to it, return it from a route, observe it, or subscribe it to an Observable (it is an RxJS
@@ -13,14 +13,14 @@ import type { SseRuntime } from './runtime.js';
  */
 export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E> extends Selection<T, E> {
   readonly name: string;
-  readonly #runtime: SseRuntime;
+  readonly #node: Node;
 
-  /** Made by `EventStreamService`. */
-  constructor(runtime: SseRuntime, name: string) {
+  /** @internal */
+  constructor(node: Node, name: string) {
     checkTopicName(name);
-    super(runtime.hub, [name]);
+    super(node.hub, [name]);
     this.name = name;
-    this.#runtime = runtime;
+    this.#node = node;
   }
 
   /**
@@ -29,12 +29,12 @@ export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E> extends
    * @throws SseError as a rejection: `invalid-event`, `schema-mismatch`, `closed` or `engine-failed`. Nothing was stored then.
    */
   publish(event: P | SseNotice): Promise<{ id: string }> {
-    return this.#runtime.publisher.publish(this.name, event);
+    return this.#node.publisher.publish(this.name, event);
   }
 
   /** Publishes an event, or a bare value as `{ data: value }`. A failure goes to the `onError` option: an Observable cannot be told. */
   next(value: T | P): void {
-    void this.#report(this.#runtime.publisher.publish(this.name, toEvent(value)));
+    void this.#report(this.#node.publisher.publish(this.name, toEvent(value)));
   }
 
   /**
@@ -42,8 +42,8 @@ export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E> extends
    * once that is stored; what the engine rejects with goes to `onError` as well, so that nobody needs to await it.
    */
   error(error: unknown): Promise<void> {
-    this.#runtime.report(error, { topic: this.name });
-    return this.#report(this.#runtime.publisher.end(this.name, 'failed'));
+    this.#node.report(error, { topic: this.name });
+    return this.#report(this.#node.publisher.end(this.name, 'failed'));
   }
 
   /**
@@ -54,11 +54,11 @@ export class Topic<T = unknown, E extends SseEvent = SseEvent<T>, P = E> extends
    */
   complete(options: CompleteOptions = {}): Promise<void> {
     const { final = false } = checkComplete(options);
-    return this.#report(this.#runtime.publisher.end(this.name, 'complete', final));
+    return this.#report(this.#node.publisher.end(this.name, 'complete', final));
   }
 
   #report<R>(publishing: Promise<R>): Promise<R> {
-    publishing.catch((error: unknown) => this.#runtime.report(error, { topic: this.name }));
+    publishing.catch((error: unknown) => this.#node.report(error, { topic: this.name }));
     return publishing;
   }
 }

@@ -108,7 +108,7 @@ afterEach(async () => {
 
 function startNode(log: SharedLog, random: Random, auditMs = 45_000): { hub: Hub; engine: ShakyEngine } {
   const engine = new ShakyEngine(log, random);
-  const hub = new Hub(engine, { windowBytes: 1e6, graceMs: 50, auditMs, onEngineState: () => undefined });
+  const hub = new Hub(engine, { windowBytes: 1e6, graceMs: 50, auditMs });
   opened.push(hub);
   return { hub, engine };
 }

@@ -17,7 +17,7 @@ afterEach(async () => {
 
 function startHub(log: SharedLog): { engine: ShakyEngine; hub: Hub } {
   const engine = new ShakyEngine(log, createRandom(1));
-  const hub = new Hub(engine, { windowBytes: 1e6, graceMs: 50, auditMs: 45_000, onEngineState: () => undefined });
+  const hub = new Hub(engine, { windowBytes: 1e6, graceMs: 50, auditMs: 45_000 });
   return { engine, hub };
 }
 

@@ -7,6 +7,8 @@ import type { CursorSink } from '../../src/hub/cursor-sink.js';
 import { Cursor } from '../../src/hub/cursor.js';
 import { Hub } from '../../src/hub/hub.js';
 import { Publisher } from '../../src/hub/publisher.js';
+import type { HubSignals } from '../../src/hub/signals.js';
+import { Signals } from '../../src/signals.js';
 import { type Position, createEpoch, formatPosition, parsePosition } from '../../src/topic/position.js';
 import { TopicRegistry } from '../../src/topic/registry.js';
 import type { Random } from '../faults/support/random.mjs';
@@ -105,7 +107,7 @@ async function startHub() {
     windowBytes: 2 ** 20,
     graceMs: 1_000,
     auditMs: 45_000,
-    onEngineState: (_, error) => errors.push(error),
+    signals: errorsTo(errors),
   });
   const history = { maxEvents: KEPT, maxBytes: Infinity, maxAgeMs: Infinity };
   const publisher = new Publisher(engine, new TopicRegistry(), history, hub);
@@ -214,4 +216,10 @@ async function turn(): Promise<void> {
 
 function fail(): never {
   throw new Error('This was read');
+}
+
+function errorsTo(errors: unknown[]): Signals<HubSignals> {
+  const signals = new Signals<HubSignals>(() => undefined);
+  signals.on('engine', ({ error }) => errors.push(error));
+  return signals;
 }

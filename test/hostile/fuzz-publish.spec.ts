@@ -5,6 +5,7 @@ import { memoryEngine } from '../../src/engine/memory.js';
 import { SseError } from '../../src/errors.js';
 import { Batch } from '../../src/hub/batch.js';
 import { Publisher } from '../../src/hub/publisher.js';
+import { NOBODY } from '../../src/hub/signals.js';
 import { TopicRegistry } from '../../src/topic/registry.js';
 import { EVENT_STREAM } from '../../src/wire/dialect.js';
 import type { Random } from '../faults/support/random.mjs';
@@ -142,7 +143,13 @@ function startPublisher() {
   const ignored = (): undefined => undefined;
   const beginnings = { storing: ignored, stored: ignored };
   const finalEnds = { has: () => false, end: async () => undefined };
-  const hub = { health: { succeeded: ignored, failed: ignored }, beginnings, finalEnds, pressure: ignored };
+  const hub = {
+    health: { succeeded: ignored, failed: ignored },
+    beginnings,
+    finalEnds,
+    pressure: ignored,
+    signals: NOBODY,
+  };
   const publisher = new Publisher(engine, topics, history, hub);
   let appended = 0;
   const append = engine.append.bind(engine);

@@ -6,7 +6,7 @@ import { type Socket, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { defineTopic, memoryEngine } from 'nestjs-event-stream';
-import { SseRuntime } from '../../src/nest/runtime.js';
+import { Node } from '../../src/node/node.js';
 import { type Adapter, type TestApp, adapters, alone, startApp, transports } from '../support/app.js';
 import { type HandlerContext, TopicController, streamOf } from '../support/controllers.js';
 import { type RawClient, openRaw } from '../support/raw.js';
@@ -26,15 +26,15 @@ afterEach(() => {
 
 /** What of a stream is left in the process, as numbers: all are 0 when nobody is connected. */
 function leftBehind(app: TestApp, topics: readonly string[] = ['topic']) {
-  const runtime = app.nest.get(SseRuntime, { strict: false });
-  const view = runtime.hub.acquire(topics);
+  const node = app.nest.get(Node, { strict: false });
+  const view = node.hub.acquire(topics);
   const found = {
-    connections: runtime.open.size,
-    admitted: runtime.admission.count,
+    connections: node.connections.size,
+    admitted: node.connections.counted,
     cursors: view.cursors.size,
     refs: view.refs - 1,
   };
-  runtime.hub.release(view);
+  node.hub.release(view);
   return found;
 }
 

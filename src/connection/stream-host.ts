@@ -1,9 +1,10 @@
 import type { StreamRequest } from '../http/stream-request.js';
 import type { Hub } from '../hub/hub.js';
+import type { Teller } from '../signals.js';
 import type { Begin } from '../topic/begin.js';
 import type { Principal } from '../topic/principal.js';
 import type { Dialect } from '../wire/dialect.js';
-import type { ResetReason, CloseReason } from '../wire/words.js';
+import type { ConnectionSignals } from './signals.js';
 import type { SseConnection } from './sse-connection.js';
 import type { TimedSettings } from './timekeeper.js';
 import type { TopicRules } from './topic-set.js';
@@ -19,12 +20,14 @@ export function retryMsOf({ retryMs }: ConnectionSettings): number {
   return retryMs || 3_000;
 }
 
-/** A connection with what the framework answers its request with. */
-export interface AnsweringConnection extends SseConnection {
+/** A stream, for who hears of it: as users see it, with the request and what the framework answers that with. */
+export interface Answering {
+  readonly connection: SseConnection;
+  readonly request: StreamRequest;
   readonly response: object;
 }
 
-/** What all connections of one route share. */
+/** What all streams of one route share. */
 export interface ConnectionRoute {
   readonly settings: ConnectionSettings;
   /** How its streams speak. */
@@ -32,18 +35,18 @@ export interface ConnectionRoute {
   /** Where its streams begin whose clients bring no id, unless what the handler returns says so. */
   readonly begin: Begin | undefined;
   /** Hears of the error that ended a stream; its client does not. */
-  onFailed(connection: AnsweringConnection, error: unknown): void;
+  onFailed(stream: Answering, error: unknown): void;
   /** A listener of its signal, the application's own, has thrown. */
-  onListenerFailed(connection: AnsweringConnection, error: unknown): void;
+  onListenerFailed(stream: Answering, error: unknown): void;
   /** Calls `end()` of a response whose client has left: whoever waits for that, such as a session that is to be stored, hears of it. */
-  endAbandoned(connection: AnsweringConnection): void;
+  endAbandoned(stream: Answering): void;
   /** Drops a request that has no response yet. */
-  cutRequest(connection: AnsweringConnection): void;
+  cutRequest(stream: Answering): void;
   /** Where the client is, as the adapter says; `undefined` when it does not know, or the client has left. */
-  addressOf(connection: AnsweringConnection): string | undefined;
+  addressOf(stream: Answering): string | undefined;
 }
 
-/** The request that a connection answers, and how. */
+/** The request that a stream answers, and how. */
 export interface ConnectionRequest {
   readonly request: StreamRequest;
   /** The framework's own, for exception filters. */
@@ -55,14 +58,14 @@ export interface ConnectionRequest {
   readonly grantedTopics: readonly string[] | undefined;
 }
 
-/** What connections share in one process. */
-export interface ConnectionHost extends TopicRules {
+/** What the streams of one process share. */
+export interface StreamHost {
   readonly hub: Hub;
   readonly wheel: Wheel;
-  /** Whether the application is told of what happens to its streams. */
-  readonly hasHooks: boolean;
-  onClosed(connection: SseConnection, reason: CloseReason): void;
-  onReset(connection: SseConnection, reason: ResetReason, topics: readonly string[]): void;
-  /** A client does not keep up: its topics have gone on without it, or its stream is ended for it. */
-  onSlow(connection: SseConnection): void;
+  readonly rules: TopicRules;
+  readonly signals: Teller<ConnectionSignals>;
+  /** Whether the application hears of what happens to its streams: then it is in the context of their requests. */
+  readonly isHeard: boolean;
+  /** It is over. Said once of each. */
+  closed(stream: object): void;
 }

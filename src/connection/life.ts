@@ -1,0 +1,125 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Dialect } from '../wire/dialect.js';
+import { RECONNECTS } from '../wire/words.js';
+import type { CloseReason, EndReason } from '../wire/words.js';
+import { createAbort } from './abort.js';
+
+/** Before its head, while it runs, while its last bytes leave, and when nothing more comes. */
+export type LifeState = 'pending' | 'open' | 'ending' | 'closed';
+
+/** Whether and when the client of a stream that has ended comes back. */
+export interface Return {
+  /** As usual for the reason unless given. */
+  readonly reconnect?: boolean | undefined;
+  /** In ms; as it was told before unless given. */
+  readonly retryMs?: number | undefined;
+}
+
+/**
+ * The life of a stream: it is pending, open, ending and closed, and may skip what is in between. It ends in one way: the last words are
+ * written, what it holds is let go of, and it is over when the response is. A part of the stream's own object, and not one beside it: with
+ * thousands of them none is in the processor's cache.
+ */
+export abstract class Life {
+  #state: LifeState = 'pending';
+  /** Why it was ended; `undefined`, too, when its client has left. */
+  #reason: CloseReason | undefined;
+  /** How it was ended before it had begun. */
+  #early: { readonly reason: EndReason; readonly words: string } | undefined;
+  /** That of the request, when anything of the application's is called later: 81 bytes. */
+  #context: AsyncResource | undefined;
+  #abort: AbortController | undefined;
+
+  abstract readonly dialect: Dialect;
+
+  /** Gives what there was before the end. */
+  protected abstract flush(): void;
+  /** Where a client that comes back goes on; `undefined`: where it was told last. */
+  protected abstract place(): string | undefined;
+  /** Writes the last words. */
+  protected abstract close(reason: EndReason | 'failed', words: string): void;
+  /** Lets go of what only a stream needs that goes on; `abort` belongs between what reads and what the application gives. */
+  protected abstract release(abort: () => void): void;
+  /** It is over. */
+  protected abstract closed(reason: CloseReason): void;
+  /** What the application has given has failed: its source, its response, or a listener of its signal. */
+  protected abstract failed(what: 'source' | 'response' | 'listener', error: unknown): void;
+
+  get state(): LifeState {
+    return this.#state;
+  }
+
+  /** Aborted when the stream is over, whoever ended it. */
+  get signal(): AbortSignal {
+    this.keepContext();
+    const isOver = ['ending', 'closed'].includes(this.#state) || this.#early !== undefined;
+    return (this.#abort ??= createAbort(isOver, (error) => this.failed('listener', error))).signal;
+  }
+
+  /** Ends the stream, telling its client why. One that has not begun ends as it begins. */
+  end(reason: EndReason, { reconnect = RECONNECTS[reason], retryMs }: Return = {}): void {
+    if (this.#state === 'pending') {
+      this.#early ??= { reason, words: this.dialect.end({ reason, reconnect, retryMs }) };
+      return this.within(() => this.#abort?.abort());
+    }
+    if (this.#state !== 'open') return;
+    // What was published before the end comes before it. Who is too slow for that is ended in the midst of it.
+    if (reason !== 'slow-consumer') this.flush();
+    this.finish(reason, this.dialect.end({ reason, reconnect, retryMs, place: this.place() }));
+  }
+
+  /** Ends the stream with a message that says nothing of the error. */
+  fail(error?: unknown, id?: string): void {
+    if (this.#state !== 'open') return;
+    this.finish('failed', this.dialect.failure(error, id));
+    if (error !== undefined) this.failed('source', error);
+  }
+
+  /** The client is gone, or the stream never came to be. */
+  disconnected(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#letGo();
+    this.closed(this.#reason ?? 'disconnected');
+  }
+
+  /** The response cannot be written to any more. */
+  writeFailed(error: unknown): void {
+    this.#reason = 'failed';
+    this.disconnected();
+    this.failed('response', error);
+  }
+
+  /** Calls what is the application's in the context of the stream's own request. */
+  within<T>(work: () => T): T {
+    return this.#context === undefined ? work() : this.#context.runInAsyncScope(work);
+  }
+
+  /** To be called while the request is being handled, when something of the application's will be called later. */
+  protected keepContext(): void {
+    this.#context ??= new AsyncResource('SseConnection');
+  }
+
+  protected begin(): void {
+    this.#state = 'open';
+  }
+
+  /** Ends it if it was ended before it had begun, and answers whether. */
+  protected endAtOnce(): boolean {
+    if (this.#early === undefined) return false;
+    this.finish(this.#early.reason, this.#early.words);
+    return true;
+  }
+
+  protected finish(reason: EndReason | 'failed', words: string): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.#reason = reason;
+    this.#letGo();
+    this.close(reason, words);
+  }
+
+  #letGo(): void {
+    this.release(() => this.within(() => this.#abort?.abort()));
+  }
+}

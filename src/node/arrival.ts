@@ -1,0 +1,164 @@
+import { identityOf } from '../access/identity.js';
+import { discard, toSource } from '../connection/source.js';
+import type { Source } from '../connection/source.js';
+import type { ConnectionRoute } from '../connection/stream-host.js';
+import type { Stream } from '../connection/stream.js';
+import type { Exchange, HeadSettings } from '../http/exchange.js';
+import { readLastEventId } from '../http/last-event-id.js';
+import { rawOf } from '../http/raw-response.js';
+import { parsePosition } from '../topic/position.js';
+import { END_ID } from '../wire/words.js';
+import type { RefusalReason } from '../wire/words.js';
+import type { Node } from './node.js';
+
+/** The route that a request has come to. */
+export interface ArrivalRoute extends ConnectionRoute {
+  readonly settings: ConnectionRoute['settings'] & HeadSettings;
+  /** Further headers of the response. */
+  readonly headers: Readonly<Record<string, string | string[]>> | undefined;
+}
+
+// Keyed by the response, so that two applications in one process never meet. An interceptor and a decorated method
+// have nothing else in common.
+const arrivals = new WeakMap<object, Arrival>();
+
+/** The arrival that is under way on a framework's response, if it is a stream route's. */
+export function arrivalOf(response: unknown): Arrival | undefined {
+  return typeof response === 'object' && response !== null ? arrivals.get(rawOf(response)) : undefined;
+}
+
+/**
+ * The way of one request to its stream: `enter`, `ask` the handler, and `answer`, which authorizes what it has returned, takes a place in
+ * the log, redeems the ticket, sends the head, and streams.
+ */
+export class Arrival {
+  readonly stream: Stream;
+  readonly #node: Node;
+  readonly #exchange: Exchange;
+  readonly #route: ArrivalRoute;
+  /**
+   * How the request is answered: by a stream, or without asking the handler, because the stream had ended for good
+   * (`over`) or is not to be opened now.
+   */
+  #answer: 'stream' | 'over' | RefusalReason = 'stream';
+  /** What the handler has returned, kept away from interceptors. */
+  #result: { readonly value: unknown } | undefined;
+
+  constructor(node: Node, exchange: Exchange, route: ArrivalRoute) {
+    this.#node = node;
+    this.#exchange = exchange;
+    this.#route = route;
+    const { request, response } = exchange;
+    const identity = identityOf(request);
+    this.stream = node.prepare({
+      request,
+      response,
+      route,
+      lastEventId: readLastEventId(request),
+      principal: identity?.principal ?? null,
+      grantedTopics: identity?.topics,
+    });
+  }
+
+  /**
+   * Counts it in, and begins to listen for the end of its response.
+   *
+   * @throws SseError `forbidden` when its principal has been revoked
+   */
+  enter(): void {
+    const { raw, request } = this.#exchange;
+    try {
+      const refusal = this.#node.connections.enter(this.stream, identityOf(request)?.isExpired === true);
+      if (this.stream.lastEventId === END_ID) this.#answer = 'over';
+      else if (refusal !== undefined) this.#answer = refusal;
+      arrivals.set(raw, this);
+      this.#exchange.onOver(this.stream);
+    } catch (error) {
+      this.stream.disconnected();
+      throw error;
+    }
+  }
+
+  /** Asks the handler what to stream, if that matters. Rejects with what it rejects with. */
+  async ask(handler: () => unknown): Promise<void> {
+    if (this.#answer === 'stream') this.#result = { value: await handler() };
+  }
+
+  /**
+   * Answers the request. Rejects while nothing has been sent, so that an exception filter can.
+   *
+   * @returns `false` when the handler was not asked, because someone else has answered in its place: that is to be sent
+   * @throws SseError `not-a-source`, `forbidden`, `invalid-topic` or `too-many-topics`, and `TicketUsed`, as a rejection
+   */
+  async answer(): Promise<boolean> {
+    arrivals.delete(this.#exchange.raw);
+    if (this.#answer === 'stream' && this.#result === undefined) return false;
+    try {
+      if (this.#answer === 'over') this.#exchange.sendNoContent();
+      else if (this.#answer !== 'stream') await this.#refuse(this.#answer);
+      else await this.#open(toSource(this.#result?.value));
+    } catch (error) {
+      if (!this.#exchange.hasHead) throw error;
+      // No exception filter can answer any more: it ends as any stream that has failed.
+      this.#exchange.failed(error);
+    }
+    return true;
+  }
+
+  /** Nobody waits for it any more: an error, or a timeout of an interceptor around it. */
+  leave(): void {
+    if (this.stream.state === 'pending') this.stream.disconnected();
+  }
+
+  async #open(source: Source): Promise<void> {
+    try {
+      await this.#authorize(source);
+      await this.#takePlace(source);
+      const refusal = this.#isOver || (await this.#redeem()) ? undefined : 'unavailable';
+      if (refusal === undefined && !this.#isOver && (await this.#sendHead()))
+        return this.#node.connections.start(this.stream, this.#exchange, source);
+      discard(source);
+      if (refusal !== undefined) await this.#refuse(refusal);
+      else if (this.#exchange.isGone) this.#exchange.abandon();
+    } catch (error) {
+      discard(source);
+      throw error;
+    }
+  }
+
+  /** Checks what may be read, and takes it in. */
+  async #authorize(source: Source): Promise<void> {
+    if (source.kind !== 'topics') return;
+    const { selectors, begin } = source.selection;
+    await this.stream.topics.admit(selectors);
+    await this.stream.topics.select(selectors, begin ?? this.#route.begin);
+  }
+
+  /** That of the topics beside a source, of which the source's own id is none. */
+  async #takePlace(source: Source): Promise<void> {
+    const isNeeded = source.kind !== 'topics' && !this.#exchange.isHead;
+    if (isNeeded && parsePosition(this.stream.lastEventId) === undefined)
+      await this.stream.topics.takePlace(this.#route.begin);
+  }
+
+  get #isOver(): boolean {
+    return this.#exchange.isGone || this.stream.state === 'closed';
+  }
+
+  /** Uses the ticket up that has let someone in, if it was one. `false`: that could not be done now. */
+  async #redeem(): Promise<boolean> {
+    return this.#exchange.isHead || this.#node.access.redeem(this.#exchange.request);
+  }
+
+  /** Answers whether there is someone to stream to. */
+  async #sendHead(): Promise<boolean> {
+    const isOpen = await this.#exchange.start(this.#route.headers, this.#route.settings);
+    return isOpen && !this.#exchange.isHead && !this.#exchange.isGone;
+  }
+
+  async #refuse(reason: RefusalReason): Promise<void> {
+    const isOpen = !this.#exchange.isGone && (await this.#exchange.start(this.#route.headers));
+    if (isOpen && !this.#exchange.isHead) this.#node.connections.refuse(this.stream, this.#exchange, reason);
+    else if (this.#exchange.isGone) this.#exchange.abandon();
+  }
+}

@@ -1,0 +1,176 @@
+import type { Access } from '../access/access.js';
+import { spread } from '../access/refusals.js';
+import type { Source } from '../connection/source.js';
+import type { SseConnection } from '../connection/sse-connection.js';
+import { type ConnectionRequest, type StreamHost, retryMsOf } from '../connection/stream-host.js';
+import { Stream } from '../connection/stream.js';
+import { Wheel } from '../connection/wheel.js';
+import { closeSocketBehind } from '../http/raw-response.js';
+import type { StartedResponse } from '../http/raw-response.js';
+import { ResponseWriter } from '../http/response-writer.js';
+import type { Hub } from '../hub/hub.js';
+import type { Teller } from '../signals.js';
+import { concerns } from '../topic/pattern.js';
+import type { RefusalReason } from '../wire/words.js';
+import { Admission } from './admission.js';
+import type { ConnectionLimits } from './admission.js';
+import { drain } from './drain.js';
+import type { DrainTimes } from './drain.js';
+import { Farewells } from './farewells.js';
+import type { CloseOptions, ConnectionSelector, LocalNode, Member } from './presence.js';
+import type { NodeSignals } from './signals.js';
+
+/** What the register of streams is built on. */
+export interface ConnectionsParts {
+  readonly hub: Hub;
+  readonly access: Access;
+  readonly signals: Teller<NodeSignals>;
+  readonly limits: ConnectionLimits;
+  readonly isHeard: boolean;
+}
+
+/** The streams of this process, from their requests to their ends. */
+export class Connections implements StreamHost, LocalNode {
+  readonly id: string;
+  readonly hub: Hub;
+  readonly rules: Access;
+  readonly signals: Teller<NodeSignals>;
+  readonly isHeard: boolean;
+  readonly wheel = new Wheel();
+  /** How many streams were not opened, by reason. */
+  readonly refused: Partial<Record<RefusalReason, number>> = {};
+  /** Requests of which it is being found out who asks. */
+  readonly deciding = new Set<{ destroy(): void }>();
+  readonly #farewells = new Farewells(this.wheel);
+  readonly #admission: Admission;
+  /** Those whose handler has not returned yet. */
+  readonly #pending = new Set<Stream>();
+  readonly #open = new Set<Stream>();
+  #count = 0;
+  #isDraining = false;
+
+  /** @param id names this process among those that share its log */
+  constructor(id: string, { hub, access, signals, limits, isHeard }: ConnectionsParts) {
+    this.id = id;
+    this.hub = hub;
+    this.rules = access;
+    this.signals = signals;
+    this.isHeard = isHeard;
+    this.#admission = new Admission(limits);
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** How many are counted in: those that are open, and those that are on their way. */
+  get counted(): number {
+    return this.#admission.count;
+  }
+
+  /** Whether none are opened any more. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  list(): SseConnection[] {
+    return [...this.#open].map(({ connection }) => connection);
+  }
+
+  /** A stream for a request that has not been answered yet. */
+  prepare(request: ConnectionRequest): Stream {
+    const stream = new Stream(this, `${this.id}.${(++this.#count).toString(36)}`, request);
+    this.#pending.add(stream);
+    return stream;
+  }
+
+  /**
+   * Counts a stream in, or answers why it is not to be opened now.
+   *
+   * @throws SseError `forbidden` when its principal has been revoked
+   */
+  enter(stream: Stream, isExpired: boolean): RefusalReason | undefined {
+    this.rules.checkRevoked(stream, []);
+    if (this.#isDraining) return 'shutdown';
+    return isExpired ? 'expired' : this.#admission.enter(stream);
+  }
+
+  /** Answers a stream that is not to be opened now with when to come back. */
+  refuse(stream: Stream, response: StartedResponse, reason: RefusalReason): void {
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+    this.rules.refusals.later(stream, reason);
+    const writer = new ResponseWriter(response, stream);
+    if (reason === 'shutdown') closeSocketBehind(response.raw);
+    writer.end(stream.dialect.refusal(reason, spread(retryMsOf(stream.settings))));
+    this.#farewells.add(response.raw);
+    stream.tell('refused', () => ({ reason }));
+  }
+
+  /** Begins to stream. While the application shuts down, the client is told to come back instead. */
+  start(stream: Stream, response: StartedResponse, source: Source): void {
+    // Of one that is over it cannot be asked for any more. It asks the framework, which may ask the application.
+    if (this.isHeard) void stream.address;
+    this.#pending.delete(stream);
+    this.#open.add(stream);
+    // It may have come to be since it was counted in.
+    if (this.rules.isRevoked(stream, stream.topics.names)) stream.end('revoked');
+    stream.open(response, source);
+    if (this.#isDraining) closeSocketBehind(response.raw);
+    stream.tell('opened', () => ({}));
+  }
+
+  closed(stream: Stream): void {
+    this.#admission.leave(stream);
+    this.#pending.delete(stream);
+    this.#open.delete(stream);
+  }
+
+  /** How many streams read a topic here. */
+  count(topic: string): number {
+    let count = 0;
+    for (const { topics } of this.#open) if (concerns(topic, topics.names)) count++;
+    return count;
+  }
+
+  /** Who reads a topic here. */
+  members(topic: string): Member[] {
+    const counts = new Map<string, number>();
+    for (const { principal, topics } of this.#open) {
+      if (principal === null || !concerns(topic, topics.names)) continue;
+      counts.set(principal.id, (counts.get(principal.id) ?? 0) + 1);
+    }
+    return [...counts].map(([id, connections]) => ({ id, connections }));
+  }
+
+  /** Ends streams here. */
+  close({ id, principalId, topic }: ConnectionSelector, { reconnect = false }: CloseOptions): void {
+    for (const stream of [...this.#open]) {
+      const isMeant =
+        (id === undefined || stream.id === id) &&
+        (principalId === undefined || stream.principal?.id === principalId) &&
+        concerns(topic, stream.topics.names);
+      if (isMeant) stream.end('closed', { reconnect });
+    }
+  }
+
+  /** Ends the streams of a principal that it may not read any more. */
+  endRevoked(principalId: string): void {
+    for (const stream of [...this.#open]) {
+      if (stream.principal?.id === principalId && this.rules.isRevoked(stream, stream.topics.names))
+        stream.end('revoked');
+    }
+  }
+
+  /** Opens no more, and ends all. Resolves when none is open. */
+  async drain(times: DrainTimes): Promise<void> {
+    this.#isDraining = true;
+    await drain({ open: this.#open, pending: this.#pending, deciding: this.deciding }, times);
+  }
+
+  /** Cuts what is still open. */
+  cut(): void {
+    for (const stream of [...this.#open]) stream.drop('socket');
+    this.wheel.close();
+  }
+}
