@@ -31,7 +31,7 @@ export interface AppenderOptions {
   readonly database: Database;
   readonly statements: Pick<Statements, 'append' | 'appendOne'>;
   readonly isNotified: boolean;
-  readonly deadlineMs: number;
+  readonly timeoutMs: number;
   readonly now: (() => number) | undefined;
 }
 
@@ -59,7 +59,7 @@ export class Appender {
         reject(new SseError('engine-failed', 'The postgres engine has 64 MiB of events waiting already'));
         return;
       }
-      const deadline = performance.now() + this.#options.deadlineMs;
+      const deadline = performance.now() + this.#options.timeoutMs;
       this.#waitingBytes += request.data.byteLength;
       this.#queue.push({ request, deadline, resolve, reject });
       this.#arm();
@@ -139,7 +139,7 @@ export class Appender {
   }
 
   #expire(): void {
-    const late = new Error(`no answer within ${this.#options.deadlineMs} ms`);
+    const late = new Error(`no answer within ${this.#options.timeoutMs} ms`);
     const now = performance.now();
     if (this.#sent !== undefined) {
       const { waiting, trace } = this.#sent;

@@ -17,7 +17,7 @@ export interface Connections {
 const KEEP_ALIVE_MS = 10_000;
 
 /** @throws SseError `invalid-options` when a pool does not tell how it connects, and somebody has to listen */
-export function connectionsOf({ source, schema, isListening, deadlineMs }: PostgresSettings): Connections {
+export function connectionsOf({ source, schema, isListening, timeoutMs }: PostgresSettings): Connections {
   const { pool } = source;
   const secrets = new Secrets();
   const { clean } = secrets;
@@ -25,13 +25,13 @@ export function connectionsOf({ source, schema, isListening, deadlineMs }: Postg
   const listening = {
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    connectionTimeoutMillis: deadlineMs,
+    connectionTimeoutMillis: timeoutMs,
     client_encoding: 'UTF8',
     application_name: `${schema}: event stream`,
   };
   if (pool === undefined) {
     const given = secrets.watch(source.options ?? { connectionString: source.connectionString });
-    const config = { application_name: 'event stream', keepAlive: true, connectionTimeoutMillis: deadlineMs, ...given };
+    const config = { application_name: 'event stream', keepAlive: true, connectionTimeoutMillis: timeoutMs, ...given };
     return {
       load: loadDriver,
       openPool: () => openPool(config),

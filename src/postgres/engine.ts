@@ -69,18 +69,18 @@ class SharedPostgresEngine implements PostgresEngine {
   #closed: Promise<void> | undefined;
 
   constructor(settings: PostgresSettings, connections: Connections) {
-    const { schema, isMigrating, isListening: isNotified, deadlineMs, pollMs, outboxMs, sweepMs, now } = settings;
+    const { schema, isMigrating, isListening: isNotified, timeoutMs, pollMs, outboxMs, sweepMs, now } = settings;
     const { clean } = connections;
     // Each call that is under way listens to it.
     setMaxListeners(0, this.#closing.signal);
     this.#settings = settings;
     this.#connections = connections;
     this.#sql = createStatements(schema);
-    this.#migration = new Migration(schema, isMigrating, deadlineMs);
+    this.#migration = new Migration(schema, isMigrating, timeoutMs);
     this.#database = new Database(connections.openPool, clean, this.#migration, this.#closing.signal);
-    const shared = { database: this.#database, sql: this.#sql, deadlineMs, now };
+    const shared = { database: this.#database, sql: this.#sql, timeoutMs, now };
     this.#appender = new Appender({ ...shared, statements: this.#sql, isNotified });
-    this.#reader = new LogReader(this.#database, this.#sql, deadlineMs, now);
+    this.#reader = new LogReader(this.#database, this.#sql, timeoutMs, now);
     this.#outbox = new Outbox({ ...shared, clean, isNotified, pollMs, outboxMs });
     this.#sweeper = new Sweeper({ ...shared, sweepMs });
   }
@@ -133,7 +133,7 @@ class SharedPostgresEngine implements PostgresEngine {
       const { failure: cause } = live;
       return new SseError('engine-failed', 'The postgres engine has no live delivery at the moment', { cause });
     };
-    return within(live.ready(), this.#settings.deadlineMs, late, this.#closing.signal);
+    return within(live.ready(), this.#settings.timeoutMs, late, this.#closing.signal);
   }
 
   unsubscribe(topics: readonly string[]): void {
@@ -172,7 +172,7 @@ class SharedPostgresEngine implements PostgresEngine {
   /** The transaction is the user's: what there is to create is created outside it. */
   async #prepare(): Promise<void> {
     try {
-      await this.#migration.ensure(this.#database, performance.now() + this.#settings.deadlineMs);
+      await this.#migration.ensure(this.#database, performance.now() + this.#settings.timeoutMs);
     } catch (error) {
       if (SseError.is(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);

@@ -22,7 +22,7 @@ export interface ListenerOptions {
   readonly onLine: (line: Line | undefined) => void;
   /** A further connection has not been told of anything, and none before it since then. */
   readonly onSilence: (error: unknown, since: number) => void;
-  readonly deadlineMs: number;
+  readonly timeoutMs: number;
   readonly probeMs: number;
 }
 
@@ -78,8 +78,8 @@ export class Listener {
   }
 
   async #listen(client: ListenClient, ending: AbortSignal): Promise<never> {
-    const { statement, notify, onNotification, onLine, deadlineMs, probeMs } = this.#options;
-    const probe = new Probe(notify, Math.min(probeMs, deadlineMs) / 2);
+    const { statement, notify, onNotification, onLine, timeoutMs, probeMs } = this.#options;
+    const probe = new Probe(notify, Math.min(probeMs, timeoutMs) / 2);
     let lose!: (error: unknown) => void;
     const lost = new Promise<never>((_, reject) => {
       lose = reject;
@@ -91,12 +91,12 @@ export class Listener {
     client.on('notification', ({ channel, payload = '', processId = 0 }) => {
       if (!ending.aborted && !probe.take(payload)) onNotification(channel, payload, processId);
     });
-    const late = (): Error => new Error(`no answer within ${deadlineMs} ms`);
+    const late = (): Error => new Error(`no answer within ${timeoutMs} ms`);
     const begin = async (): Promise<void> => {
       await client.connect();
       await client.query(statement);
     };
-    await within(Promise.race([begin(), lost]), deadlineMs, late);
+    await within(Promise.race([begin(), lost]), timeoutMs, late);
     await Promise.race([probe.confirm(), lost]);
     this.#hasHeard = true;
     onLine((text, values) => this.#read(client, text, values, lose));

@@ -64,12 +64,12 @@ export class Live {
 
   #listen(): Listener {
     const { settings, connections, database, sql, outbox } = this.#options;
-    const { schema, deadlineMs, probeMs } = settings;
+    const { schema, timeoutMs, probeMs } = settings;
     return new Listener({
       create: connections.createListenClient,
       statement: sql.listen,
       notify: (payload) => {
-        const deadline = performance.now() + deadlineMs;
+        const deadline = performance.now() + timeoutMs;
         return database.run(sql.probe, () => [payload], { deadline, isAbandoned: true });
       },
       onNotification: (channel, payload, sender) => {
@@ -78,7 +78,7 @@ export class Live {
       },
       onLine: (line) => this.#use(line),
       onSilence: (error, since) => this.#tellOf(error, since),
-      deadlineMs,
+      timeoutMs,
       probeMs,
     });
   }

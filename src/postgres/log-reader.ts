@@ -31,13 +31,13 @@ interface Page {
 export class LogReader {
   readonly #database: Database;
   readonly #sql: Statements;
-  readonly #deadlineMs: number;
+  readonly #timeoutMs: number;
   readonly #now: () => number | null;
 
-  constructor(database: Database, sql: Statements, deadlineMs: number, now: (() => number) | undefined) {
+  constructor(database: Database, sql: Statements, timeoutMs: number, now: (() => number) | undefined) {
     this.#database = database;
     this.#sql = sql;
-    this.#deadlineMs = deadlineMs;
+    this.#timeoutMs = timeoutMs;
     this.#now = () => now?.() ?? null;
   }
 
@@ -88,7 +88,7 @@ export class LogReader {
   }
 
   async #ask<T>(text: string, values: unknown[], toAnswer: (rows: Row[]) => T, isRetried = true): Promise<T> {
-    const deadline = performance.now() + this.#deadlineMs;
+    const deadline = performance.now() + this.#timeoutMs;
     try {
       return toAnswer(await this.#database.run<Row>(text, () => values, { deadline, isAbandoned: true, isRetried }));
     } catch (error) {

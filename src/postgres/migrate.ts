@@ -16,14 +16,14 @@ const LOCK_SPACE = 'nestjs-event-stream';
 export class Migration implements Ground {
   readonly #schema: string;
   readonly #isAllowed: boolean;
-  readonly #deadlineMs: number;
+  readonly #timeoutMs: number;
   #isDone = false;
   #running: Promise<void> | undefined;
 
-  constructor(schema: string, isAllowed: boolean, deadlineMs: number) {
+  constructor(schema: string, isAllowed: boolean, timeoutMs: number) {
     this.#schema = schema;
     this.#isAllowed = isAllowed;
-    this.#deadlineMs = deadlineMs;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** Resolves at once when that was seen to before. */
@@ -42,7 +42,7 @@ export class Migration implements Ground {
   }
 
   async #run(database: Database): Promise<void> {
-    const deadline = performance.now() + this.#deadlineMs;
+    const deadline = performance.now() + this.#timeoutMs;
     await database.use({ deadline, isAbandoned: true }, async (client) => {
       const version = await this.#version(client);
       if (version === SCHEMA_VERSION && (await this.#hasBegun(client))) return;

@@ -57,7 +57,7 @@ export interface PostgresEngineOptions {
    *
    * @default 5_000
    */
-  readonly deadlineMs?: number | undefined;
+  readonly timeoutMs?: number | undefined;
 
   /**
    * How many milliseconds lie between two reads of what is new, with `notify: 'poll'` and as long as no notifications arrive.
@@ -116,7 +116,7 @@ export interface PostgresSettings {
   readonly schema: string;
   readonly isListening: boolean;
   readonly isMigrating: boolean;
-  readonly deadlineMs: number;
+  readonly timeoutMs: number;
   readonly pollMs: number;
   readonly probeMs: number;
   readonly sweepMs: number;
@@ -155,7 +155,7 @@ const RULES: Readonly<Record<keyof PostgresEngineOptions, Rule>> = {
   schema: { expected: SCHEMA_NAMES, allows: isSchemaName },
   notify: { expected: "'listen' or 'poll'", allows: (value) => value === 'listen' || value === 'poll' },
   migrate: { expected: 'true or false', allows: (value) => typeof value === 'boolean' },
-  deadlineMs: milliseconds,
+  timeoutMs: milliseconds,
   pollMs: milliseconds,
   probeMs: milliseconds,
   sweepMs: milliseconds,
@@ -173,7 +173,7 @@ export function resolveOptions(given: PostgresEngineOptions): PostgresSettings {
     schema: given.schema ?? 'sse',
     isListening: (given.notify ?? 'listen') === 'listen',
     isMigrating: given.migrate ?? true,
-    deadlineMs: given.deadlineMs ?? 5_000,
+    timeoutMs: given.timeoutMs ?? 5_000,
     pollMs: given.pollMs ?? 100,
     probeMs: given.probeMs ?? 10_000,
     sweepMs: given.sweepMs ?? 30_000,

@@ -17,7 +17,7 @@ export interface OutboxOptions {
   /** Takes out of the error of a client what must not be told. */
   readonly clean: (error: unknown) => Error;
   readonly isNotified: boolean;
-  readonly deadlineMs: number;
+  readonly timeoutMs: number;
   readonly pollMs: number;
   readonly outboxMs: number;
   readonly now: (() => number) | undefined;
@@ -108,7 +108,7 @@ export class Outbox {
   }
 
   async #moveSome(): Promise<number> {
-    const { database, sql, isNotified, deadlineMs, now } = this.#options;
+    const { database, sql, isNotified, timeoutMs, now } = this.#options;
     const values = (ms: number): unknown[] => [
       MAX_ROWS,
       MAX_BYTES,
@@ -116,7 +116,7 @@ export class Outbox {
       Math.max(1, Math.floor(ms * LOCK_SHARE)),
       now?.() ?? null,
     ];
-    const deadline = performance.now() + deadlineMs;
+    const deadline = performance.now() + timeoutMs;
     const rows = await database.run<Row>(sql.drain, values, { deadline, isAbandoned: true });
     return toNumber(rows[0]?.['count']);
   }

@@ -15,7 +15,7 @@ export interface SweeperOptions {
   readonly database: Database;
   readonly sql: Statements;
   readonly sweepMs: number;
-  readonly deadlineMs: number;
+  readonly timeoutMs: number;
   readonly now: (() => number) | undefined;
 }
 
@@ -71,8 +71,8 @@ export class Sweeper {
   }
 
   async #number(text: string, values: (ms: number) => unknown[]): Promise<number> {
-    const { database, deadlineMs } = this.#options;
-    const deadline = performance.now() + deadlineMs;
+    const { database, timeoutMs } = this.#options;
+    const deadline = performance.now() + timeoutMs;
     const rows = await database.run<Row>(text, values, { deadline, isAbandoned: true, isRetried: false });
     return toNumber(rows[0]?.['count']);
   }

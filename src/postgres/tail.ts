@@ -32,7 +32,7 @@ export interface TailOptions {
   readonly onUp: () => void;
   /** It worked, and does not any more. */
   readonly onDown: (error: unknown) => void;
-  readonly deadlineMs: number;
+  readonly timeoutMs: number;
   readonly pollMs: number;
   readonly probeMs: number;
 }
@@ -198,8 +198,8 @@ export class Tail {
   }
 
   #pooled(values: (ms: number) => unknown[]): Promise<unknown[]> {
-    const { database, statement, deadlineMs } = this.#options;
-    const deadline = performance.now() + deadlineMs;
+    const { database, statement, timeoutMs } = this.#options;
+    const deadline = performance.now() + timeoutMs;
     return database.run(statement, values, { deadline, isAbandoned: true, isRetried: false });
   }
 

@@ -109,7 +109,7 @@ describe('an application whose engine can never work does not start, and says wh
 
 const unreachable: readonly [name: string, create: () => Engine][] = [
   ['redis', () => redisEngine({ url: 'redis://127.0.0.1:1', timeoutMs: 200 })],
-  ['postgres', () => postgresEngine({ connectionString: 'postgres://127.0.0.1:1/x', deadlineMs: 200 })],
+  ['postgres', () => postgresEngine({ connectionString: 'postgres://127.0.0.1:1/x', timeoutMs: 200 })],
   ['nats', () => natsEngine({ servers: 'nats://127.0.0.1:1', timeoutMs: 200 })],
 ];
 

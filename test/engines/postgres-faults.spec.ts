@@ -65,7 +65,7 @@ describe('a reply that is lost', () => {
 
   it('for good is an uncertain append, within the deadline, and of a read a failure', async () => {
     await using proxy = await TcpProxy.start(lab.server.port);
-    const engine = lab.engine({ connectionString: through(proxy), deadlineMs: 300 });
+    const engine = lab.engine({ connectionString: through(proxy), timeoutMs: 300 });
     await append(engine, 'a');
     proxy.swallow(true);
     const from = performance.now();
@@ -83,7 +83,7 @@ describe('a reply that is lost', () => {
 describe('a server that cannot be reached', () => {
   it('fails what is asked within the deadline, with the certainty that nothing was stored', async () => {
     await using proxy = await TcpProxy.start(lab.server.port);
-    const engine = lab.engine({ connectionString: through(proxy), deadlineMs: 300 });
+    const engine = lab.engine({ connectionString: through(proxy), timeoutMs: 300 });
     await append(engine, 'a', 'before');
     proxy.refuse(true);
     proxy.cut();
@@ -145,7 +145,7 @@ describe('a server that cannot be reached', () => {
 describe('a database that others use', () => {
   it('may be out of connections: what is asked fails at its deadline, and what comes later goes back', async () => {
     const pool = lab.openPool({ max: 1 });
-    const engine = lab.engine({ pool, deadlineMs: 200 });
+    const engine = lab.engine({ pool, timeoutMs: 200 });
     await append(engine, 'a');
     const taken = await pool.connect();
 
@@ -158,7 +158,7 @@ describe('a database that others use', () => {
 
   it('may be out of connections while this process is busy: what was never sent fails with certainty, and is not sent later', async () => {
     const pool = lab.openPool({ max: 1 });
-    const engine = lab.engine({ pool, deadlineMs: 200 });
+    const engine = lab.engine({ pool, timeoutMs: 200 });
     await append(engine, 'a');
     const taken = await pool.connect();
 
@@ -172,7 +172,7 @@ describe('a database that others use', () => {
 
   it('may hold the lane: an append fails at its deadline with certainty, and nobody waits on in the server', async () => {
     const schema = newSchema();
-    const engine = lab.engine({ schema, deadlineMs: 400 });
+    const engine = lab.engine({ schema, timeoutMs: 400 });
     await append(engine, 'a');
     await using blocker = await lab.begin(`UPDATE ${schema}.lane SET swept = swept`);
 
@@ -185,7 +185,7 @@ describe('a database that others use', () => {
 
   it('may answer while this process stands still: that is no answer too late', async () => {
     const schema = newSchema();
-    const engine = lab.engine({ schema, deadlineMs: 800 });
+    const engine = lab.engine({ schema, timeoutMs: 800 });
     await append(engine, 'a');
     await using blocker = await lab.begin(`UPDATE ${schema}.lane SET swept = swept`);
     const appended = append(engine, 'a', 'meanwhile');
@@ -214,7 +214,7 @@ describe('a database that others use', () => {
 describe('a server that is killed twice under load', () => {
   it('has what was acknowledged once, what failed never, and what is uncertain at most once', async () => {
     const schema = newSchema();
-    const publisher = lab.engine({ schema, deadlineMs: 500 });
+    const publisher = lab.engine({ schema, timeoutMs: 500 });
     const nodes = [lab.engine({ schema }), lab.engine({ schema, notify: 'poll', pollMs: 20 })];
     const recorders = await Promise.all(nodes.map((node) => record(node, ['t/0', 't/1', 't/2', 't/3'])));
     const acknowledged = new Map<string, Position>();

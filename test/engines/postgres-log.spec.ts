@@ -36,7 +36,7 @@ describe('the options of the PostgreSQL engine', () => {
     ['schema must be', { connectionString: 'postgres://x', schema: 'ä'.repeat(25) }],
     ['schema must be', { connectionString: 'postgres://x', schema: 'a$$; DROP TABLE b; --' }],
     ['notify must be', { connectionString: 'postgres://x', notify: true }],
-    ['deadlineMs must be', { connectionString: 'postgres://x', deadlineMs: 0 }],
+    ['timeoutMs must be', { connectionString: 'postgres://x', timeoutMs: 0 }],
     ['pollMs must be', { connectionString: 'postgres://x', pollMs: '100' }],
     ['migrate must be', { connectionString: 'postgres://x', migrate: 'no' }],
     ['no option of the name; got "poolSize"', { connectionString: 'postgres://x', poolSize: 5 }],
@@ -384,7 +384,7 @@ describe('close', () => {
 
   it('settles every call that waits, while the server does not answer', async () => {
     const schema = newSchema();
-    const engine = lab.engine({ schema, deadlineMs: 1_000 });
+    const engine = lab.engine({ schema, timeoutMs: 1_000 });
     await append(engine, 'a');
     await using _blocker = await lab.begin(`LOCK TABLE ${schema}.lane, ${schema}.topic IN ACCESS EXCLUSIVE MODE`);
     const calls = [append(engine, 'a'), append(engine, 'b'), readAll(engine, ['a']), engine.heads(['a'])];

@@ -71,7 +71,7 @@ describe('an event that is published in a transaction', () => {
 
   it('holds nobody up, however long its transaction stays open', async () => {
     const schema = newSchema();
-    const engine = lab.engine({ schema, deadlineMs: 500, sweepMs: 10, outboxMs: 10 });
+    const engine = lab.engine({ schema, timeoutMs: 500, sweepMs: 10, outboxMs: 10 });
     await using idle = await lab.begin();
     await engine.appendInTransaction(idle, request('a', 'late'));
     for (let n = 0; n < 20; n++) await append(engine, 'a', `${n}`);
@@ -156,7 +156,7 @@ describe('an event that is published in a transaction', () => {
 
   it('that cannot be moved makes the engine unhealthy, until it can', async () => {
     const schema = newSchema();
-    const engine = lab.engine({ schema, outboxMs: 10, deadlineMs: 300 });
+    const engine = lab.engine({ schema, outboxMs: 10, timeoutMs: 300 });
     await engine.appendInTransaction(lab.pool, request('a'));
     await eventually(async () => (await texts(engine, 'a')).length === 1, 'it to be moved');
     await engine.health();
@@ -192,7 +192,7 @@ describe('nodes that move the outbox at the same time, and are cut off in the mi
     const engine = lab.engine({ schema, outboxMs: 60_000 });
     await engine.health();
     const movers = Array.from({ length: 3 }, () =>
-      lab.engine({ schema, connectionString, outboxMs: 5, deadlineMs: 1_000 }),
+      lab.engine({ schema, connectionString, outboxMs: 5, timeoutMs: 1_000 }),
     );
     await Promise.all(movers.map((mover) => record(mover, ['a'])));
     const committed: string[] = [];

@@ -77,7 +77,7 @@ describe.each(places)('a password is not told by an engine that is given %s', (_
   it.each(ways)('in %s', async (_, way) => {
     const seen: unknown[] = [];
     const note = (...told: unknown[]): number => seen.push(...told);
-    const options = { deadlineMs: 400, pollMs: 10, probeMs: 50, outboxMs: 20, onWarning: note };
+    const options = { timeoutMs: 400, pollMs: 10, probeMs: 50, outboxMs: 20, onWarning: note };
     const engine = lab.engine({ ...way(place()), ...options });
     const recorder = new Recorder();
     recorder.interrupted = note;
@@ -142,7 +142,7 @@ describe('a password that a driver tells when it', () => {
   it.each(drivers)('%s is not told on', async (_, options) => {
     const seen: unknown[] = [];
     const note = (...told: unknown[]): number => seen.push(...told);
-    const engine = lab.engine({ ...options(), deadlineMs: 300, pollMs: 10, probeMs: 20, onWarning: note });
+    const engine = lab.engine({ ...options(), timeoutMs: 300, pollMs: 10, probeMs: 20, onWarning: note });
     const recorder = new Recorder();
     recorder.interrupted = note;
     await engine.start(recorder);
@@ -171,7 +171,7 @@ describe('a password', () => {
     const note = (...told: unknown[]): number => seen.push(...told);
     const log = new Log();
     const address = `postgres://canary:${ENCODED}@127.0.0.1:${lab.server.port}/postgres`;
-    const engine = lab.engine({ connectionString: address, deadlineMs: 300 });
+    const engine = lab.engine({ connectionString: address, timeoutMs: 300 });
     await using app = await startApp(adapters[0]!, {
       controllers: [GuardedController],
       options: { engine, authenticate: byName, onError: note, hooks: { onEngineState: note } },

@@ -9,7 +9,7 @@ jest.setTimeout(60_000);
 test('while PostgreSQL takes no writes the engine is degraded, told once, and up when it does', async () => {
   await using lab = await PostgresLab.start();
   const states: string[] = [];
-  const engine = alone(lab.engine({ schema: newSchema(), deadlineMs: 400 }));
+  const engine = alone(lab.engine({ schema: newSchema(), timeoutMs: 400 }));
   const options = { engine, hooks: { onEngineState: (state: string) => void states.push(state) } };
   await using app = await startApp(adapters[0]!, { controllers: [TopicController], options });
   const stream = await app.open('/topic');
