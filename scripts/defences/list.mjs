@@ -1202,7 +1202,7 @@ const network = [
   },
   {
     name: 'an event that overtook another one on its way through NATS is held until that has come',
-    file: 'src/nats/feed.ts',
+    file: 'src/nats/live.ts',
     find: 'if (this.#stream.isReplicated) return time;',
     replace: 'if (seq > 0) return time;',
     spec: 'test/engines/nats-faults.spec.ts',
@@ -1210,7 +1210,7 @@ const network = [
   },
   {
     name: 'a PostgreSQL connection that ends while it is handed over does not end the process',
-    file: 'src/postgres/database.ts',
+    file: 'src/postgres/link.ts',
     find: "opened.pool.on?.('connect', listen);",
     replace: '',
     spec: 'test/engines/postgres-faults.spec.ts',
@@ -1312,7 +1312,7 @@ const network = [
   },
   {
     name: 'a PostgreSQL address whose password was not encoded is refused',
-    file: 'src/postgres/connection-string.ts',
+    file: 'src/postgres/address.ts',
     find: 'return !isSplit && ',
     replace: 'return ',
     spec: 'test/engines/postgres-secrets.spec.ts',
@@ -1320,7 +1320,7 @@ const network = [
   },
   {
     name: 'parsers of the application do not touch what is read from PostgreSQL',
-    file: 'src/postgres/database.ts',
+    file: 'src/postgres/link.ts',
     find: 'client.query({ text, values: values(ms), types: TEXT })',
     replace: 'client.query({ text, values: values(ms) } as never)',
     spec: 'test/engines/postgres-types.spec.ts',
@@ -1328,7 +1328,7 @@ const network = [
   },
   {
     name: 'a row of PostgreSQL that cannot be read is an error',
-    file: 'src/postgres/rows.ts',
+    file: 'src/postgres/codec.ts',
     find: `  if (!Number.isSafeInteger(number)) throw unreadable('a whole number', text);
 `,
     replace: '',
@@ -1354,7 +1354,7 @@ const network = [
   },
   {
     name: 'a PostgreSQL batch that nobody waits for any more is not sent',
-    file: 'src/postgres/database.ts',
+    file: 'src/postgres/link.ts',
     find: "if (trace.isGivenUp) throw new Failure(new Error('given up before it was sent'));",
     replace: '',
     spec: 'test/engines/postgres-faults.spec.ts',
@@ -1501,7 +1501,7 @@ const nats = [
   },
   {
     name: 'NATS: too little time because of an outage is no hole',
-    file: 'src/nats/reader.ts',
+    file: 'src/nats/read.ts',
     find: 'if (this.#lostAt > deadline - this.#timeoutMs)',
     replace: 'if (this.#lostAt === 0)',
     spec: 'test/engines/nats-effort.spec.ts',
@@ -1517,7 +1517,7 @@ const nats = [
   },
   {
     name: 'NATS: only the topics that were asked for contradict a place',
-    file: 'src/nats/reader.ts',
+    file: 'src/nats/read.ts',
     find: "views.some(({ at }) => contradiction(verify, head, at) === 'diverged')",
     replace: 'views.length > 0 && contradiction(verify, head, head.at) !== undefined',
     spec: 'test/engines/nats-log.spec.ts',
@@ -1525,7 +1525,7 @@ const nats = [
   },
   {
     name: 'NATS: an event that is too large is not sent',
-    file: 'src/nats/largest.ts',
+    file: 'src/nats/size.ts',
     find: 'if (data.byteLength <= max) return undefined;',
     replace: 'if (max > 0) return undefined;',
     spec: 'test/engines/nats-sizes.spec.ts',
@@ -1578,7 +1578,7 @@ const nats = [
   },
   {
     name: 'NATS: a number that nothing was stored under is not passed on',
-    file: 'src/nats/feed.ts',
+    file: 'src/nats/live.ts',
     find: "item.state = 'dropped';",
     replace: "item.state = 'waiting';",
     spec: 'test/engines/nats-foreign.spec.ts',

@@ -61,7 +61,7 @@ export const redis = [
   },
   {
     name: 'Redis: what strangers publish is decoded with care',
-    file: 'src/redis/records.ts',
+    file: 'src/redis/codec.ts',
     find: 'if (message.length < TOPIC_AT) return undefined;',
     replace: '',
     spec: 'test/engines/redis-garbage.spec.ts',
@@ -69,7 +69,7 @@ export const redis = [
   },
   {
     name: 'Redis: an epoch cannot break out of the id of an event',
-    file: 'src/redis/records.ts',
+    file: 'src/redis/codec.ts',
     find: ' || !EPOCH.test(epoch)) return undefined;',
     replace: ') return undefined;',
     spec: 'test/engines/redis-garbage.spec.ts',
@@ -85,7 +85,7 @@ export const redis = [
   },
   {
     name: 'Redis: a server that has become a replica is left by who publishes',
-    file: 'src/redis/outbox.ts',
+    file: 'src/redis/append.ts',
     find: 'this.#link.noteFailure(error);',
     replace: '',
     spec: 'test/engines/redis-failover.spec.ts',
@@ -101,7 +101,7 @@ export const redis = [
   },
   {
     name: 'Redis: a server that takes no writes is not healthy',
-    file: 'src/redis/redis.ts',
+    file: 'src/redis/engine.ts',
     find: 'await this.#link.reachMaster(call);',
     replace: '',
     spec: 'test/engines/redis-failover.spec.ts',

@@ -23,7 +23,7 @@ export const settingUp = [
   },
   {
     name: 'an application closes its own engine, not that of another',
-    file: 'src/engine/reopenable.ts',
+    file: 'src/engine/kit/reopenable.ts',
     find: 'if (this.#isTaken) this.#newest = this.#create();',
     replace: '',
     spec: setUp,
@@ -39,7 +39,7 @@ export const settingUp = [
   },
   {
     name: 'an application without its driver does not start',
-    file: 'src/engine/reopenable.ts',
+    file: 'src/engine/kit/reopenable.ts',
     find: 'await this.#load();',
     replace: '',
     spec: drivers,
@@ -47,7 +47,7 @@ export const settingUp = [
   },
   {
     name: 'a driver that does not load is told from one that is missing',
-    file: 'src/redis/load.ts',
+    file: 'src/redis/drivers.ts',
     find: "typeof (loaded as Record<string, unknown>)[maker] !== 'function') throw unusable();",
     replace: 'false) throw unusable();',
     spec: drivers,

@@ -67,7 +67,7 @@ export const standingStill = [
   },
   {
     name: 'an append to Redis that was answered while the process stood still is not uncertain',
-    file: 'src/redis/outbox.ts',
+    file: 'src/redis/append.ts',
     find: 'setTimeout(() => afterReading(() => this.#expire(n)), this.#timeoutMs)',
     replace: 'setTimeout(() => this.#expire(n), this.#timeoutMs)',
     spec: 'test/engines/redis-faults.spec.ts',
@@ -83,7 +83,7 @@ export const standingStill = [
   },
   {
     name: 'an append to PostgreSQL that was answered while the process stood still is not uncertain',
-    file: 'src/postgres/appender.ts',
+    file: 'src/postgres/append.ts',
     find: 'setTimeout(afterReading, Math.max(1, oldest.deadline - performance.now()), expire)',
     replace: 'setTimeout(expire, Math.max(1, oldest.deadline - performance.now()))',
     spec: 'test/engines/postgres-faults.spec.ts',

@@ -16,8 +16,8 @@ import type {
 } from './engine.js';
 import { Fifo } from './fifo.js';
 import { MemoryLog, bytesOf } from './memory-log.js';
-import { LaneMerge } from './merge.js';
-import { reopenable } from './reopenable.js';
+import { LaneMerge } from './kit/merge.js';
+import { reopenable } from './kit/reopenable.js';
 import { contradiction, isTrimmed } from './resume.js';
 
 export interface MemoryEngineOptions {

@@ -1,4 +1,4 @@
-import { afterReading } from '../engine/after-reading.js';
+import { afterReading } from '../engine/kit/deadline.js';
 
 /** No answer came in time. */
 export class DeadlineError extends Error {}

@@ -1,20 +1,20 @@
 import { setMaxListeners } from 'node:events';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
-import { reopenable } from '../engine/reopenable.js';
+import { reopenable } from '../engine/kit/reopenable.js';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
-import { Appender } from './appender.js';
+import { NatsAppender } from './append.js';
 import { pause } from './deadline.js';
 import { loadDriver } from './driver.js';
 import { failureOf } from './failure.js';
-import { Feed } from './feed.js';
-import { maxEventBytesOf } from './largest.js';
-import { Link } from './link.js';
+import { NatsLive } from './live.js';
+import { maxEventBytesOf } from './size.js';
+import { NatsLink } from './link.js';
 import { resolveOptions } from './options.js';
 import type { NatsEngineOptions, NatsSettings } from './options.js';
-import { Reader } from './reader.js';
+import { NatsReader } from './read.js';
 import { UnavailableError } from './stored-message.js';
-import { Stream } from './stream.js';
+import { JetStream } from './jetstream.js';
 import { Messages } from './messages.js';
 
 const RETRY_MS = 20;
@@ -42,11 +42,11 @@ class NatsEngine implements Engine {
   readonly #timeoutMs: number;
   readonly #secrets: readonly string[];
   readonly #closing = new AbortController();
-  readonly #link: Link;
-  readonly #stream: Stream;
-  readonly #reader: Reader;
-  readonly #appender: Appender;
-  readonly #feed: Feed;
+  readonly #link: NatsLink;
+  readonly #stream: JetStream;
+  readonly #reader: NatsReader;
+  readonly #appender: NatsAppender;
+  readonly #live: NatsLive;
   readonly #messages: Messages;
   #closed: Promise<void> | undefined;
 
@@ -56,15 +56,15 @@ class NatsEngine implements Engine {
     setMaxListeners(0, signal);
     this.#timeoutMs = settings.timeoutMs;
     this.#secrets = settings.secrets;
-    this.#link = new Link(settings, {
+    this.#link = new NatsLink(settings, {
       down: (error) => this.#onDown(error),
-      up: () => void this.#feed.restore(),
+      up: () => void this.#live.restore(),
     });
-    this.#stream = new Stream(this.#link, settings, signal);
+    this.#stream = new JetStream(this.#link, settings, signal);
     this.#messages = new Messages(this.#stream);
-    this.#reader = new Reader(this.#stream, settings.timeoutMs);
-    this.#appender = new Appender(this.#link, this.#stream, this.#messages, settings, signal);
-    this.#feed = new Feed(this.#link, this.#stream, this.#messages, settings, signal);
+    this.#reader = new NatsReader(this.#stream, settings.timeoutMs);
+    this.#appender = new NatsAppender(this.#link, this.#stream, this.#messages, settings, signal);
+    this.#live = new NatsLive(this.#link, this.#stream, this.#messages, settings, signal);
   }
 
   /** What the server takes that the engine is connected to; before it is, what a server takes by default. */
@@ -74,7 +74,7 @@ class NatsEngine implements Engine {
 
   async start(sink: EngineSink): Promise<void> {
     this.#assertOpen();
-    this.#feed.start(sink);
+    this.#live.start(sink);
   }
 
   async append(request: AppendRequest): Promise<Position> {
@@ -99,11 +99,11 @@ class NatsEngine implements Engine {
   }
 
   async subscribe(topics: readonly string[]): Promise<Position> {
-    return this.#attempt('subscribe', (deadline) => this.#feed.subscribe(topics, deadline));
+    return this.#attempt('subscribe', (deadline) => this.#live.subscribe(topics, deadline));
   }
 
   unsubscribe(topics: readonly string[]): void {
-    this.#feed.unsubscribe(topics);
+    this.#live.unsubscribe(topics);
   }
 
   async health(): Promise<void> {
@@ -116,7 +116,7 @@ class NatsEngine implements Engine {
   }
 
   async #close(): Promise<void> {
-    this.#feed.close();
+    this.#live.close();
     await this.#appender.drain(performance.now() + Math.min(DRAIN_MS, this.#timeoutMs));
     this.#closing.abort();
     await this.#link.close();
@@ -126,7 +126,7 @@ class NatsEngine implements Engine {
     // A server that comes back may have lost the end of the log, and use its numbers again.
     this.#reader.forget();
     this.#messages.forget();
-    this.#feed.interrupt(error);
+    this.#live.interrupt(error);
   }
 
   #deadline(): number {

@@ -1,4 +1,4 @@
-import { cleanError } from '../engine/clean-error.js';
+import { cleanError } from '../engine/kit/clean-error.js';
 import { SseError } from '../errors.js';
 
 /** What a call rejects with that has failed: without anything that must not be told. */

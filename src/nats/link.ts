@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { cleanError } from '../engine/clean-error.js';
+import { cleanError } from '../engine/kit/clean-error.js';
 import { SseError } from '../errors.js';
 import { DeadlineError, before, pause } from './deadline.js';
 import { loadDriver } from './driver.js';
@@ -42,7 +42,7 @@ const REPEATS = 5;
  * One connection, and what is asked over it. What is unanswered when the connection breaks is sent again on the next one,
  * in the order of the first time.
  */
-export class Link {
+export class NatsLink {
   readonly #settings: NatsSettings;
   readonly #events: LinkEvents;
   readonly #inbox: string;

@@ -1,7 +1,7 @@
 import { before } from './deadline.js';
 import { UnavailableError } from './stored-message.js';
 import type { StoredMessage } from './stored-message.js';
-import type { Stream } from './stream.js';
+import type { JetStream } from './jetstream.js';
 import type { Subjects } from './subjects.js';
 
 const MAX_KNOWN = 4_096;
@@ -16,11 +16,11 @@ interface Known {
  * tells when one was stored; a process that does both asks once.
  */
 export class Messages {
-  readonly #stream: Stream;
+  readonly #stream: JetStream;
   readonly #known = new Map<number, Known>();
   #epoch = '';
 
-  constructor(stream: Stream) {
+  constructor(stream: JetStream) {
     this.#stream = stream;
   }
 

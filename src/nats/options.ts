@@ -2,7 +2,7 @@ import { SseError, describe } from '../errors.js';
 import { isNatsConnection } from './driver.js';
 import type { NatsConnection } from './driver.js';
 import { secretsOfAddress, secretsOfOptions } from './secrets.js';
-import { EXPECTED_SERVERS, parseServer } from './servers.js';
+import { EXPECTED_SERVERS, parseServer } from './address.js';
 
 /** Exactly one of `connection`, `servers` and `options` is given. */
 export interface NatsEngineOptions {

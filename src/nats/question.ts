@@ -4,16 +4,16 @@ import type { Bounds } from './effort.js';
 import type { Gate } from './gate.js';
 import { UnavailableError } from './stored-message.js';
 import type { StoredMessage } from './stored-message.js';
-import type { MessageQuery, Stream } from './stream.js';
+import type { MessageQuery, JetStream } from './jetstream.js';
 
 /** One question about the log, and all that is asked of the stream for it: within its effort and its time. */
 export class Question {
   readonly deadline: number;
   readonly effort: Bounds;
-  readonly #stream: Stream;
+  readonly #stream: JetStream;
   readonly #gate: Gate;
 
-  constructor(stream: Stream, gate: Gate, effort: Bounds, deadline: number) {
+  constructor(stream: JetStream, gate: Gate, effort: Bounds, deadline: number) {
     this.deadline = deadline;
     this.effort = effort;
     this.#stream = stream;

@@ -1,11 +1,11 @@
 import type { Excerpt, Retention } from '../engine/engine.js';
 import { each } from './each.js';
 import { COST, HEAVY, MAX, ONE_BY_ONE, costOf } from './effort.js';
-import { decodeMeta } from './event-header.js';
+import { decodeMeta } from './codec.js';
 import type { KnownData } from './known-data.js';
 import type { Question } from './question.js';
 import type { StoredMessage } from './stored-message.js';
-import type { Stream, StreamState, TopicCounts } from './stream.js';
+import type { JetStream, StreamState, TopicCounts } from './jetstream.js';
 import { RowCache, TopicRows } from './topic-rows.js';
 import type { Place } from './topic-rows.js';
 
@@ -50,11 +50,11 @@ interface Loading {
 
 /** Loads what is known of the events of topics without their data, and keeps it. */
 export class RowLoader {
-  readonly #stream: Stream;
+  readonly #stream: JetStream;
   readonly #cache = new RowCache(MAX_ROWS);
   #counts: { readonly askedAt: number; readonly answer: Promise<TopicCounts> } | undefined;
 
-  constructor(stream: Stream) {
+  constructor(stream: JetStream) {
     this.#stream = stream;
   }
 

@@ -1,8 +1,8 @@
 import { DeadlineError, before } from './deadline.js';
 import { headerOf, statusOf } from './driver.js';
 import type { NatsMessage } from './driver.js';
-import { EVENT_HEADER } from './event-header.js';
-import type { Link } from './link.js';
+import { EVENT_HEADER } from './codec.js';
+import type { NatsLink } from './link.js';
 import type { NatsSettings } from './options.js';
 import type { StoredMessage } from './stored-message.js';
 
@@ -32,14 +32,14 @@ export interface ScanRequest {
  * where the consumer's server knows no more, or does not answer: the caller knows whether that was all.
  */
 export async function* scan(
-  link: Link,
+  link: NatsLink,
   settings: NatsSettings,
   { subject, from }: ScanRequest,
   until: number,
 ): AsyncGenerator<StoredMessage[]> {
   const { apiPrefix, stream } = settings;
   const request = json({ batch: MAX_MESSAGES, max_bytes: MAX_BYTES, no_wait: true });
-  const batch = new Batch();
+  const batch = new ScanBatch();
   const inbox = link.createInbox();
   const subscription = link.subscribe(inbox, (message) => batch.take(message));
   let name: string | undefined;
@@ -63,7 +63,7 @@ export async function* scan(
 
 /** How many messages of a subject there are beyond a sequence; `undefined` when its server does not say. */
 export async function countBeyond(
-  link: Link,
+  link: NatsLink,
   settings: NatsSettings,
   subject: string,
   seq: number,
@@ -81,7 +81,7 @@ interface Consumer {
 }
 
 async function createConsumer(
-  link: Link,
+  link: NatsLink,
   { apiPrefix, stream }: NatsSettings,
   more: object,
   deadline: number,
@@ -105,7 +105,7 @@ async function createConsumer(
 }
 
 /** It goes by itself when this fails. */
-function deleteConsumer(link: Link, { apiPrefix, stream }: NatsSettings, name: string): void {
+function deleteConsumer(link: NatsLink, { apiPrefix, stream }: NatsSettings, name: string): void {
   link.publish(`${apiPrefix}.CONSUMER.DELETE.${stream}.${name}`, json({}));
 }
 
@@ -122,7 +122,7 @@ interface Found {
 const NOTHING: Found = { found: [], isLast: true };
 
 /** Gathers the answers to one request. */
-class Batch {
+class ScanBatch {
   #found: StoredMessage[] = [];
   #resolve: ((found: Found) => void) | undefined;
 

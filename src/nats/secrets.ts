@@ -1,4 +1,4 @@
-import { secretsOf } from '../engine/clean-error.js';
+import { secretsOf } from '../engine/kit/clean-error.js';
 
 const NAMES = ['pass', 'password', 'token', 'creds', 'nkey', 'seed', 'jwt'] as const;
 const TLS_NAMES = ['key', 'pfx', 'passphrase'] as const;

@@ -5,7 +5,7 @@ import type { KnownData } from './known-data.js';
 import { beginningsOf, placeBefore } from './look-back.js';
 import type { Question } from './question.js';
 import type { Behind, RowLoader } from './row-loader.js';
-import type { Stream, StreamState } from './stream.js';
+import type { JetStream, StreamState } from './jetstream.js';
 import { TopicRows } from './topic-rows.js';
 import type { Place, Row } from './topic-rows.js';
 
@@ -39,10 +39,10 @@ export interface Sight {
 
 /** Looks at topics: at all that they have beyond a place or, with an excerpt, at no more than that has, unless the rest costs little. */
 export class TopicViews {
-  readonly #stream: Stream;
+  readonly #stream: JetStream;
   readonly #loader: RowLoader;
 
-  constructor(stream: Stream, loader: RowLoader) {
+  constructor(stream: JetStream, loader: RowLoader) {
     this.#stream = stream;
     this.#loader = loader;
   }

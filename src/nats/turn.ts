@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { pause } from './deadline.js';
-import type { Link } from './link.js';
+import type { NatsLink } from './link.js';
 
 /** How long others have to object. */
 const BID_MS = 100;
@@ -14,7 +14,7 @@ const BUSY = '!';
  * Whoever wants to says so with a random name. The smallest goes first, and while it does, all others are told to wait.
  */
 export async function takeTurn(
-  link: Link,
+  link: NatsLink,
   subject: string,
   deadline: number,
   signal: AbortSignal,

@@ -1,24 +1,24 @@
 import { setMaxListeners } from 'node:events';
 import { SseError } from '../errors.js';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
-import { reopenable } from '../engine/reopenable.js';
-import { checkSize } from '../engine/size.js';
+import { reopenable } from '../engine/kit/reopenable.js';
+import { checkSize } from '../engine/kit/size.js';
 import type { Position } from '../topic/position.js';
-import { Appender } from './appender.js';
+import { PostgresAppender } from './append.js';
 import { connectionsOf } from './connections.js';
 import type { Connections } from './connections.js';
-import { Database } from './database.js';
+import { PostgresLink } from './link.js';
 import type { TransactionClient } from './driver.js';
 import { Interest } from './interest.js';
-import { Live } from './live.js';
-import { LogReader } from './log-reader.js';
+import { PostgresLive } from './live.js';
+import { PostgresReader } from './read.js';
 import { Migration } from './migrate.js';
 import { resolveOptions } from './options.js';
 import type { PostgresEngineOptions, PostgresSettings } from './options.js';
 import { Outbox } from './outbox.js';
 import { createStatements } from './statements.js';
 import type { Statements } from './statements.js';
-import { Sweeper } from './sweeper.js';
+import { PostgresSweeper } from './sweep.js';
 import { within } from './timing.js';
 
 /** An engine that can also publish as part of a transaction of the application's. */
@@ -57,15 +57,15 @@ class SharedPostgresEngine implements PostgresEngine {
   readonly #connections: Connections;
   readonly #sql: Statements;
   readonly #closing = new AbortController();
-  readonly #database: Database;
+  readonly #link: PostgresLink;
   readonly #migration: Migration;
-  readonly #appender: Appender;
-  readonly #reader: LogReader;
+  readonly #appender: PostgresAppender;
+  readonly #reader: PostgresReader;
   readonly #outbox: Outbox;
-  readonly #sweeper: Sweeper;
+  readonly #sweeper: PostgresSweeper;
   readonly #interest = new Interest();
   #sink: EngineSink | undefined;
-  #live: Live | undefined;
+  #live: PostgresLive | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(settings: PostgresSettings, connections: Connections) {
@@ -77,12 +77,12 @@ class SharedPostgresEngine implements PostgresEngine {
     this.#connections = connections;
     this.#sql = createStatements(schema);
     this.#migration = new Migration(schema, isMigrating, timeoutMs);
-    this.#database = new Database(connections.openPool, clean, this.#migration, this.#closing.signal);
-    const shared = { database: this.#database, sql: this.#sql, timeoutMs, now };
-    this.#appender = new Appender({ ...shared, statements: this.#sql, isNotified });
-    this.#reader = new LogReader(this.#database, this.#sql, timeoutMs, now);
+    this.#link = new PostgresLink(connections.openPool, clean, this.#migration, this.#closing.signal);
+    const shared = { link: this.#link, sql: this.#sql, timeoutMs, now };
+    this.#appender = new PostgresAppender({ ...shared, statements: this.#sql, isNotified });
+    this.#reader = new PostgresReader(this.#link, this.#sql, timeoutMs, now);
     this.#outbox = new Outbox({ ...shared, clean, isNotified, pollMs, outboxMs });
-    this.#sweeper = new Sweeper({ ...shared, sweepMs });
+    this.#sweeper = new PostgresSweeper({ ...shared, sweepMs });
   }
 
   async start(sink: EngineSink): Promise<void> {
@@ -161,7 +161,7 @@ class SharedPostgresEngine implements PostgresEngine {
     this.#sink = undefined;
     this.#interest.clear();
     await Promise.all([this.#live?.close(), this.#appender.close(), this.#outbox.close(), this.#sweeper.close()]);
-    await this.#database.close();
+    await this.#link.close();
   }
 
   #use(): void {
@@ -172,7 +172,7 @@ class SharedPostgresEngine implements PostgresEngine {
   /** The transaction is the user's: what there is to create is created outside it. */
   async #prepare(): Promise<void> {
     try {
-      await this.#migration.ensure(this.#database, performance.now() + this.#settings.timeoutMs);
+      await this.#migration.ensure(this.#link, performance.now() + this.#settings.timeoutMs);
     } catch (error) {
       if (SseError.is(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);
@@ -180,11 +180,11 @@ class SharedPostgresEngine implements PostgresEngine {
     }
   }
 
-  #deliver(): Live {
-    return new Live({
+  #deliver(): PostgresLive {
+    return new PostgresLive({
       settings: this.#settings,
       connections: this.#connections,
-      database: this.#database,
+      link: this.#link,
       sql: this.#sql,
       interest: this.#interest,
       outbox: this.#outbox,

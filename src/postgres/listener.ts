@@ -1,8 +1,8 @@
 import { destroy, endClient, ignore } from './driver.js';
 import type { ListenClient } from './driver.js';
 import { statementFailure } from './failure.js';
-import { Deaf, Probe } from './probe.js';
-import { TEXT } from './rows.js';
+import { Deaf, PostgresProbe } from './probe.js';
+import { TEXT } from './codec.js';
 import type { Line } from './tail.js';
 import { backOff, pause, within } from './timing.js';
 
@@ -79,7 +79,7 @@ export class Listener {
 
   async #listen(client: ListenClient, ending: AbortSignal): Promise<never> {
     const { statement, notify, onNotification, onLine, timeoutMs, probeMs } = this.#options;
-    const probe = new Probe(notify, Math.min(probeMs, timeoutMs) / 2);
+    const probe = new PostgresProbe(notify, Math.min(probeMs, timeoutMs) / 2);
     let lose!: (error: unknown) => void;
     const lost = new Promise<never>((_, reject) => {
       lose = reject;
@@ -103,7 +103,7 @@ export class Listener {
     return await Promise.race([lost, this.#repeat(probe, ending)]);
   }
 
-  async #repeat(probe: Probe, ending: AbortSignal): Promise<never> {
+  async #repeat(probe: PostgresProbe, ending: AbortSignal): Promise<never> {
     for (;;) {
       await pause(this.#options.probeMs, ending);
       ending.throwIfAborted();

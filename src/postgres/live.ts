@@ -1,7 +1,7 @@
 import type { EngineSink } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import type { Connections } from './connections.js';
-import type { Database } from './database.js';
+import type { PostgresLink } from './link.js';
 import type { Interest } from './interest.js';
 import { Listener } from './listener.js';
 import type { PostgresSettings } from './options.js';
@@ -15,7 +15,7 @@ import type { Line } from './tail.js';
 export interface LiveOptions {
   readonly settings: PostgresSettings;
   readonly connections: Connections;
-  readonly database: Database;
+  readonly link: PostgresLink;
   readonly sql: Statements;
   readonly interest: Interest;
   readonly outbox: Outbox;
@@ -26,7 +26,7 @@ export interface LiveOptions {
  * Live delivery: a reader of the tables that notifications wake, and that goes on without them, later, for as long as they do not
  * arrive. So a connection that listens in vain, or is lost, costs time and no event.
  */
-export class Live {
+export class PostgresLive {
   readonly #options: LiveOptions;
   readonly #tail: Tail;
   readonly #listener: Listener | undefined;
@@ -34,11 +34,11 @@ export class Live {
   #isWarned = false;
 
   constructor(options: LiveOptions) {
-    const { settings, database, sql, interest, sink } = options;
+    const { settings, link, sql, interest, sink } = options;
     this.#options = options;
     this.#tail = new Tail({
       ...settings,
-      database,
+      link,
       statement: sql.tail,
       interest,
       sink,
@@ -63,14 +63,14 @@ export class Live {
   }
 
   #listen(): Listener {
-    const { settings, connections, database, sql, outbox } = this.#options;
+    const { settings, connections, link, sql, outbox } = this.#options;
     const { schema, timeoutMs, probeMs } = settings;
     return new Listener({
       create: connections.createListenClient,
       statement: sql.listen,
       notify: (payload) => {
         const deadline = performance.now() + timeoutMs;
-        return database.run(sql.probe, () => [payload], { deadline, isAbandoned: true });
+        return link.run(sql.probe, () => [payload], { deadline, isAbandoned: true });
       },
       onNotification: (channel, payload, sender) => {
         if (channel === logChannel(schema)) this.#tail.ring(sender, payload);

@@ -1,11 +1,11 @@
 import { SseError } from '../errors.js';
 import { createEpoch } from '../topic/position.js';
-import type { Database, Deadline, Ground } from './database.js';
+import type { PostgresLink, Deadline, Ground } from './link.js';
 import type { PostgresPoolClient } from './driver.js';
 import { Failure } from './failure.js';
 import { quoteIdentifier } from './quote.js';
-import { TEXT, toNumber, toText } from './rows.js';
-import type { Row } from './rows.js';
+import { TEXT, toNumber, toText } from './codec.js';
+import type { Row } from './codec.js';
 import { SCHEMA_VERSION, schemaObjectsSql } from './schema.js';
 import { within } from './timing.js';
 
@@ -27,9 +27,9 @@ export class Migration implements Ground {
   }
 
   /** Resolves at once when that was seen to before. */
-  async ensure(database: Database, deadline: Deadline): Promise<void> {
+  async ensure(link: PostgresLink, deadline: Deadline): Promise<void> {
     if (this.#isDone) return;
-    this.#running ??= this.#run(database)
+    this.#running ??= this.#run(link)
       .then(() => void (this.#isDone = true))
       .finally(() => (this.#running = undefined));
     const late = (): Failure => new Failure(new Error('the schema was not ready in time'), { isTransient: true });
@@ -41,9 +41,9 @@ export class Migration implements Ground {
     this.#isDone = false;
   }
 
-  async #run(database: Database): Promise<void> {
+  async #run(link: PostgresLink): Promise<void> {
     const deadline = performance.now() + this.#timeoutMs;
-    await database.use({ deadline, isAbandoned: true }, async (client) => {
+    await link.use({ deadline, isAbandoned: true }, async (client) => {
       const version = await this.#version(client);
       if (version === SCHEMA_VERSION && (await this.#hasBegun(client))) return;
       if (version !== SCHEMA_VERSION && (version !== undefined || !this.#isAllowed)) throw this.#mismatch(version);

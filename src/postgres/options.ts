@@ -1,5 +1,5 @@
 import { SseError, describe } from '../errors.js';
-import { CONNECTION_STRING, isConnectionString } from './connection-string.js';
+import { CONNECTION_STRING, isConnectionString } from './address.js';
 import type { PostgresPool } from './driver.js';
 import { SCHEMA_NAMES, isSchemaName } from './schema.js';
 

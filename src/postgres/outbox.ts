@@ -1,10 +1,10 @@
 import { SseError } from '../errors.js';
 import type { AppendRequest } from '../engine/engine.js';
-import type { Database } from './database.js';
+import type { PostgresLink } from './link.js';
 import type { TransactionClient } from './driver.js';
 import { pause } from './timing.js';
-import { toNumber } from './rows.js';
-import type { Row } from './rows.js';
+import { toNumber } from './codec.js';
+import type { Row } from './codec.js';
 import type { Statements } from './statements.js';
 
 const MAX_ROWS = 500;
@@ -12,7 +12,7 @@ const MAX_BYTES = 1_048_576;
 const LOCK_SHARE = 0.8;
 
 export interface OutboxOptions {
-  readonly database: Database;
+  readonly link: PostgresLink;
   readonly sql: Statements;
   /** Takes out of the error of a client what must not be told. */
   readonly clean: (error: unknown) => Error;
@@ -108,7 +108,7 @@ export class Outbox {
   }
 
   async #moveSome(): Promise<number> {
-    const { database, sql, isNotified, timeoutMs, now } = this.#options;
+    const { link, sql, isNotified, timeoutMs, now } = this.#options;
     const values = (ms: number): unknown[] => [
       MAX_ROWS,
       MAX_BYTES,
@@ -117,7 +117,7 @@ export class Outbox {
       now?.() ?? null,
     ];
     const deadline = performance.now() + timeoutMs;
-    const rows = await database.run<Row>(sql.drain, values, { deadline, isAbandoned: true });
+    const rows = await link.run<Row>(sql.drain, values, { deadline, isAbandoned: true });
     return toNumber(rows[0]?.['count']);
   }
 }

@@ -12,7 +12,7 @@ export class Deaf extends Error {
 }
 
 /** Asks whether a connection that listens is told of what is notified over the pool, by a token that nobody can know before. */
-export class Probe {
+export class PostgresProbe {
   readonly #notify: (payload: string) => Promise<unknown>;
   readonly #ms: number;
   #token = '';

@@ -1,4 +1,4 @@
-import { cleanError, secretsOf } from '../engine/clean-error.js';
+import { cleanError, secretsOf } from '../engine/kit/clean-error.js';
 
 /** What must not be told of how an engine connects. */
 export class Secrets {

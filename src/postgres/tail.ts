@@ -1,12 +1,12 @@
 import type { EngineSink } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { Alarm } from './alarm.js';
-import type { Database } from './database.js';
+import type { PostgresLink } from './link.js';
 import type { Failure } from './failure.js';
 import type { Interest } from './interest.js';
 import { toArray } from './interest.js';
-import { toEntry, toNumber, toText } from './rows.js';
-import type { Row } from './rows.js';
+import { toEntry, toNumber, toText } from './codec.js';
+import type { Row } from './codec.js';
 import { Rest, backOff } from './timing.js';
 
 const MAX_ENTRIES = 500;
@@ -24,7 +24,7 @@ const MAX_REST_MS = 5_000;
 export type Line = (text: string, values: (ms: number) => unknown[]) => Promise<readonly unknown[]>;
 
 export interface TailOptions {
-  readonly database: Database;
+  readonly link: PostgresLink;
   readonly statement: string;
   readonly interest: Interest;
   readonly sink: Pick<EngineSink, 'entry'>;
@@ -198,9 +198,9 @@ export class Tail {
   }
 
   #pooled(values: (ms: number) => unknown[]): Promise<unknown[]> {
-    const { database, statement, timeoutMs } = this.#options;
+    const { link, statement, timeoutMs } = this.#options;
     const deadline = performance.now() + timeoutMs;
-    return database.run(statement, values, { deadline, isAbandoned: true, isRetried: false });
+    return link.run(statement, values, { deadline, isAbandoned: true, isRetried: false });
   }
 
   #rise(): void {

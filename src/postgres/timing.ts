@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterReading } from '../engine/after-reading.js';
+import { afterReading } from '../engine/kit/deadline.js';
 
 const FIRST_RETRY_MS = 25;
 

@@ -1,4 +1,4 @@
-import { afterReading } from '../engine/after-reading.js';
+import { afterReading } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import type { Failures } from './failures.js';
 

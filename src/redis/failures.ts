@@ -1,4 +1,4 @@
-import { cleanError, secretsOf } from '../engine/clean-error.js';
+import { cleanError, secretsOf } from '../engine/kit/clean-error.js';
 import { SseError } from '../errors.js';
 
 /** Where the credentials are: of the engine's options those that say where the server is. */

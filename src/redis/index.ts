@@ -1,2 +1,2 @@
-export { redisEngine } from './redis.js';
+export { redisEngine } from './engine.js';
 export type { RedisClient, RedisEngineOptions } from './options.js';

@@ -5,8 +5,8 @@ import type { Call } from './calls.js';
 import { isDemoted, isPassing, replyCode } from './driver.js';
 import type { Argument, Driver } from './driver.js';
 import type { Failures } from './failures.js';
-import { loadDriver } from './load.js';
-import type { ResolvedOptions } from './options.js';
+import { loadDriver } from './drivers.js';
+import type { RedisSettings } from './options.js';
 import type { Script } from './script.js';
 
 const RETRY_MS = 20;
@@ -14,8 +14,8 @@ const RETRY_MS = 20;
 const RENEW_MS = 1_000;
 
 /** The way to the server, usable once `open` has resolved: commands with our names, tried again while the server cannot be reached. */
-export class Link {
-  readonly #options: ResolvedOptions;
+export class RedisLink {
+  readonly #options: RedisSettings;
   readonly #failures: Failures;
   readonly #onReady: () => void;
   readonly #probe = `probe:${randomBytes(9).toString('base64url')}`;
@@ -25,7 +25,7 @@ export class Link {
   #isClosed = false;
   #renewedAt = -Infinity;
 
-  constructor(options: ResolvedOptions, failures: Failures, onReady: () => void) {
+  constructor(options: RedisSettings, failures: Failures, onReady: () => void) {
     this.#options = options;
     this.#failures = failures;
     this.#onReady = onReady;

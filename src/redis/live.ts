@@ -3,8 +3,8 @@ import type { EngineSink } from '../engine/engine.js';
 import { within } from './calls.js';
 import type { Subscriber } from './driver.js';
 import type { Failures } from './failures.js';
-import { Probe } from './probe.js';
-import { decodeMessage } from './records.js';
+import { RedisProbe } from './probe.js';
+import { decodeMessage } from './codec.js';
 
 /** What the live delivery needs of the engine. */
 export interface LiveOptions {
@@ -41,7 +41,7 @@ const MIN_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
 
 /** Keeps one connection on which everything that is wanted is subscribed to, and replaces it when it is lost. */
-export class Live {
+export class RedisLive {
   readonly #options: LiveOptions;
   /** The topics, each with the ticket of the call that has asked for it last. */
   readonly #wanted = new Map<string, number>();
@@ -59,7 +59,7 @@ export class Live {
   #isInterrupted = false;
   #isClosed = false;
   #pause: { timer: NodeJS.Timeout; end: () => void } | undefined;
-  #probe: Probe | undefined;
+  #probe: RedisProbe | undefined;
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -143,7 +143,7 @@ export class Live {
       lost ??= { error };
       if (this.#subscriber === subscriber) this.#replace(error);
     };
-    const probe = new Probe({ subscriber, probeMs, publish: publishProbe, onLost });
+    const probe = new RedisProbe({ subscriber, probeMs, publish: publishProbe, onLost });
     const onMessage = (message: Buffer): void => {
       if (!probe.take(message)) this.#deliver(subscriber, message);
     };

@@ -79,7 +79,7 @@ export interface RedisEngineOptions {
 }
 
 /** The options, checked and complete. */
-export interface ResolvedOptions {
+export interface RedisSettings {
   readonly client: RedisClient | undefined;
   readonly url: string | undefined;
   readonly options: object | undefined;
@@ -119,7 +119,7 @@ const RULES: Readonly<Record<keyof RedisEngineOptions, Rule>> = {
 const SOURCES = ['client', 'url', 'options'];
 
 /** @throws SseError `invalid-options` */
-export function resolveOptions(given: RedisEngineOptions): ResolvedOptions {
+export function resolveOptions(given: RedisEngineOptions): RedisSettings {
   if (!isObject(given)) throw invalid(`the options must be an object, got ${told(given)}`);
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(RULES, name)) throw invalid(`there is no option ${describe(name)}`);

@@ -16,7 +16,7 @@ const MESSAGE_BYTES = 5;
  * Asks from time to time whether a connection still delivers: the server has to answer on it, and what is published has to
  * arrive on it. The first finds a network that swallows everything; the second a server that nobody publishes on any more.
  */
-export class Probe {
+export class RedisProbe {
   readonly #options: ProbeOptions;
   #timer: NodeJS.Timeout | undefined;
   #count = 0;

@@ -1,5 +1,5 @@
 import type { AppendRequest } from '../engine/engine.js';
-import { checkSize } from '../engine/size.js';
+import { checkSize } from '../engine/kit/size.js';
 import { SseError } from '../errors.js';
 import { ENTRY_HEADER_BYTES, ENTRY_OVERHEAD_BYTES } from './script.js';
 

@@ -10,8 +10,8 @@ import type {
   ReadPage,
   ReadRequest,
 } from '../engine/engine.js';
-import { reopenable } from '../engine/reopenable.js';
-import { checkSize } from '../engine/size.js';
+import { reopenable } from '../engine/kit/reopenable.js';
+import { checkSize } from '../engine/kit/size.js';
 import { Fifo } from '../engine/fifo.js';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
@@ -19,8 +19,8 @@ import { loadDriver } from './driver.js';
 import { LogFile } from './file.js';
 import { SqliteLog } from './log.js';
 import { resolveOptions } from './options.js';
-import type { ResolvedOptions, SqliteEngineOptions } from './options.js';
-import { sizeOf } from './store.js';
+import type { SqliteSettings, SqliteEngineOptions } from './options.js';
+import { sizeOf } from './append.js';
 
 const SWEEP_MS = 5_000;
 /** Nothing else happens in this process while an event is written: about 10 ms for each MiB, 0.15 to 0.19 s for this one, with either driver. */
@@ -56,7 +56,7 @@ class SqliteEngine implements Engine {
   readonly name = 'sqlite';
   readonly isShared = false;
   readonly maxEventBytes = MAX_EVENT_BYTES;
-  readonly #options: ResolvedOptions;
+  readonly #options: SqliteSettings;
   readonly #interest = new Set<string>();
   readonly #waiting = new Fifo<Waiting>();
   #waitingBytes = 0;
@@ -68,7 +68,7 @@ class SqliteEngine implements Engine {
   #closing: Promise<void> | undefined;
   #isInterrupted = false;
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: SqliteSettings) {
     this.#options = options;
   }
 

@@ -3,10 +3,11 @@ import type { AppendRequest, Heads, LogEntry, Listing, ReadPage, ReadRequest } f
 import type { Position } from '../topic/position.js';
 import { resultOf } from './driver.js';
 import { type LogFile, explain } from './file.js';
-import type { ResolvedOptions } from './options.js';
-import { evictBeyondTotal, sweepTopics } from './eviction.js';
-import { listNames, locate, readHeads, readPage } from './reader.js';
-import { storeEntry } from './store.js';
+import type { SqliteSettings } from './options.js';
+import { evictBeyondTotal } from './evict.js';
+import { sweepTopics } from './sweep.js';
+import { listNames, locate, readHeads, readPage } from './read.js';
+import { storeEntry } from './append.js';
 import { prepareStatements } from './statements.js';
 import type { Lane, Statements } from './statements.js';
 
@@ -21,7 +22,7 @@ export class SqliteLog {
   /** Why the latest write has failed. */
   #failure: unknown;
 
-  constructor(file: LogFile, { now, maxTotalBytes }: Pick<ResolvedOptions, 'now' | 'maxTotalBytes'>) {
+  constructor(file: LogFile, { now, maxTotalBytes }: Pick<SqliteSettings, 'now' | 'maxTotalBytes'>) {
     this.#file = file;
     this.#now = now;
     this.#maxTotalBytes = maxTotalBytes;

@@ -37,7 +37,7 @@ export interface SqliteEngineOptions {
   readonly now?: (() => number) | undefined;
 }
 
-export interface ResolvedOptions {
+export interface SqliteSettings {
   readonly path: string;
   readonly driver: 'node:sqlite' | 'better-sqlite3' | SqliteDriver | undefined;
   readonly synchronous: 'normal' | 'full';
@@ -68,7 +68,7 @@ const RULES: Readonly<Record<keyof SqliteEngineOptions, Rule>> = {
 };
 
 /** @throws SseError `invalid-options` */
-export function resolveOptions(options: SqliteEngineOptions): ResolvedOptions {
+export function resolveOptions(options: SqliteEngineOptions): SqliteSettings {
   if (typeof options !== 'object' || options === null) throw invalid(`expects options, got ${describe(options)}`);
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(RULES, name)) throw invalid(`there is no option ${describe(name)}`);

@@ -1,7 +1,7 @@
 import { type Socket, connect as connectSocket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { connect, headers } from '@nats-io/transport-node';
-import { EVENT_HEADER, encodeMeta } from '../../src/nats/event-header.js';
+import { EVENT_HEADER, encodeMeta } from '../../src/nats/codec.js';
 import { natsEngine } from '../../src/nats/index.js';
 import { formatPosition } from '../../src/topic/position.js';
 import type { Position } from '../../src/topic/position.js';

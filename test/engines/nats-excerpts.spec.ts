@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { connect, headers } from '@nats-io/transport-node';
 import type { Excerpt, LogEntry, ReadPage } from '../../src/engine/engine.js';
-import { EVENT_HEADER, encodeMeta } from '../../src/nats/event-header.js';
+import { EVENT_HEADER, encodeMeta } from '../../src/nats/codec.js';
 import { mulberry32 } from '../../src/testing/contract/random.js';
 import { KEEP, OpenNats, textsOf } from '../support/nats.js';
 import { ServerProcess } from '../support/server-process.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { connect, headers } from '@nats-io/transport-node';
 import { EVERY_TOPIC } from '../../src/engine/engine.js';
-import { EVENT_HEADER, encodeMeta } from '../../src/nats/event-header.js';
+import { EVENT_HEADER, encodeMeta } from '../../src/nats/codec.js';
 import { tokenOf } from '../../src/nats/subjects.js';
 import { type Random, createRandom } from '../faults/support/random.mjs';
 import { watchProcess } from '../support/watch.js';

@@ -1,6 +1,6 @@
-import type { Database } from './database.js';
-import { toNumber } from './rows.js';
-import type { Row } from './rows.js';
+import type { PostgresLink } from './link.js';
+import { toNumber } from './codec.js';
+import type { Row } from './codec.js';
 import type { Statements } from './statements.js';
 import { pause } from './timing.js';
 
@@ -11,8 +11,8 @@ const MAX_ENTRIES = 5_000;
 const KEEP_MS = 15_000;
 const LOCK_SHARE = 0.8;
 
-export interface SweeperOptions {
-  readonly database: Database;
+export interface SweepOptions {
+  readonly link: PostgresLink;
   readonly sql: Statements;
   readonly sweepMs: number;
   readonly timeoutMs: number;
@@ -20,12 +20,12 @@ export interface SweeperOptions {
 }
 
 /** From time to time, on one node of all: evicts what is too old, forgets idle topics, deletes what is not retained. */
-export class Sweeper {
-  readonly #options: SweeperOptions;
+export class PostgresSweeper {
+  readonly #options: SweepOptions;
   readonly #closing = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(options: SweeperOptions) {
+  constructor(options: SweepOptions) {
     this.#options = options;
   }
 
@@ -71,9 +71,9 @@ export class Sweeper {
   }
 
   async #number(text: string, values: (ms: number) => unknown[]): Promise<number> {
-    const { database, timeoutMs } = this.#options;
+    const { link, timeoutMs } = this.#options;
     const deadline = performance.now() + timeoutMs;
-    const rows = await database.run<Row>(text, values, { deadline, isAbandoned: true, isRetried: false });
+    const rows = await link.run<Row>(text, values, { deadline, isAbandoned: true, isRetried: false });
     return toNumber(rows[0]?.['count']);
   }
 }

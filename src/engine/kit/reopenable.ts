@@ -1,5 +1,5 @@
-import type { Position } from '../topic/position.js';
-import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from './engine.js';
+import type { Position } from '../../topic/position.js';
+import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine.js';
 
 /**
  * Makes an engine that works for one application after another, and for several at once: `open` gives each an instance

@@ -2,7 +2,7 @@ import { SseError } from '../errors.js';
 import { ignore } from './driver.js';
 import type { OpenPool, PostgresPool, PostgresPoolClient } from './driver.js';
 import { Failure, connectFailure, statementFailure } from './failure.js';
-import { TEXT } from './rows.js';
+import { TEXT } from './codec.js';
 import { backOff, within } from './timing.js';
 
 const MAX_RETRY_MS = 400;
@@ -32,13 +32,13 @@ export interface Trace {
 /** What statements work on. */
 export interface Ground {
   /** Sees to it that it is there. Called before each statement, so it must be quick when it is. */
-  ensure(database: Database, deadline: Deadline): Promise<void>;
+  ensure(link: PostgresLink, deadline: Deadline): Promise<void>;
   /** It turned out not to be there. */
   forget(): void;
 }
 
 /** Runs statements on clients of a pool, each within its deadline. */
-export class Database {
+export class PostgresLink {
   readonly #open: () => Promise<OpenPool>;
   readonly #clean: (error: unknown) => Error;
   readonly #closing: AbortSignal;

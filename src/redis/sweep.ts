@@ -1,5 +1,5 @@
 import type { Call } from './calls.js';
-import type { Link } from './link.js';
+import type { RedisLink } from './link.js';
 import { SWEEP } from './scripts.js';
 
 /** How many topics one step looks at: about half a millisecond in which the server does nothing else. */
@@ -9,14 +9,14 @@ const STEP = '500';
 const TOKEN_MS = '600000';
 
 /** Has the server forget idle topics, from time to time and a part at a time. */
-export class Sweeper {
-  readonly #link: Link;
+export class RedisSweeper {
+  readonly #link: RedisLink;
   readonly #sweepMs: number;
   #timer: NodeJS.Timeout | undefined;
   #call: Call = { isOver: false, cause: undefined };
   #isSweeping = false;
 
-  constructor(link: Link, sweepMs: number) {
+  constructor(link: RedisLink, sweepMs: number) {
     this.#link = link;
     this.#sweepMs = sweepMs;
   }

@@ -10,7 +10,7 @@ import type {
   ReadPage,
   ReadRequest,
 } from '../engine/engine.js';
-import { reopenable } from '../engine/reopenable.js';
+import { reopenable } from '../engine/kit/reopenable.js';
 import { contradiction } from '../engine/resume.js';
 import { createEpochs } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
@@ -18,20 +18,20 @@ import { APPEND } from './append-script.js';
 import { Calls } from './calls.js';
 import type { Call } from './calls.js';
 import type { Argument } from './driver.js';
-import { warnOfEviction } from './eviction.js';
+import { warnOfEviction } from './warning.js';
 import { Failures } from './failures.js';
-import { Link } from './link.js';
-import { Live } from './live.js';
-import { loadPackage } from './load.js';
+import { RedisLink } from './link.js';
+import { RedisLive } from './live.js';
+import { loadPackage } from './drivers.js';
 import { resolveOptions } from './options.js';
-import type { RedisEngineOptions, ResolvedOptions } from './options.js';
-import { Outbox } from './outbox.js';
-import { decodeEntry, decodeHead, decodeLane } from './records.js';
+import type { RedisEngineOptions, RedisSettings } from './options.js';
+import { RedisAppender } from './append.js';
+import { decodeEntry, decodeHead, decodeLane } from './codec.js';
 import { READ } from './read-script.js';
 import type { Script } from './script.js';
 import { LIST, LOCATE, OPEN } from './scripts.js';
 import { MAX_EVENT_BYTES, checkEvent } from './size.js';
-import { Sweeper } from './sweeper.js';
+import { RedisSweeper } from './sweep.js';
 
 /** The largest number that is passed for a bound that is none. */
 const UNBOUNDED = 1e15;
@@ -63,24 +63,24 @@ class RedisEngine implements Engine {
   readonly name = 'redis';
   readonly isShared = true;
   readonly maxEventBytes = MAX_EVENT_BYTES;
-  readonly #options: ResolvedOptions;
+  readonly #options: RedisSettings;
   readonly #failures: Failures;
-  readonly #link: Link;
+  readonly #link: RedisLink;
   readonly #calls: Calls;
-  readonly #outbox: Outbox;
-  readonly #sweeper: Sweeper;
+  readonly #appender: RedisAppender;
+  readonly #sweeper: RedisSweeper;
   readonly #nextEpoch = createEpochs();
-  #live: Live | undefined;
+  #live: RedisLive | undefined;
   #publishProblem: string | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: RedisSettings) {
     this.#options = options;
     this.#failures = new Failures(options);
     this.#calls = new Calls(options.timeoutMs, this.#failures);
-    this.#link = new Link(options, this.#failures, () => this.#outbox.restart());
-    this.#outbox = new Outbox(options.timeoutMs, this.#link, this.#failures);
-    this.#sweeper = new Sweeper(this.#link, options.sweepMs);
+    this.#link = new RedisLink(options, this.#failures, () => this.#appender.restart());
+    this.#appender = new RedisAppender(options.timeoutMs, this.#link, this.#failures);
+    this.#sweeper = new RedisSweeper(this.#link, options.sweepMs);
   }
 
   async start(sink: EngineSink): Promise<void> {
@@ -88,7 +88,7 @@ class RedisEngine implements Engine {
     const { timeoutMs, probeMs, onWarning } = this.#options;
     const driver = await this.#link.open();
     const probeChannel = this.#link.probeChannel();
-    this.#live = new Live({
+    this.#live = new RedisLive({
       sink,
       failures: this.#failures,
       timeoutMs,
@@ -113,7 +113,7 @@ class RedisEngine implements Engine {
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     const event: Argument[] = [this.#nextEpoch(), topic, bytes, id === undefined ? '' : `=${id}`, ...bounds];
     const inlineBytes = String(this.#options.inlineBytes);
-    return this.#outbox.append(async (node, n, floor, isFull) => {
+    return this.#appender.append(async (node, n, floor, isFull) => {
       const { keys, channels } = this.#link.appendNames(topic);
       const args = [...event, node, String(n), String(floor), inlineBytes, ...channels];
       const reply = (await this.#link.evaluate(APPEND, keys, args, isFull)) as (Buffer | number)[];
@@ -204,7 +204,7 @@ class RedisEngine implements Engine {
 
   async #close(): Promise<void> {
     this.#sweeper.stop();
-    await Promise.all([this.#live?.close(), this.#outbox.close(CLOSE_GRACE_MS)]);
+    await Promise.all([this.#live?.close(), this.#appender.close(CLOSE_GRACE_MS)]);
     this.#calls.close(closed());
     await this.#link.close();
   }

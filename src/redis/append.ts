@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { afterReading } from '../engine/after-reading.js';
+import { afterReading } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import type { Failures } from './failures.js';
 import { hasStoredNothing, isPassing, replyCode } from './driver.js';
-import type { Link } from './link.js';
+import type { RedisLink } from './link.js';
 import { WINDOW } from './script.js';
 
 /** How an append is sent: the process, its number, the lowest number that is still wanted, and whether with the script's text. */
@@ -28,10 +28,10 @@ const RETRY_MS = 50;
  * has a number. The server stores a number only after the one before it, and never again; when one cannot be sent or
  * answered, all from the first one without an answer are sent again.
  */
-export class Outbox {
+export class RedisAppender {
   readonly #node = randomBytes(9).toString('base64url');
   readonly #timeoutMs: number;
-  readonly #link: Pick<Link, 'isReady' | 'problem' | 'noteFailure'>;
+  readonly #link: Pick<RedisLink, 'isReady' | 'problem' | 'noteFailure'>;
   readonly #failures: Failures;
   /** In the order of their numbers. */
   readonly #pending = new Map<number, Pending>();
@@ -48,7 +48,7 @@ export class Outbox {
   #retry: NodeJS.Timeout | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(timeoutMs: number, link: Pick<Link, 'isReady' | 'problem' | 'noteFailure'>, failures: Failures) {
+  constructor(timeoutMs: number, link: Pick<RedisLink, 'isReady' | 'problem' | 'noteFailure'>, failures: Failures) {
     this.#timeoutMs = timeoutMs;
     this.#link = link;
     this.#failures = failures;

@@ -1,5 +1,5 @@
-import { SseError } from '../errors.js';
-import type { AppendRequest } from './engine.js';
+import { SseError } from '../../errors.js';
+import type { AppendRequest } from '../engine.js';
 
 /**
  * To be asked before anything of an event is sent or stored: what is too large is the publisher's mistake, and says nothing of the engine.

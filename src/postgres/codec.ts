@@ -1,4 +1,4 @@
-import type { LogEntry } from '../engine/engine.js';
+import type { AppendRequest, LogEntry } from '../engine/engine.js';
 import type { PostgresQuery } from './driver.js';
 
 /**
@@ -36,4 +36,24 @@ function toBytes(base64: unknown): Uint8Array {
 
 function unreadable(expected: string, got: unknown): Error {
   return new Error(`the driver should have given ${expected}, and gave ${got === null ? 'null' : `a ${typeof got}`}`);
+}
+
+/** What the function `append` takes of a batch: names, ids, sizes, data, events, bytes, ages. */
+export function encodeBatch(requests: readonly AppendRequest[]): unknown[] {
+  return [
+    requests.map(({ topic }) => topic),
+    requests.map(({ id }) => id ?? null),
+    requests.map(({ data }) => data.byteLength),
+    Buffer.concat(requests.map(({ data }) => data)),
+    requests.map(({ retention }) => retention.maxEvents),
+    requests.map(({ retention }) => retention.maxBytes),
+    requests.map(({ retention }) => retention.maxAgeMs),
+  ];
+}
+
+/** What the function `append_one` takes of an event: name, id, size, data, events, bytes, age. */
+export function encodeOne({ topic, id, data, retention }: AppendRequest): unknown[] {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const { maxEvents, maxBytes, maxAgeMs } = retention;
+  return [topic, id ?? null, data.byteLength, bytes, maxEvents, maxBytes, maxAgeMs];
 }

@@ -4,7 +4,7 @@ import { DISCONNECT_MS, IoredisDriver, isIoredis } from './ioredis.js';
 import type { IoredisClient } from './ioredis.js';
 import { NodeRedisDriver, isNodeRedis } from './node-redis.js';
 import type { NodeRedisClient } from './node-redis.js';
-import type { ResolvedOptions } from './options.js';
+import type { RedisSettings } from './options.js';
 
 interface Ioredis {
   readonly Redis: new (...args: (string | object)[]) => IoredisClient;
@@ -21,7 +21,7 @@ const MAX_BACKOFF_MS = 2_000;
  *
  * @throws SseError `invalid-options` when the package is missing that makes it
  */
-export async function loadDriver(options: ResolvedOptions): Promise<Driver> {
+export async function loadDriver(options: RedisSettings): Promise<Driver> {
   const { client } = options;
   if (client !== undefined && isIoredis(client)) return new IoredisDriver(client, false);
   if (client !== undefined && isNodeRedis(client)) return new NodeRedisDriver(client, false);
@@ -36,7 +36,7 @@ export async function loadDriver(options: ResolvedOptions): Promise<Driver> {
  *
  * @throws SseError `invalid-options` when it is missing, too old, or does not load
  */
-export async function loadPackage({ client, driver }: ResolvedOptions): Promise<Ioredis | NodeRedis | undefined> {
+export async function loadPackage({ client, driver }: RedisSettings): Promise<Ioredis | NodeRedis | undefined> {
   if (client !== undefined) return undefined;
   const ioredis = driver === 'redis' ? undefined : await load('ioredis', () => import('ioredis'), 'Redis');
   const redis =
@@ -49,7 +49,7 @@ export async function loadPackage({ client, driver }: ResolvedOptions): Promise<
   );
 }
 
-function createIoredis({ Redis }: Ioredis, { url, options, timeoutMs }: ResolvedOptions): IoredisClient {
+function createIoredis({ Redis }: Ioredis, { url, options, timeoutMs }: RedisSettings): IoredisClient {
   const own = {
     retryStrategy: backoff,
     maxRetriesPerRequest: null,
@@ -61,7 +61,7 @@ function createIoredis({ Redis }: Ioredis, { url, options, timeoutMs }: Resolved
   return url === undefined ? new Redis({ ...own, ...options }) : new Redis(url, own);
 }
 
-function createNodeRedis({ createClient }: NodeRedis, { url, options, timeoutMs }: ResolvedOptions): NodeRedisClient {
+function createNodeRedis({ createClient }: NodeRedis, { url, options, timeoutMs }: RedisSettings): NodeRedisClient {
   const { socket, ...given } = (options ?? { url }) as { readonly socket?: object };
   // The time-out is one without traffic: the pings keep it off as long as they are answered.
   const own = { pingInterval: timeoutMs / 2, disableOfflineQueue: true };

@@ -1,5 +1,5 @@
 import type { AppendRequest, LogEntry } from '../engine/engine.js';
-import { evictOfTopic } from './eviction.js';
+import { evictOfTopic } from './evict.js';
 import type { Lane, Statements, TopicRow } from './statements.js';
 
 /** What one entry takes in the file beside its payload and its own id: measured with empty ones, rounded up. */

@@ -3,7 +3,7 @@ import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { before, pause } from './deadline.js';
 import type { NatsMessage } from './driver.js';
-import type { Call, Link } from './link.js';
+import type { Call, NatsLink } from './link.js';
 import type { NatsSettings } from './options.js';
 import { countBeyond, scan } from './scan.js';
 import type { ScanRequest } from './scan.js';
@@ -72,8 +72,8 @@ const NS_PER_MS = 1_000_000;
 const NOTHING = new Uint8Array();
 
 /** The JetStream API, as far as the log needs it. Every answer is that of the stream's leader. */
-export class Stream {
-  readonly #link: Link;
+export class JetStream {
+  readonly #link: NatsLink;
   readonly #settings: NatsSettings;
   readonly #signal: AbortSignal;
   #isReplicated = false;
@@ -81,7 +81,7 @@ export class Stream {
   #clock: Promise<ServerClock> | undefined;
   #creating: Promise<void> | undefined;
 
-  constructor(link: Link, settings: NatsSettings, signal: AbortSignal) {
+  constructor(link: NatsLink, settings: NatsSettings, signal: AbortSignal) {
     this.#link = link;
     this.#settings = settings;
     this.#signal = signal;

@@ -1,4 +1,4 @@
-import { describe } from '../errors.js';
+import { describe } from '../../errors.js';
 
 /** What of an error's own properties says why something failed, and never with which credentials. */
 const TOLD = ['code', 'errno', 'syscall', 'address', 'port', 'severity', 'routine'] as const;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Engine } from './engine.js';
-import { memoryEngine } from './memory.js';
+import type { Engine } from '../engine.js';
+import { memoryEngine } from '../memory.js';
 import { reopenable } from './reopenable.js';
 
 const retention = { maxEvents: 10, maxBytes: 1_000, maxAgeMs: 60_000 };

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterReading } from '../engine/after-reading.js';
+import { afterReading } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import type { AppendRequest, Retention } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
-import { encodeBatch, encodeOne } from './batch.js';
-import type { Database, Trace } from './database.js';
-import { toNumber, toText } from './rows.js';
+import type { PostgresLink, Trace } from './link.js';
+import { encodeBatch, encodeOne, toNumber, toText } from './codec.js';
 import type { Statements } from './statements.js';
 
 const MAX_BATCH = 500;
@@ -27,8 +26,8 @@ interface Sent {
   readonly trace: Trace;
 }
 
-export interface AppenderOptions {
-  readonly database: Database;
+export interface AppendOptions {
+  readonly link: PostgresLink;
   readonly statements: Pick<Statements, 'append' | 'appendOne'>;
   readonly isNotified: boolean;
   readonly timeoutMs: number;
@@ -39,8 +38,8 @@ export interface AppenderOptions {
  * Appends in batches, one at a time: what comes while one is on its way goes with the next. So the order of calls is kept, and a
  * commit is shared by all that wait for it. Each batch has a number, by which the server knows one that is sent again.
  */
-export class Appender {
-  readonly #options: AppenderOptions;
+export class PostgresAppender {
+  readonly #options: AppendOptions;
   readonly #writer = randomUUID();
   readonly #queue: Waiting[] = [];
   #batchNumber = 0;
@@ -49,7 +48,7 @@ export class Appender {
   #working: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: AppenderOptions) {
+  constructor(options: AppendOptions) {
     this.#options = options;
   }
 
@@ -102,7 +101,7 @@ export class Appender {
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
-    const { database, statements, isNotified, now } = this.#options;
+    const { link, statements, isNotified, now } = this.#options;
     const sent: Sent = { waiting: [...batch], trace: { isUncertain: false, isGivenUp: false } };
     this.#sent = sent;
     const requests = batch.map(({ request }) => request);
@@ -114,7 +113,7 @@ export class Appender {
     const values = (ms: number): unknown[] => [...encoded, Math.max(1, Math.floor(ms * LOCK_SHARE)), now?.() ?? null];
     try {
       const deadline = batch.at(-1)!.deadline;
-      const rows = await database.run<StoredRow>(statement, values, { deadline, trace: sent.trace });
+      const rows = await link.run<StoredRow>(statement, values, { deadline, trace: sent.trace });
       const [stored] = rows as [StoredRow];
       if (stored.epoch === null) throw new Error('a later one had been stored before it came');
       resolveAll(sent, stored);

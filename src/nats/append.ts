@@ -4,13 +4,13 @@ import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import { DeadlineError, pause } from './deadline.js';
 import type { NatsMessage } from './driver.js';
-import { EVENT_HEADER, encodeMeta } from './event-header.js';
+import { EVENT_HEADER, encodeMeta } from './codec.js';
 import { failureOf } from './failure.js';
-import { sizeProblem } from './largest.js';
-import type { Call, Link } from './link.js';
+import { sizeProblem } from './size.js';
+import type { Call, NatsLink } from './link.js';
 import type { NatsSettings } from './options.js';
 import { isNobodyThere, parse } from './stored-message.js';
-import type { Stream } from './stream.js';
+import type { JetStream } from './jetstream.js';
 import type { Subjects } from './subjects.js';
 import type { Messages } from './messages.js';
 
@@ -41,9 +41,9 @@ const NOTHING = new Uint8Array();
  * Appends in the order of the calls, many at once. What the server refuses because there is no stream, or no leader, is
  * sent again until its deadline, unless something that was called later has been stored meanwhile.
  */
-export class Appender {
-  readonly #link: Link;
-  readonly #stream: Stream;
+export class NatsAppender {
+  readonly #link: NatsLink;
+  readonly #stream: JetStream;
   readonly #messages: Messages;
   readonly #signal: AbortSignal;
   readonly #pinMs: number;
@@ -63,7 +63,7 @@ export class Appender {
   #count = 0;
   #pinnedAt = -Infinity;
 
-  constructor(link: Link, stream: Stream, messages: Messages, settings: NatsSettings, signal: AbortSignal) {
+  constructor(link: NatsLink, stream: JetStream, messages: Messages, settings: NatsSettings, signal: AbortSignal) {
     this.#link = link;
     this.#stream = stream;
     this.#messages = messages;

@@ -1,4 +1,4 @@
-import { cleanError } from '../engine/clean-error.js';
+import { cleanError } from '../engine/kit/clean-error.js';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink, LogEntry } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
@@ -6,9 +6,9 @@ import type { NatsMessage, NatsSubscription } from './driver.js';
 import { pause } from './deadline.js';
 import { LaneOrder } from './lane-order.js';
 import { liveEventOf } from './live-event.js';
-import type { Link } from './link.js';
+import type { NatsLink } from './link.js';
 import type { NatsSettings } from './options.js';
-import type { Stream } from './stream.js';
+import type { JetStream } from './jetstream.js';
 import { Subjects, liveSubject, nameOf, tokenOf } from './subjects.js';
 import type { Messages } from './messages.js';
 
@@ -35,9 +35,9 @@ const MAX_QUEUE = 4_096;
 const RETRY_MS = 100;
 
 /** Live delivery: one subscription a topic, to what the server republishes once it is stored. */
-export class Feed {
-  readonly #link: Link;
-  readonly #stream: Stream;
+export class NatsLive {
+  readonly #link: NatsLink;
+  readonly #stream: JetStream;
   readonly #messages: Messages;
   readonly #settings: NatsSettings;
   readonly #signal: AbortSignal;
@@ -53,7 +53,7 @@ export class Feed {
   /** Counts the interruptions, so that a restoration knows when it has been overtaken. */
   #round = 0;
 
-  constructor(link: Link, stream: Stream, messages: Messages, settings: NatsSettings, signal: AbortSignal) {
+  constructor(link: NatsLink, stream: JetStream, messages: Messages, settings: NatsSettings, signal: AbortSignal) {
     this.#link = link;
     this.#stream = stream;
     this.#messages = messages;

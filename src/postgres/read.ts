@@ -2,10 +2,10 @@ import { SseError } from '../errors.js';
 import type { Heads, Hole, Listing, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
 import { contradiction, isTrimmed } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
-import type { Database } from './database.js';
+import type { PostgresLink } from './link.js';
 import type { Failure } from './failure.js';
-import { toEntry, toNumber, toText } from './rows.js';
-import type { Row } from './rows.js';
+import { toEntry, toNumber, toText } from './codec.js';
+import type { Row } from './codec.js';
 import type { Statements } from './statements.js';
 
 /** Larger pages would only take longer: the caller goes on from the end of one. */
@@ -28,14 +28,14 @@ interface Page {
 }
 
 /** Everything that is asked of the log, each in one statement and therefore of one moment. */
-export class LogReader {
-  readonly #database: Database;
+export class PostgresReader {
+  readonly #link: PostgresLink;
   readonly #sql: Statements;
   readonly #timeoutMs: number;
   readonly #now: () => number | null;
 
-  constructor(database: Database, sql: Statements, timeoutMs: number, now: (() => number) | undefined) {
-    this.#database = database;
+  constructor(link: PostgresLink, sql: Statements, timeoutMs: number, now: (() => number) | undefined) {
+    this.#link = link;
     this.#sql = sql;
     this.#timeoutMs = timeoutMs;
     this.#now = () => now?.() ?? null;
@@ -90,7 +90,7 @@ export class LogReader {
   async #ask<T>(text: string, values: unknown[], toAnswer: (rows: Row[]) => T, isRetried = true): Promise<T> {
     const deadline = performance.now() + this.#timeoutMs;
     try {
-      return toAnswer(await this.#database.run<Row>(text, () => values, { deadline, isAbandoned: true, isRetried }));
+      return toAnswer(await this.#link.run<Row>(text, () => values, { deadline, isAbandoned: true, isRetried }));
     } catch (error) {
       if (SseError.is(error)) throw error;
       const { message, cause } = error as Failure;

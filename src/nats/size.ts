@@ -1,14 +1,14 @@
 import { SseError } from '../errors.js';
-import { HEADER_BYTES } from './event-header.js';
-import type { Stream } from './stream.js';
+import { HEADER_BYTES } from './codec.js';
+import type { JetStream } from './jetstream.js';
 
 /** How large the data of an event may be, by what the server said last. */
-export function maxEventBytesOf(stream: Stream): number {
+export function maxEventBytesOf(stream: JetStream): number {
   return Math.max(0, Math.min(stream.maxPayload, stream.maxMessageBytes) - HEADER_BYTES);
 }
 
 /** What is wrong with an event that is too large, and what would let it through; `undefined` when it is not. */
-export function sizeProblem(data: Uint8Array, stream: Stream): SseError | undefined {
+export function sizeProblem(data: Uint8Array, stream: JetStream): SseError | undefined {
   const max = maxEventBytesOf(stream);
   if (data.byteLength <= max) return undefined;
   const setting =

@@ -1,6 +1,6 @@
 import type { Heads, Hole, Listing, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
-import { LaneMerge } from '../engine/merge.js';
-import type { OrderedEntries } from '../engine/merge.js';
+import { LaneMerge } from '../engine/kit/merge.js';
+import type { OrderedEntries } from '../engine/kit/merge.js';
 import { contradiction, isTrimmed } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
 import { each } from './each.js';
@@ -12,15 +12,15 @@ import type { Wanted } from './page-data.js';
 import { Question } from './question.js';
 import { RowLoader } from './row-loader.js';
 import { UnavailableError } from './stored-message.js';
-import type { Stream, StreamState } from './stream.js';
+import type { JetStream, StreamState } from './jetstream.js';
 import { isToken, nameOf } from './subjects.js';
 import type { Row } from './topic-rows.js';
 import { TopicViews } from './topic-views.js';
 import type { TopicView } from './topic-views.js';
 
 /** Answers questions about the log. One call sees the log as it was when the call began, or later. */
-export class Reader {
-  readonly #stream: Stream;
+export class NatsReader {
+  readonly #stream: JetStream;
   readonly #timeoutMs: number;
   readonly #loader: RowLoader;
   readonly #views: TopicViews;
@@ -29,7 +29,7 @@ export class Reader {
   /** When the connection was lost last. */
   #lostAt = -Infinity;
 
-  constructor(stream: Stream, timeoutMs: number) {
+  constructor(stream: JetStream, timeoutMs: number) {
     this.#stream = stream;
     this.#timeoutMs = timeoutMs;
     this.#loader = new RowLoader(stream);
