@@ -4,8 +4,21 @@ import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 
 // From the bottom to the top: each sees those before it.
-const core = ['errors', 'signals', 'wire', 'http', 'topic', 'engine', 'feed', 'hub', 'connection', 'access', 'node'];
-const driver = ['errors', 'wire', 'topic', 'engine'];
+const core = [
+  'errors',
+  'rules',
+  'signals',
+  'wire',
+  'http',
+  'topic',
+  'engine',
+  'feed',
+  'hub',
+  'connection',
+  'access',
+  'node',
+];
+const driver = ['errors', 'rules', 'wire', 'topic', 'engine'];
 
 const layers = {
   ...Object.fromEntries(core.map((layer, at) => [layer, core.slice(0, at)])),
@@ -21,7 +34,7 @@ const layers = {
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
-/** A folder of src, or the single file that stands for it (errors.ts). */
+/** A folder of src, or the single file that stands for it (errors.ts, rules.ts). */
 const inLayers = (...names) => `^src/(${names.join('|')})(/|\\.ts$)`;
 /** A package, both when it is installed and when it could not be resolved. */
 const packages = (...names) => `(^|node_modules/)(${names.join('|')})(/|$)`;

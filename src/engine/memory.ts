@@ -1,4 +1,5 @@
-import { SseError, describe } from '../errors.js';
+import { SseError } from '../errors.js';
+import { type Rules, anyFunction, checkOptions, number } from '../rules.js';
 import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { EVERY_TOPIC } from './engine.js';
@@ -38,6 +39,8 @@ export interface MemoryEngineOptions {
   readonly now?: (() => number) | undefined;
 }
 
+const RULES: Rules<MemoryEngineOptions> = { maxTotalBytes: number(1_024), now: anyFunction };
+
 const SWEEP_MS = 5_000;
 /** What evicted entries may hold on to before they are let go of, beside as much as the retained ones take. */
 const MIN_EVICTED_BYTES = 1_048_576;
@@ -49,13 +52,8 @@ const MIN_EVICTED_BYTES = 1_048_576;
  * @throws SseError `invalid-options`
  */
 export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
+  checkOptions('memoryEngine', options, RULES);
   const { maxTotalBytes = 268_435_456, now = Date.now } = options;
-  if (typeof maxTotalBytes !== 'number' || !(maxTotalBytes >= 1_024)) {
-    throw new SseError(
-      'invalid-options',
-      `memoryEngine: maxTotalBytes must be a number of at least 1024, got ${describe(maxTotalBytes)}`,
-    );
-  }
   return reopenable(() => new MemoryEngine(maxTotalBytes, now));
 }
 

@@ -1,4 +1,15 @@
-import { SseError, describe } from '../errors.js';
+import {
+  MAX_TIMER_MS,
+  anyObject,
+  checkOneOf,
+  checkOptions,
+  number,
+  oneOf,
+  problemOf,
+  refuse,
+  wholeNumber,
+} from '../rules.js';
+import type { Rule, Rules } from '../rules.js';
 import { isNatsConnection } from './driver.js';
 import type { NatsConnection } from './driver.js';
 import { secretsOfAddress, secretsOfOptions } from './secrets.js';
@@ -116,71 +127,51 @@ export interface NatsSettings {
   readonly probeMs: number;
 }
 
-interface Rule {
-  readonly expected: string;
-  readonly allows: (value: unknown) => boolean;
-  /** What was given is not told. */
-  readonly isSecret?: boolean;
-}
-
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 const TOKENS = /^(?=.{1,64}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 /** Each can be read within the time of a call: all rows of a topic take about a second. */
 const MAX_EVENTS_PER_TOPIC = 100_000;
-const MAX_SET_TIMEOUT_MS = 2_147_483_647;
 
-const isNumber = (value: unknown, min: number, max = Infinity): boolean =>
-  typeof value === 'number' && value >= min && value <= max;
 const isText = (value: unknown, form: RegExp): boolean => typeof value === 'string' && form.test(value);
 const isServer = (value: unknown): boolean => typeof value === 'string' && parseServer(value) !== undefined;
 const isServers = (value: unknown): boolean =>
   isServer(value) || (Array.isArray(value) && value.length > 0 && value.every(isServer));
 
-const RULES: Readonly<Record<keyof NatsEngineOptions, Rule>> = {
+const token: Rule = {
+  expected: '1 to 64 letters, digits, _ and -',
+  allows: (value) => isText(value, TOKEN),
+};
+const tokens: Rule = {
+  expected: 'tokens of letters, digits, _ and -, parted by dots, at most 64 characters',
+  allows: (value) => isText(value, TOKENS),
+};
+const servers: Rule = { expected: EXPECTED_SERVERS, allows: isServers, isSecret: true };
+
+const RULES: Rules<NatsEngineOptions> = {
   connection: { expected: 'a NatsConnection of @nats-io/transport-node', allows: isNatsConnection, isSecret: true },
-  servers: { expected: EXPECTED_SERVERS, allows: isServers, isSecret: true },
-  options: {
-    expected: 'an object',
-    allows: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    isSecret: true,
-  },
-  prefix: {
-    expected: 'tokens of letters, digits, _ and -, parted by dots, at most 64 characters',
-    allows: (value) => isText(value, TOKENS),
-  },
-  stream: { expected: '1 to 64 letters, digits, _ and -', allows: (value) => isText(value, TOKEN) },
-  domain: { expected: '1 to 64 letters, digits, _ and -', allows: (value) => isText(value, TOKEN) },
-  inboxPrefix: {
-    expected: 'tokens of letters, digits, _ and -, parted by dots, at most 64 characters',
-    allows: (value) => isText(value, TOKENS),
-  },
-  storage: { expected: "'file' or 'memory'", allows: (value) => value === 'file' || value === 'memory' },
-  replicas: {
-    expected: 'a whole number of 1 to 5',
-    allows: (value) => isNumber(value, 1, 5) && Number.isInteger(value),
-  },
+  servers,
+  options: (value, name) =>
+    problemOf(value, anyObject, name) ?? problemOf(serversOf(value as object), servers, `${name}.servers`),
+  prefix: tokens,
+  stream: token,
+  domain: token,
+  inboxPrefix: tokens,
+  storage: oneOf('file', 'memory'),
+  replicas: wholeNumber(1, 5),
   maxAgeMs: {
-    expected: 'a number of 100 to 1e11, or Infinity',
-    allows: (value) => value === Infinity || isNumber(value, 100, 1e11),
+    expected: 'a number from 100 to 1e11, or Infinity',
+    allows: (value) => value === Infinity || number(100, 1e11).allows(value),
   },
-  maxEventsPerTopic: {
-    expected: 'a whole number of 1 to 100000',
-    allows: (value) => isNumber(value, 1, MAX_EVENTS_PER_TOPIC) && Number.isInteger(value),
-  },
-  maxTotalBytes: { expected: 'a number of at least 1024, or Infinity', allows: (value) => isNumber(value, 1_024) },
-  timeoutMs: { expected: 'a number of 10 to 60000', allows: (value) => isNumber(value, 10, 60_000) },
-  probeMs: { expected: 'a number of at least 20', allows: (value) => isNumber(value, 20, MAX_SET_TIMEOUT_MS) },
+  maxEventsPerTopic: wholeNumber(1, MAX_EVENTS_PER_TOPIC),
+  maxTotalBytes: number(1_024),
+  timeoutMs: number(10, 60_000),
+  probeMs: number(20, MAX_TIMER_MS),
 };
 
 /** @throws SseError `invalid-options` */
 export function resolveOptions(given: NatsEngineOptions): NatsSettings {
-  if (typeof given !== 'object' || given === null) refuse(`expected an object of options, got ${kindOf(given)}`);
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(RULES, name)) refuse(`there is no option ${describe(name)}`);
-    const { expected, allows, isSecret = false } = RULES[name as keyof NatsEngineOptions];
-    if (value === undefined || allows(value)) continue;
-    refuse(`${name} must be ${expected}; got ${isSecret ? kindOf(value) : describe(value)}`);
-  }
+  checkOptions('natsEngine', given, RULES);
+  checkOneOf('natsEngine', given, ['connection', 'servers', 'options']);
   const { prefix = 'sse', domain } = given;
   return {
     source: sourceOf(given),
@@ -200,9 +191,6 @@ export function resolveOptions(given: NatsEngineOptions): NatsSettings {
 }
 
 function sourceOf({ connection, servers, options }: NatsEngineOptions): ConnectionSource {
-  if ([connection, servers, options].filter((each) => each !== undefined).length !== 1) {
-    refuse('give exactly one of connection, servers and options');
-  }
   if (connection !== undefined) return { connection };
   return { options: options === undefined ? withServers({}, servers) : withServers(options, serversOf(options)) };
 }
@@ -210,11 +198,10 @@ function sourceOf({ connection, servers, options }: NatsEngineOptions): Connecti
 /** The driver does not look at the credentials in addresses, nor at `tls:`. */
 function withServers(options: object, servers: unknown): object {
   if (servers === undefined) return options;
-  if (!isServers(servers)) refuse(`options.servers must be ${EXPECTED_SERVERS}; got ${kindOf(servers)}`);
   const addresses = [servers].flat().flatMap((each) => parseServer(each as string) ?? []);
   const [credentials, ...others] = addresses.flatMap((each) => each.credentials ?? []);
   if (others.some((other) => JSON.stringify(other) !== JSON.stringify(credentials))) {
-    refuse('the addresses must have the same user and password: there is one connection for all of them');
+    refuse('natsEngine', 'the addresses must have the same user and password: there is one connection for all of them');
   }
   const tls = addresses.some(({ isTls }) => isTls) ? { tls: {} } : {};
   return { ...tls, ...credentials, ...options, servers: addresses.map(({ server }) => server) };
@@ -228,12 +215,4 @@ function secretsIn({ connection, servers, options }: NatsEngineOptions): string[
   const addresses = [servers ?? (options && serversOf(options)) ?? []].flat() as string[];
   const given = connection as { readonly options?: unknown } | undefined;
   return [...secretsOfOptions(options), ...secretsOfOptions(given?.options), ...addresses.flatMap(secretsOfAddress)];
-}
-
-function kindOf(value: unknown): string {
-  return typeof value === 'string' ? 'another text' : describe(value);
-}
-
-function refuse(problem: string): never {
-  throw new SseError('invalid-options', `natsEngine: ${problem}`);
 }

@@ -1,4 +1,5 @@
-import { SseError, describe } from '../errors.js';
+import { MAX_TIMER_MS, anyFunction, checkOneOf, checkOptions, number, oneOf, trueOrFalse } from '../rules.js';
+import type { Rule, Rules } from '../rules.js';
 import { CONNECTION_STRING, isConnectionString } from './address.js';
 import type { PostgresPool } from './driver.js';
 import { SCHEMA_NAMES, isSchemaName } from './schema.js';
@@ -125,48 +126,34 @@ export interface PostgresSettings {
   readonly now: (() => number) | undefined;
 }
 
-const SOURCES = ['pool', 'connectionString', 'options'] as const;
-
-/** Node's timers take no more. */
-const MAX_MS = 2 ** 31 - 1;
-
-interface Rule {
-  readonly expected: string;
-  readonly allows: (value: unknown) => boolean;
-  /** It may have a password in it, and is not shown. */
-  readonly isSecret?: boolean;
-}
-
-const milliseconds: Rule = {
-  expected: 'a number of milliseconds of at least 1',
-  allows: (value) => typeof value === 'number' && value >= 1 && value <= MAX_MS,
-};
+const milliseconds = number(1, MAX_TIMER_MS);
 const configuration: Rule = {
   expected: `an object with settings of the package pg, its connectionString ${CONNECTION_STRING}`,
   allows: isConfiguration,
   isSecret: true,
 };
 
-const RULES: Readonly<Record<keyof PostgresEngineOptions, Rule>> = {
+const RULES: Rules<PostgresEngineOptions> = {
   pool: { expected: 'a pool of the package pg', allows: isPool },
   connectionString: { expected: CONNECTION_STRING, allows: isConnectionString, isSecret: true },
   options: configuration,
   listenOptions: configuration,
   schema: { expected: SCHEMA_NAMES, allows: isSchemaName },
-  notify: { expected: "'listen' or 'poll'", allows: (value) => value === 'listen' || value === 'poll' },
-  migrate: { expected: 'true or false', allows: (value) => typeof value === 'boolean' },
+  notify: oneOf('listen', 'poll'),
+  migrate: trueOrFalse,
   timeoutMs: milliseconds,
   pollMs: milliseconds,
   probeMs: milliseconds,
   sweepMs: milliseconds,
   outboxMs: milliseconds,
-  onWarning: { expected: 'a function', allows: isFunction },
-  now: { expected: 'a function', allows: isFunction },
+  onWarning: anyFunction,
+  now: anyFunction,
 };
 
 /** @throws SseError `invalid-options` */
 export function resolveOptions(given: PostgresEngineOptions): PostgresSettings {
-  check(given);
+  checkOptions('postgresEngine', given, RULES);
+  checkOneOf('postgresEngine', given, ['pool', 'connectionString', 'options']);
   const { pool, connectionString, options, listenOptions } = given;
   return {
     source: { pool, connectionString, options, listenOptions },
@@ -183,23 +170,6 @@ export function resolveOptions(given: PostgresEngineOptions): PostgresSettings {
   };
 }
 
-function check(given: unknown): asserts given is PostgresEngineOptions {
-  if (typeof given !== 'object' || given === null) throw invalid('its options must be an object', given);
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(RULES, name)) throw invalid('there is no option of the name', name);
-    const { expected, allows, isSecret = false } = RULES[name as keyof PostgresEngineOptions];
-    if (value === undefined || allows(value)) continue;
-    if (!isSecret) throw invalid(`${name} must be ${expected}`, value);
-    const problem = `postgresEngine: ${name} must be ${expected}; it is not shown, as there may be a password in it`;
-    throw new SseError('invalid-options', problem);
-  }
-  const named = SOURCES.filter((name) => (given as PostgresEngineOptions)[name] !== undefined);
-  if (named.length !== 1) {
-    const problem = `postgresEngine: give exactly one of ${SOURCES.join(', ')}; got ${named.join(' and ') || 'none'}`;
-    throw new SseError('invalid-options', problem);
-  }
-}
-
 function isPool(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'connect' in value && typeof value.connect === 'function';
 }
@@ -210,14 +180,6 @@ function isConfiguration(value: unknown): boolean {
   return connectionString === undefined || connectionString === '' || isConnectionString(connectionString);
 }
 
-function isFunction(value: unknown): boolean {
-  return typeof value === 'function';
-}
-
 function warn(warning: Error): void {
   process.emitWarning(warning.message);
-}
-
-function invalid(problem: string, got: unknown): SseError {
-  return new SseError('invalid-options', `postgresEngine: ${problem}; got ${describe(got)}`);
 }

@@ -1,13 +1,17 @@
 /** What an address has to look like, for messages. */
-export const ADDRESS = 'redis://user:password@host:6379/0, or the same with rediss:// for TLS';
+const ADDRESS = 'redis://user:password@host:6379/0, or the same with rediss:// for TLS';
+
+/** What is wrong with the address of a server, told without showing any of it; `undefined`: nothing. */
+export function addressProblem(address: unknown, name: string): string | undefined {
+  const problem = typeof address === 'string' ? problemOf(address) : 'it is no text';
+  return problem === undefined ? undefined : `${name} must be ${ADDRESS}: ${problem}`;
+}
 
 /**
- * What is wrong with the address of a server, told without showing any of it. Only what both client libraries understand in the same way
- * is right: ioredis takes `REDISS://` for a connection without TLS, and what has no scheme for a host or a path.
- *
- * @returns `undefined` when nothing is
+ * Only what both client libraries understand in the same way is right: ioredis takes `REDISS://` for a connection without TLS, and what has
+ * no scheme for a host or a path.
  */
-export function problemOf(address: string): string | undefined {
+function problemOf(address: string): string | undefined {
   if (!/^rediss?:\/\//.test(address)) return 'it does not begin with redis:// or rediss://';
   // Where the user or the password ends, and the host begins, is then anybody's guess.
   const unencoded = 'in a user or password / is written %2F, ? %3F, # %23, @ %40 and % %25';

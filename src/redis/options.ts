@@ -1,5 +1,6 @@
-import { SseError, describe } from '../errors.js';
-import { ADDRESS, problemOf } from './address.js';
+import { anyFunction, anyObject, checkOneOf, checkOptions, number, oneOf, problemOf, refuse } from '../rules.js';
+import type { Rules } from '../rules.js';
+import { addressProblem } from './address.js';
 import { isIoredis } from './ioredis.js';
 import type { IoredisClient } from './ioredis.js';
 import { isNodeRedis } from './node-redis.js';
@@ -92,75 +93,42 @@ export interface RedisSettings {
   readonly onWarning: (warning: Error) => void;
 }
 
-interface Rule {
-  readonly expected: string;
-  readonly allows: (value: unknown) => boolean;
-}
-
-const RULES: Readonly<Record<keyof RedisEngineOptions, Rule>> = {
+const RULES: Rules<RedisEngineOptions> = {
   client: {
     expected: 'a client of the package ioredis or redis',
-    allows: (value) => isObject(value) && (isIoredis(value) || isNodeRedis(value)),
+    allows: (value) => typeof value === 'object' && value !== null && (isIoredis(value) || isNodeRedis(value)),
+    isSecret: true,
   },
-  url: { expected: ADDRESS, allows: (value) => typeof value === 'string' && value !== '' },
-  options: { expected: 'an object', allows: isObject },
-  driver: { expected: "'ioredis' or 'redis'", allows: (value) => value === 'ioredis' || value === 'redis' },
+  url: addressProblem,
+  options: (value, name) => problemOf(value, anyObject, name) ?? problemOf(urlIn(value), addressProblem, `${name}.url`),
+  driver: oneOf('ioredis', 'redis'),
   prefix: {
     expected: 'a text of at least 1 character, without a brace',
     allows: (value) => typeof value === 'string' && /^[^{}]+$/.test(value),
   },
-  timeoutMs: between(10, 300_000),
-  probeMs: between(10, 300_000),
-  inlineBytes: between(0, MAX_WHOLE_BYTES),
-  sweepMs: between(10, 86_400_000),
-  onWarning: { expected: 'a function', allows: (value) => typeof value === 'function' },
+  timeoutMs: number(10, 300_000),
+  probeMs: number(10, 300_000),
+  inlineBytes: number(0, MAX_WHOLE_BYTES),
+  sweepMs: number(10, 86_400_000),
+  onWarning: anyFunction,
 };
-
-const SOURCES = ['client', 'url', 'options'];
 
 /** @throws SseError `invalid-options` */
 export function resolveOptions(given: RedisEngineOptions): RedisSettings {
-  if (!isObject(given)) throw invalid(`the options must be an object, got ${told(given)}`);
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(RULES, name)) throw invalid(`there is no option ${describe(name)}`);
-    const { expected, allows } = RULES[name as keyof RedisEngineOptions];
-    if (value !== undefined && !allows(value))
-      throw invalid(`${name} must be ${expected}, got ${SOURCES.includes(name) ? told(value) : describe(value)}`);
-  }
+  checkOptions('redisEngine', given, RULES);
+  checkOneOf('redisEngine', given, ['client', 'url', 'options']);
   const { client, url, options, driver, prefix = 'sse', timeoutMs = 5_000, probeMs = 5_000 } = given;
   const { inlineBytes = 32_768, sweepMs = 60_000, onWarning = warn } = given;
-  const sources = [client, url, options].filter((source) => source !== undefined).length;
-  if (sources !== 1) throw invalid(`exactly one of client, url and options must be given, got ${sources}`);
-  if (client !== undefined && driver !== undefined) throw invalid('driver goes with url or options, not with client');
-  checkAddress('url', url);
-  const { url: inOptions } = (options ?? {}) as { readonly url?: unknown };
-  checkAddress('options.url', inOptions);
+  if (client !== undefined && driver !== undefined) {
+    refuse('redisEngine', 'driver goes with url or options, not with client');
+  }
   return { client, url, options, driver, prefix, timeoutMs, probeMs, inlineBytes, sweepMs, onWarning };
 }
 
-function between(least: number, most: number): Rule {
-  const expected = `a number from ${least} to ${most}`;
-  return { expected, allows: (value) => typeof value === 'number' && value >= least && value <= most };
-}
-
-function checkAddress(name: string, address: unknown): void {
-  // A socket, of which only the `createClient()` of node-redis has an address.
-  if (typeof address !== 'string' || (name !== 'url' && address.startsWith('unix://'))) return;
-  const problem = problemOf(address);
-  if (problem !== undefined) throw invalid(`${name} must be ${ADDRESS}: ${problem}`);
-}
-
-/** A text is not shown: it may be an address with a password. */
-function told(value: unknown): string {
-  return typeof value === 'string' ? 'a text' : describe(value);
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
-function invalid(problem: string): SseError {
-  return new SseError('invalid-options', `redisEngine: ${problem}`);
+/** A socket has none: of that only the `createClient()` of node-redis has an address. */
+function urlIn(options: unknown): unknown {
+  const { url } = options as { readonly url?: unknown };
+  return typeof url === 'string' && !url.startsWith('unix://') ? url : undefined;
 }
 
 function warn(warning: Error): void {

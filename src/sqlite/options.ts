@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { SseError, describe } from '../errors.js';
+import { type Rules, anyFunction, checkOptions, number, oneOf, refuse } from '../rules.js';
 import { builtInDriver, missingBuiltIn } from './driver.js';
 import type { SqliteDriver } from './driver.js';
 
@@ -45,46 +45,27 @@ export interface SqliteSettings {
   readonly now: () => number;
 }
 
-interface Rule {
-  readonly expected: string;
-  readonly allows: (value: unknown) => boolean;
-}
+const PATH = 'the path of a file (for a log in memory there is memoryEngine())';
 
-const RULES: Readonly<Record<keyof SqliteEngineOptions, Rule>> = {
+const RULES: Rules<SqliteEngineOptions> = {
   path: {
-    expected: 'the path of a file (for a log in memory there is memoryEngine())',
+    expected: PATH,
     allows: (value) => typeof value === 'string' && value !== '' && value !== ':memory:' && !value.includes('\0'),
   },
   driver: {
     expected: "'node:sqlite', 'better-sqlite3' or a class that opens a file",
     allows: (value) => value === 'node:sqlite' || value === 'better-sqlite3' || typeof value === 'function',
   },
-  synchronous: { expected: "'normal' or 'full'", allows: (value) => value === 'normal' || value === 'full' },
-  maxTotalBytes: {
-    expected: 'a number of at least 1024',
-    allows: (value) => typeof value === 'number' && value >= 1_024,
-  },
-  now: { expected: 'a function', allows: (value) => typeof value === 'function' },
+  synchronous: oneOf('normal', 'full'),
+  maxTotalBytes: number(1_024),
+  now: anyFunction,
 };
 
 /** @throws SseError `invalid-options` */
 export function resolveOptions(options: SqliteEngineOptions): SqliteSettings {
-  if (typeof options !== 'object' || options === null) throw invalid(`expects options, got ${describe(options)}`);
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(RULES, name)) throw invalid(`there is no option ${describe(name)}`);
-    check(name as keyof SqliteEngineOptions, value);
-  }
-  if (options.path === undefined) throw invalid(`path must be ${RULES.path.expected}`);
+  checkOptions('sqliteEngine', options, RULES);
+  if (options.path === undefined) refuse('sqliteEngine', `path must be ${PATH}`);
   if (options.driver === 'node:sqlite' && builtInDriver() === undefined) throw missingBuiltIn();
   const { path, driver, synchronous = 'normal', maxTotalBytes = 1_073_741_824, now = Date.now } = options;
   return { path: resolve(path), driver, synchronous, maxTotalBytes, now };
-}
-
-function check(name: keyof SqliteEngineOptions, value: unknown): void {
-  const { expected, allows } = RULES[name];
-  if (value !== undefined && !allows(value)) throw invalid(`${name} must be ${expected}; got ${describe(value)}`);
-}
-
-function invalid(problem: string): SseError {
-  return new SseError('invalid-options', `sqliteEngine: ${problem}`);
 }

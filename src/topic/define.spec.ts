@@ -55,7 +55,7 @@ describe('a topic definition', () => {
   });
 
   it.each([
-    ['options that are no object', 'skip', 'options must be an object; got "skip"'],
+    ['options that are no object', 'skip', 'options must be an object; got a text'],
     ['null for options', null, 'options must be an object; got null'],
     ['an unknown option', { onSlov: 'skip' }, 'there is no option "onSlov"'],
     ['an unknown bound', { history: { maxEvent: 1 } }, 'there is no option "history.maxEvent"'],

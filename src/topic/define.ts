@@ -1,4 +1,5 @@
 import { SseError, describe } from '../errors.js';
+import { type Rules, anyFunction, oneOf, problemIn } from '../rules.js';
 import { type Recent, recentProblem } from './begin.js';
 import { type EventMap, eventsProblem } from './events.js';
 import { type HistoryOptions, historyProblem } from './history.js';
@@ -67,7 +68,14 @@ export interface TopicDefinition<Path extends string = string, Events extends Ev
 
 const BRAND = Symbol.for('nestjs-event-stream.topic-definition');
 
-const ON_SLOW: readonly unknown[] = ['resume', 'disconnect', 'skip'] satisfies OnSlow[];
+const RULES: Rules<TopicOptions> = {
+  events: eventsProblem,
+  history: historyProblem,
+  onSlow: oneOf(...(['resume', 'disconnect', 'skip'] satisfies OnSlow[])),
+  begin: (value, name) => recentProblem(name, value),
+  authorize: anyFunction,
+  authorizePattern: anyFunction,
+};
 
 /**
  * Defines a family of topics.
@@ -88,7 +96,7 @@ export function defineTopic<Path extends string, Events extends EventMap = Event
   options: TopicOptions<Path, Events> = {},
 ): TopicDefinition<Path, Events> {
   checkPath(path);
-  const problem = optionsProblem(options);
+  const problem = problemIn(options, RULES);
   if (problem !== undefined) throw new SseError('invalid-definition', `defineTopic(${describe(path)}): ${problem}`);
   const { events, history, onSlow, begin, authorize, authorizePattern } = options;
   const definition = {
@@ -106,24 +114,4 @@ export function defineTopic<Path extends string, Events extends EventMap = Event
 /** Tells whether a value was made by {@link defineTopic}, also by that of another loaded copy of this package. */
 export function isTopicDefinition(value: unknown): value is TopicDefinition {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, BRAND);
-}
-
-function optionsProblem(options: unknown): string | undefined {
-  if (typeof options !== 'object' || options === null) return `options must be an object; got ${describe(options)}`;
-  const { events, history, onSlow, begin, authorize, authorizePattern, ...others }: Record<string, unknown> = {
-    ...options,
-  };
-  const [other] = Object.keys(others);
-  if (other !== undefined) return `there is no option ${describe(other)}`;
-  if (onSlow !== undefined && !ON_SLOW.includes(onSlow)) {
-    return `onSlow must be 'resume', 'disconnect' or 'skip'; got ${describe(onSlow)}`;
-  }
-  for (const [name, rule] of Object.entries({ authorize, authorizePattern })) {
-    if (rule !== undefined && typeof rule !== 'function') return `${name} must be a function; got ${describe(rule)}`;
-  }
-  return (
-    (events === undefined ? undefined : eventsProblem(events)) ??
-    (history === undefined ? undefined : historyProblem(history)) ??
-    (begin === undefined ? undefined : recentProblem('begin', begin))
-  );
 }

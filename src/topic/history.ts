@@ -1,4 +1,5 @@
 import { describe } from '../errors.js';
+import { type Rules, number, problemIn } from '../rules.js';
 
 /** How much of each topic is kept for clients that resume. Whichever bound is reached first trims the oldest events. */
 export interface HistoryOptions {
@@ -30,18 +31,13 @@ export interface HistoryOptions {
   readonly maxAgeMs?: number | undefined;
 }
 
-interface Rule {
-  readonly expected: string;
-  readonly allows: (value: number) => boolean;
-}
-
-const RULES: Readonly<Record<keyof HistoryOptions, Rule>> = {
+const RULES: Rules<HistoryOptions> = {
   maxEvents: {
     expected: 'a whole number of 0 or more, or Infinity',
-    allows: (value) => value === Infinity || (Number.isInteger(value) && value >= 0),
+    allows: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
   },
-  maxBytes: { expected: 'a number of 0 or more', allows: (value) => value >= 0 },
-  maxAgeMs: { expected: 'a number above 0', allows: (value) => value > 0 },
+  maxBytes: number(0),
+  maxAgeMs: { expected: 'a number above 0', allows: (value) => typeof value === 'number' && value > 0 },
 };
 
 /**
@@ -55,11 +51,5 @@ export function historyProblem(history: unknown): string | undefined {
   if (typeof history !== 'object' || history === null || Array.isArray(history)) {
     return `history must be an object or false; got ${describe(history)}`;
   }
-  for (const [name, value] of Object.entries(history)) {
-    if (!Object.hasOwn(RULES, name)) return `there is no option ${describe(`history.${name}`)}`;
-    const { expected, allows } = RULES[name as keyof HistoryOptions];
-    if (value === undefined || (typeof value === 'number' && allows(value))) continue;
-    return `history.${name} must be ${expected}; got ${describe(value)}`;
-  }
-  return undefined;
+  return problemIn(history, RULES, 'history.');
 }

@@ -27,8 +27,8 @@ describe('the options of the PostgreSQL engine', () => {
   const pool = { connect: () => Promise.reject(new Error('no')) } as any;
 
   it.each<[string, any]>([
-    ['exactly one of pool, connectionString, options', {}],
-    ['exactly one of pool, connectionString, options', { pool, connectionString: 'postgres://x' }],
+    ['exactly one of pool, connectionString and options', {}],
+    ['exactly one of pool, connectionString and options', { pool, connectionString: 'postgres://x' }],
     ['pool must be a pool', { pool: {} }],
     ['connectionString must be postgres://', { connectionString: 5 }],
     ['options must be an object', { options: 'x' }],
@@ -39,7 +39,7 @@ describe('the options of the PostgreSQL engine', () => {
     ['timeoutMs must be', { connectionString: 'postgres://x', timeoutMs: 0 }],
     ['pollMs must be', { connectionString: 'postgres://x', pollMs: '100' }],
     ['migrate must be', { connectionString: 'postgres://x', migrate: 'no' }],
-    ['no option of the name; got "poolSize"', { connectionString: 'postgres://x', poolSize: 5 }],
+    ['no option "poolSize"; there are pool, ', { connectionString: 'postgres://x', poolSize: 5 }],
     ['give listenOptions', { pool }],
     ['must be an object', undefined],
   ])('are refused: %s', (message, options) => {
