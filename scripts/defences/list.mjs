@@ -1243,7 +1243,7 @@ const network = [
   {
     name: 'a flood of notifications that the PostgreSQL outbox has something is answered with pauses',
     file: 'src/postgres/outbox.ts',
-    find: 'if (this.#fruitless > 0) await pause(Math.min(2 ** this.#fruitless, this.#options.pollMs), signal);',
+    find: 'if (this.#fruitless > 0) await idle(Math.min(2 ** this.#fruitless, this.#options.pollMs), signal);',
     replace: '',
     spec: 'test/engines/postgres-notify.spec.ts',
     test: 'floods the channels with nonsense',

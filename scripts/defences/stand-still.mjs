@@ -1,7 +1,7 @@
 // What a process that stood still must not conclude: see list.mjs.
 
 const timekeeper = 'src/connection/timekeeper.spec.ts';
-const deadlines = 'test/engines/stand-still.spec.ts';
+const deadlines = 'src/engine/kit/deadline.spec.ts';
 
 export const standingStill = [
   {
@@ -50,12 +50,12 @@ export const standingStill = [
     test: 'again and again',
   },
   {
-    name: 'an answer of Redis that came while the process stood still is taken',
-    file: 'src/redis/calls.ts',
-    find: 'timer = setTimeout(afterReading, timeoutMs, expire);',
-    replace: 'timer = setTimeout(expire, timeoutMs);',
+    name: 'an answer of an engine that came while the process stood still is taken',
+    file: 'src/engine/kit/deadline.ts',
+    find: 'setTimeout(afterReading, Math.max(ms, 0), expire)',
+    replace: 'setTimeout(expire, Math.max(ms, 0))',
     spec: deadlines,
-    test: 'of Redis takes an answer',
+    test: 'has come while this process stood still',
   },
   {
     name: 'a read of Redis that was answered while the process stood still is no failure',
@@ -74,28 +74,12 @@ export const standingStill = [
     test: 'ioredis an answer that came while',
   },
   {
-    name: 'an answer of PostgreSQL that came while the process stood still is taken',
-    file: 'src/postgres/timing.ts',
-    find: 'setTimeout(afterReading, Math.max(ms, 0), () => reject(error()))',
-    replace: 'setTimeout(() => reject(error()), Math.max(ms, 0))',
-    spec: deadlines,
-    test: 'of PostgreSQL takes an answer',
-  },
-  {
     name: 'an append to PostgreSQL that was answered while the process stood still is not uncertain',
     file: 'src/postgres/append.ts',
     find: 'setTimeout(afterReading, Math.max(1, oldest.deadline - performance.now()), expire)',
     replace: 'setTimeout(expire, Math.max(1, oldest.deadline - performance.now()))',
     spec: 'test/engines/postgres-faults.spec.ts',
     test: 'may answer while this process stands still',
-  },
-  {
-    name: 'an answer of NATS that came while the process stood still is taken',
-    file: 'src/nats/deadline.ts',
-    find: 'setTimeout(afterReading, Math.max(0, deadline - performance.now()), give)',
-    replace: 'setTimeout(give, Math.max(0, deadline - performance.now()))',
-    spec: deadlines,
-    test: 'of NATS takes an answer',
   },
   {
     name: 'that an engine answers does not say that it stores',

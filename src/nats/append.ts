@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AppendRequest } from '../engine/engine.js';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
-import { DeadlineError, pause } from './deadline.js';
+import { DeadlineError, pause } from '../engine/kit/deadline.js';
 import type { NatsMessage } from './driver.js';
 import { EVENT_HEADER, encodeMeta } from './codec.js';
 import { failureOf } from './failure.js';

@@ -4,7 +4,7 @@ import { reopenable } from '../engine/kit/reopenable.js';
 import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import { NatsAppender } from './append.js';
-import { pause } from './deadline.js';
+import { pause } from '../engine/kit/deadline.js';
 import { loadDriver } from './driver.js';
 import { failureOf } from './failure.js';
 import { NatsLive } from './live.js';

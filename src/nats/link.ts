@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { cleanError } from '../engine/kit/clean-error.js';
 import { SseError } from '../errors.js';
-import { DeadlineError, before, pause } from './deadline.js';
+import { DeadlineError, backOffMs, before, pause } from '../engine/kit/deadline.js';
 import { loadDriver } from './driver.js';
 import type { NatsConnection, NatsDriver, NatsMessage, NatsStatus, NatsSubscription } from './driver.js';
 import type { NatsSettings } from './options.js';
@@ -185,14 +185,14 @@ export class NatsLink {
   }
 
   async #connect(): Promise<void> {
-    for (let wait = MIN_BACKOFF_MS; !this.#closing.signal.aborted; wait = Math.min(2 * wait, MAX_BACKOFF_MS)) {
+    for (let attempt = 0; !this.#closing.signal.aborted; attempt++) {
       try {
         this.#driver ??= await loadDriver();
         return await this.#adopt(await this.#dial(this.#driver));
       } catch (error) {
         if (SseError.is(error)) return this.#fail(error);
         this.#complaint = this.#clean(error);
-        await pause(wait * (0.5 + Math.random()), this.#closing.signal);
+        await pause(backOffMs(attempt, MIN_BACKOFF_MS, MAX_BACKOFF_MS), this.#closing.signal);
       }
     }
   }

@@ -3,7 +3,7 @@ import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink, LogEntry } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import type { NatsMessage, NatsSubscription } from './driver.js';
-import { pause } from './deadline.js';
+import { pause } from '../engine/kit/deadline.js';
 import { LaneOrder } from './lane-order.js';
 import { liveEventOf } from './live-event.js';
 import type { NatsLink } from './link.js';

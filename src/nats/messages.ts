@@ -1,4 +1,4 @@
-import { before } from './deadline.js';
+import { before } from '../engine/kit/deadline.js';
 import { UnavailableError } from './stored-message.js';
 import type { StoredMessage } from './stored-message.js';
 import type { JetStream } from './jetstream.js';

@@ -1,4 +1,4 @@
-import { DeadlineError } from './deadline.js';
+import { DeadlineError } from '../engine/kit/deadline.js';
 import { COST } from './effort.js';
 import type { Bounds } from './effort.js';
 import type { Gate } from './gate.js';

@@ -1,4 +1,4 @@
-import { DeadlineError, before } from './deadline.js';
+import { DeadlineError, before } from '../engine/kit/deadline.js';
 import { headerOf, statusOf } from './driver.js';
 import type { NatsMessage } from './driver.js';
 import { EVENT_HEADER } from './codec.js';
@@ -49,7 +49,7 @@ export async function* scan(
     while (name !== undefined) {
       const messages = batch.next();
       link.publish(`${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${name}`, request, inbox);
-      const { found, isLast } = (await before(patience(until), messages)) ?? NOTHING;
+      const { found, isLast } = await before(patience(until), messages);
       if (found.length > 0) yield found;
       if (isLast || found.length === 0) return;
     }
@@ -118,8 +118,6 @@ interface Found {
   /** There are no more. */
   readonly isLast: boolean;
 }
-
-const NOTHING: Found = { found: [], isLast: true };
 
 /** Gathers the answers to one request. */
 class ScanBatch {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { pause } from './deadline.js';
+import { pause } from '../engine/kit/deadline.js';
 import type { NatsLink } from './link.js';
 
 /** How long others have to object. */

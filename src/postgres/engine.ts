@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { SseError } from '../errors.js';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
+import { within } from '../engine/kit/deadline.js';
 import { reopenable } from '../engine/kit/reopenable.js';
 import { checkSize } from '../engine/kit/size.js';
 import type { Position } from '../topic/position.js';
@@ -19,7 +20,6 @@ import { Outbox } from './outbox.js';
 import { createStatements } from './statements.js';
 import type { Statements } from './statements.js';
 import { PostgresSweeper } from './sweep.js';
-import { within } from './timing.js';
 
 /** An engine that can also publish as part of a transaction of the application's. */
 export interface PostgresEngine extends Engine {

@@ -1,10 +1,11 @@
+import { backOffMs, idle, within } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import { ignore } from './driver.js';
 import type { OpenPool, PostgresPool, PostgresPoolClient } from './driver.js';
 import { Failure, connectFailure, statementFailure } from './failure.js';
 import { TEXT } from './codec.js';
-import { backOff, within } from './timing.js';
 
+const FIRST_RETRY_MS = 25;
 const MAX_RETRY_MS = 400;
 /** Less than this is no time for another try: it would only make a certain failure uncertain. */
 const MIN_TRY_MS = 200;
@@ -73,7 +74,7 @@ export class PostgresLink {
         const isWorthIt = failure.isTransient || (failure.isGone && attempt < 3);
         const left = deadline - performance.now() - MIN_TRY_MS;
         if (left <= 0 || this.#closing.aborted || !isWorthIt || !isRetried) throw new Failure(failure.cause, trace);
-        await backOff(attempt, Math.min(MAX_RETRY_MS, left), this.#closing);
+        await idle(backOffMs(attempt, FIRST_RETRY_MS, Math.min(MAX_RETRY_MS, left)), this.#closing);
       }
     }
   }

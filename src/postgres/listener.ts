@@ -1,11 +1,12 @@
+import { backOffMs, idle, within } from '../engine/kit/deadline.js';
 import { destroy, endClient, ignore } from './driver.js';
 import type { ListenClient } from './driver.js';
 import { statementFailure } from './failure.js';
 import { Deaf, PostgresProbe } from './probe.js';
 import { TEXT } from './codec.js';
 import type { Line } from './tail.js';
-import { backOff, pause, within } from './timing.js';
 
+const FIRST_RETRY_MS = 25;
 const MAX_RETRY_MS = 5_000;
 /** With a name, the statement is parsed once for the connection: 0.12 ms a read in place of 0.19, where a bare one takes 0.07. */
 const READ = 'nestjs-event-stream read';
@@ -55,9 +56,10 @@ export class Listener {
       if (this.#hasHeard) [attempt, silentSince] = [0, performance.now()];
       else onSilence(error, silentSince);
       // Another connection to the same place would mostly hear no more.
-      await (error instanceof Deaf && !this.#hasHeard
-        ? pause(probeMs, signal)
-        : backOff(attempt, MAX_RETRY_MS, signal));
+      await idle(
+        error instanceof Deaf && !this.#hasHeard ? probeMs : backOffMs(attempt, FIRST_RETRY_MS, MAX_RETRY_MS),
+        signal,
+      );
     }
   }
 
@@ -105,7 +107,7 @@ export class Listener {
 
   async #repeat(probe: PostgresProbe, ending: AbortSignal): Promise<never> {
     for (;;) {
-      await pause(this.#options.probeMs, ending);
+      await idle(this.#options.probeMs, ending);
       ending.throwIfAborted();
       await probe.check();
     }

@@ -1,3 +1,4 @@
+import { within } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import { createEpoch } from '../topic/position.js';
 import type { PostgresLink, Deadline, Ground } from './link.js';
@@ -7,7 +8,6 @@ import { quoteIdentifier } from './quote.js';
 import { TEXT, toNumber, toText } from './codec.js';
 import type { Row } from './codec.js';
 import { SCHEMA_VERSION, schemaObjectsSql } from './schema.js';
-import { within } from './timing.js';
 
 /** The first of the two numbers of our advisory locks; the second is made of the schema's name. */
 const LOCK_SPACE = 'nestjs-event-stream';

@@ -1,8 +1,8 @@
+import { idle } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import type { AppendRequest } from '../engine/engine.js';
 import type { PostgresLink } from './link.js';
 import type { TransactionClient } from './driver.js';
-import { pause } from './timing.js';
 import { toNumber } from './codec.js';
 import type { Row } from './codec.js';
 import type { Statements } from './statements.js';
@@ -76,7 +76,7 @@ export class Outbox {
   async #watch(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       await this.#move();
-      await pause(this.#options.outboxMs, this.#closing.signal);
+      await idle(this.#options.outboxMs, this.#closing.signal);
     }
   }
 
@@ -86,7 +86,7 @@ export class Outbox {
     while (this.#isAsked && !signal.aborted) {
       this.#isAsked = false;
       this.#fruitless = (await this.#move()) ? 0 : this.#fruitless + 1;
-      if (this.#fruitless > 0) await pause(Math.min(2 ** this.#fruitless, this.#options.pollMs), signal);
+      if (this.#fruitless > 0) await idle(Math.min(2 ** this.#fruitless, this.#options.pollMs), signal);
     }
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { within } from './timing.js';
+import { within } from '../engine/kit/deadline.js';
 
 /** A connection was made, and is told nothing. */
 export class Deaf extends Error {
@@ -60,17 +60,7 @@ export class PostgresProbe {
     return new Promise((resolve) => (this.#arrived = resolve));
   }
 
-  async #hear(arrived: Promise<void>): Promise<void> {
-    try {
-      await within(arrived, this.#ms, () => new Deaf(this.#ms));
-    } catch (error) {
-      // After a long stall of this process it may have come, and waits behind the timer.
-      const isLate = await Promise.race([arrived.then(() => true), nextTurns().then(() => false)]);
-      if (!isLate) throw error;
-    }
+  #hear(arrived: Promise<void>): Promise<void> {
+    return within(arrived, this.#ms, () => new Deaf(this.#ms));
   }
-}
-
-async function nextTurns(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
 }

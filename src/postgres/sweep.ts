@@ -1,8 +1,8 @@
+import { idle } from '../engine/kit/deadline.js';
 import type { PostgresLink } from './link.js';
 import { toNumber } from './codec.js';
 import type { Row } from './codec.js';
 import type { Statements } from './statements.js';
-import { pause } from './timing.js';
 
 /** Topics at a time: the lane is locked meanwhile. */
 const MAX_TOPICS = 200;
@@ -43,7 +43,7 @@ export class PostgresSweeper {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       // Not all nodes at the same moment.
-      await pause(sweepMs * (0.5 + Math.random()), signal);
+      await idle(sweepMs * (0.5 + Math.random()), signal);
       if (signal.aborted) return;
       try {
         await this.#sweep();

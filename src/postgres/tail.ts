@@ -1,4 +1,5 @@
 import type { EngineSink } from '../engine/engine.js';
+import { backOffMs, idle } from '../engine/kit/deadline.js';
 import type { Position } from '../topic/position.js';
 import { Alarm } from './alarm.js';
 import type { PostgresLink } from './link.js';
@@ -7,12 +8,13 @@ import type { Interest } from './interest.js';
 import { toArray } from './interest.js';
 import { toEntry, toNumber, toText } from './codec.js';
 import type { Row } from './codec.js';
-import { Rest, backOff } from './timing.js';
+import { Rest } from './rest.js';
 
 const MAX_ENTRIES = 500;
 const MAX_BYTES = 1_048_576;
 /** Of what is fetched unasked, an entry of more than this comes without its data. */
 const MAX_UNASKED_BYTES = 65_536;
+const FIRST_RETRY_MS = 25;
 const MAX_RETRY_MS = 5_000;
 const LOCK_SHARE = 0.8;
 /** Who comes later may miss what is not retained: see `KEEP_MS` of the sweeper, which is longer. */
@@ -122,7 +124,7 @@ export class Tail {
         if (signal.aborted) return;
         void this.#next.promise.then(waiting.resolve);
         this.#fail(error);
-        await backOff(attempt++, MAX_RETRY_MS, signal);
+        await idle(backOffMs(attempt++, FIRST_RETRY_MS, MAX_RETRY_MS), signal);
       }
     }
   }

@@ -51,17 +51,3 @@ export class Calls {
     for (const fail of this.#open) fail(error);
   }
 }
-
-/** Gives what a promise gives, unless it takes longer. */
-export async function within<T>(timeoutMs: number, what: string, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const expire = (): void => reject(new Error(`${what} took longer than ${timeoutMs} ms`));
-    timer = setTimeout(afterReading, timeoutMs, expire);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -1,3 +1,4 @@
+import { backOffMs } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import type { Driver } from './driver.js';
 import { DISCONNECT_MS, IoredisDriver, isIoredis } from './ioredis.js';
@@ -14,6 +15,7 @@ interface NodeRedis {
   readonly createClient: (options: object) => NodeRedisClient;
 }
 
+const MIN_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
 
 /**
@@ -73,7 +75,7 @@ function createNodeRedis({ createClient }: NodeRedis, { url, options, timeoutMs 
 }
 
 function backoff(attempt: number): number {
-  return Math.min(50 * 2 ** attempt, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2);
+  return backOffMs(attempt, MIN_BACKOFF_MS, MAX_BACKOFF_MS);
 }
 
 async function load(name: string, importPackage: () => Promise<object>, maker: string): Promise<object | undefined> {

@@ -1,4 +1,4 @@
-import { within } from './calls.js';
+import { within } from '../engine/kit/deadline.js';
 import type { Argument, Driver, Subscriber } from './driver.js';
 
 /** What an ioredis `Redis` or `Cluster` is recognised by. */
@@ -160,7 +160,7 @@ async function end(client: Client): Promise<void> {
   if (client.status === 'end') return;
   const ended = new Promise<void>((resolve) => client.on('end', resolve));
   client.disconnect();
-  await within(2 * DISCONNECT_MS, 'disconnecting', ended).catch(ignore);
+  await within(ended, 2 * DISCONNECT_MS, 'disconnecting').catch(ignore);
 }
 
 function ignore(): void {

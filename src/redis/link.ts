@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EVERY_TOPIC } from '../engine/engine.js';
+import { idle } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import type { Call } from './calls.js';
 import { isDemoted, isPassing, replyCode } from './driver.js';
@@ -166,7 +167,7 @@ export class RedisLink {
       } else {
         call.cause = driver.problem ?? call.cause ?? new Error('there is no connection');
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      await idle(RETRY_MS);
       if (call.isOver) throw new SseError('engine-failed', 'The call has ended');
     }
   }

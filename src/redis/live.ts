@@ -1,6 +1,6 @@
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink } from '../engine/engine.js';
-import { within } from './calls.js';
+import { backOffMs, pause, within } from '../engine/kit/deadline.js';
 import type { Subscriber } from './driver.js';
 import type { Failures } from './failures.js';
 import { RedisProbe } from './probe.js';
@@ -43,6 +43,7 @@ const MAX_BACKOFF_MS = 2_000;
 /** Keeps one connection on which everything that is wanted is subscribed to, and replaces it when it is lost. */
 export class RedisLive {
   readonly #options: LiveOptions;
+  readonly #closing = new AbortController();
   /** The topics, each with the ticket of the call that has asked for it last. */
   readonly #wanted = new Map<string, number>();
   /** What the connection is subscribed to. */
@@ -57,8 +58,6 @@ export class RedisLive {
   #isConnecting = false;
   #isSyncing = false;
   #isInterrupted = false;
-  #isClosed = false;
-  #pause: { timer: NodeJS.Timeout; end: () => void } | undefined;
   #probe: RedisProbe | undefined;
 
   constructor(options: LiveOptions) {
@@ -89,10 +88,8 @@ export class RedisLive {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     this.#probe?.stop();
-    clearTimeout(this.#pause?.timer);
-    this.#pause?.end();
     this.#waiting = [];
     this.#wanted.clear();
     this.#changed.clear();
@@ -104,14 +101,14 @@ export class RedisLive {
   async #connect(): Promise<void> {
     if (this.#isConnecting || this.#subscriber !== undefined) return;
     this.#isConnecting = true;
-    for (let attempt = 0; !this.#isClosed && this.#subscriber === undefined; attempt++) {
+    for (let attempt = 0; !this.#closing.signal.aborted && this.#subscriber === undefined; attempt++) {
       try {
         await this.#open();
       } catch (error) {
-        if (this.#isClosed) break;
+        if (this.#closing.signal.aborted) break;
         this.#interrupt(error);
         for (const { onTrouble } of this.#waiting) onTrouble(error);
-        await this.#wait(attempt);
+        await pause(backOffMs(attempt, MIN_BACKOFF_MS, MAX_BACKOFF_MS), this.#closing.signal);
       }
     }
     this.#isConnecting = false;
@@ -120,7 +117,7 @@ export class RedisLive {
 
   async #open(): Promise<void> {
     let failure: unknown = new Error('There is no server to connect to');
-    for (const create of await within(this.#options.timeoutMs, 'finding the server', this.#options.subscribers())) {
+    for (const create of await within(this.#options.subscribers(), this.#options.timeoutMs, 'finding the server')) {
       const subscriber = create();
       try {
         await this.#prepare(subscriber);
@@ -128,7 +125,7 @@ export class RedisLive {
       } catch (error) {
         void subscriber.close();
         failure = error;
-        if (this.#isClosed) break;
+        if (this.#closing.signal.aborted) break;
       }
     }
     throw failure;
@@ -147,14 +144,14 @@ export class RedisLive {
     const onMessage = (message: Buffer): void => {
       if (!probe.take(message)) this.#deliver(subscriber, message);
     };
-    await within(timeoutMs, 'connecting', subscriber.connect(onMessage, onLost));
-    await within(timeoutMs, 'subscribing', subscriber.subscribe([probeChannel]));
+    await within(subscriber.connect(onMessage, onLost), timeoutMs, 'connecting');
+    await within(subscriber.subscribe([probeChannel]), timeoutMs, 'subscribing');
     this.#active.clear();
     for (const topic of this.#wanted.keys()) this.#changed.add(topic);
     const ticket = await this.#exchange(subscriber);
     await probe.check();
     if (lost !== undefined) throw lost.error;
-    if (this.#isClosed) throw new Error('The engine has been closed');
+    if (this.#closing.signal.aborted) throw new Error('The engine has been closed');
     this.#subscriber = subscriber;
     if (this.#isInterrupted) {
       this.#isInterrupted = false;
@@ -197,7 +194,7 @@ export class RedisLive {
       ...batches(added).map((topics) => subscriber.subscribe(topics.map(channelOf))),
       ...batches(removed).map((topics) => subscriber.unsubscribe(topics.map(channelOf))),
     ];
-    await within(timeoutMs, 'subscribing', Promise.all(confirmed));
+    await within(Promise.all(confirmed), timeoutMs, 'subscribing');
     return ticket;
   }
 
@@ -208,7 +205,7 @@ export class RedisLive {
   }
 
   #deliver(subscriber: Subscriber, bytes: Buffer): void {
-    if (this.#source !== subscriber || this.#isInterrupted || this.#isClosed) return;
+    if (this.#source !== subscriber || this.#isInterrupted) return;
     const message = decodeMessage(bytes);
     if (message === undefined) return;
     const topic = message.kind === 'entry' ? message.entry.topic : message.topic;
@@ -221,7 +218,7 @@ export class RedisLive {
     this.#probe?.stop();
     void this.#subscriber?.close();
     this.#subscriber = undefined;
-    if (this.#isClosed) return;
+    if (this.#closing.signal.aborted) return;
     this.#interrupt(error);
     void this.#connect();
   }
@@ -230,14 +227,6 @@ export class RedisLive {
     if (this.#isInterrupted) return;
     this.#isInterrupted = true;
     this.#options.sink.interrupted(this.#options.failures.clean(error));
-  }
-
-  /** Longer with each attempt, and not the same for all processes. */
-  async #wait(attempt: number): Promise<void> {
-    const most = Math.min(MIN_BACKOFF_MS * 2 ** attempt, MAX_BACKOFF_MS);
-    await new Promise<void>((end) => {
-      this.#pause = { timer: setTimeout(end, most * (0.5 + Math.random() / 2)), end };
-    });
   }
 }
 

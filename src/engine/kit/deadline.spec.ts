@@ -1,31 +1,28 @@
 import { describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { before } from '../../src/nats/deadline.js';
-import { within as withinPostgres } from '../../src/postgres/timing.js';
-import { within as withinRedis } from '../../src/redis/calls.js';
+import { before, within } from './deadline.js';
 
 const MS = 50;
 const late = (): Error => new Error('late');
 
-describe.each<[string, <T>(answer: Promise<T>) => Promise<T | undefined>]>([
-  ['Redis', (answer) => withinRedis(MS, 'it', answer)],
-  ['PostgreSQL', (answer) => withinPostgres(answer, MS, late)],
-  ['NATS', (answer) => before(performance.now() + MS, answer)],
-])('a deadline of %s', (_, within) => {
-  test('takes an answer that has come while this process stood still', async () => {
+describe.each<[string, <T>(answer: Promise<T>) => Promise<T>]>([
+  ['within a time', (answer) => within(answer, MS, late)],
+  ['before a time', (answer) => before(performance.now() + MS, answer)],
+])('an answer that is wanted %s', (_, inTime) => {
+  test('is taken when it has come while this process stood still', async () => {
     await using server = await Answering.start();
     // A turn of its own, behind which timers come.
     await new Promise(setImmediate);
     // It answers meanwhile, and when this is over, the timer is what comes first.
-    const answered = within(server.ask());
+    const answered = inTime(server.ask());
     for (const until = performance.now() + 20 * MS; performance.now() < until;);
 
     expect(await answered).toEqual(['answer']);
   });
 
-  test('passes when there is no answer', async () => {
-    await expect(within(new Promise(() => undefined))).rejects.toThrow();
+  test('is waited for no longer', async () => {
+    await expect(inTime(new Promise(() => undefined))).rejects.toThrow();
   });
 });
 
