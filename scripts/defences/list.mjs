@@ -1278,7 +1278,7 @@ const network = [
   {
     name: 'an event that is too large for PostgreSQL is refused before anything is sent',
     file: 'src/postgres/engine.ts',
-    find: `    checkSize('PostgreSQL', request, this.maxEventBytes);
+    find: `    this.#failures.checkSize(request, this.maxEventBytes);
     return this.#appender`,
     replace: '    return this.#appender',
     spec: 'test/engines/postgres-sizes.spec.ts',
@@ -1287,7 +1287,7 @@ const network = [
   {
     name: 'an event that is too large for PostgreSQL is refused in a transaction, which goes on',
     file: 'src/postgres/engine.ts',
-    find: `    checkSize('PostgreSQL', request, this.maxEventBytes);
+    find: `    this.#failures.checkSize(request, this.maxEventBytes);
     await`,
     replace: '    await',
     spec: 'test/engines/postgres-sizes.spec.ts',
@@ -1541,14 +1541,9 @@ const nats = [
   },
   {
     name: 'NATS: what the driver says is told without secrets',
-    changes: [
-      {
-        file: 'src/nats/link.ts',
-        find: 'return cleanError(error, this.#settings.secrets);',
-        replace: 'return cleanError(error);',
-      },
-      { file: 'src/nats/failure.ts', find: 'cleanError(cause, secrets)', replace: 'cleanError(cause)' },
-    ],
+    file: 'src/nats/options.ts',
+    find: 'cleanError(error, secrets)',
+    replace: 'cleanError(error)',
     spec: 'test/engines/nats-secrets.spec.ts',
     test: 'of a connection that was given',
   },

@@ -1,4 +1,3 @@
-import { SseError } from '../errors.js';
 import { type Rules, anyFunction, checkOptions, number } from '../rules.js';
 import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
@@ -16,6 +15,7 @@ import type {
   ReadRequest,
 } from './engine.js';
 import { Fifo } from './fifo.js';
+import { EngineFailures } from './kit/failure.js';
 import { MemoryLog, bytesOf } from './memory-log.js';
 import { LaneMerge } from './kit/merge.js';
 import { reopenable } from './kit/reopenable.js';
@@ -40,6 +40,8 @@ export interface MemoryEngineOptions {
 }
 
 const RULES: Rules<MemoryEngineOptions> = { maxTotalBytes: number(1_024), now: anyFunction };
+
+const failures = new EngineFailures('memory');
 
 const SWEEP_MS = 5_000;
 /** What evicted entries may hold on to before they are let go of, beside as much as the retained ones take. */
@@ -270,6 +272,6 @@ class MemoryEngine implements Engine {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new SseError('closed', 'The memory engine has been closed');
+    if (this.#closed) throw failures.closed();
   }
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { AppendRequest } from '../engine/engine.js';
-import { SseError } from '../errors.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
+import type { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import { DeadlineError, pause } from '../engine/kit/deadline.js';
 import type { NatsMessage } from './driver.js';
 import { EVENT_HEADER, encodeMeta } from './codec.js';
-import { failureOf } from './failure.js';
 import { sizeProblem } from './size.js';
 import type { Call, NatsLink } from './link.js';
 import type { NatsSettings } from './options.js';
@@ -47,7 +47,7 @@ export class NatsAppender {
   readonly #messages: Messages;
   readonly #signal: AbortSignal;
   readonly #pinMs: number;
-  readonly #secrets: readonly string[];
+  readonly #failures: EngineFailures;
   /** Tells this process's messages from those of others. */
   readonly #name = randomUUID();
   /** What was sent, and with which try. */
@@ -68,7 +68,7 @@ export class NatsAppender {
     this.#stream = stream;
     this.#messages = messages;
     this.#signal = signal;
-    this.#secrets = settings.secrets;
+    this.#failures = settings.failures;
     this.#pinMs = Math.min(settings.maxAgeMs / 4, MAX_PIN_MS);
   }
 
@@ -92,7 +92,7 @@ export class NatsAppender {
 
   #send(pending: Pending, subjects: Subjects): void {
     const { request, header, deadline, n } = pending;
-    const problem = sizeProblem(request.data, this.#stream);
+    const problem = sizeProblem(request.data, this.#stream, this.#failures);
     if (problem !== undefined) return pending.reject(pending.mayBeStored ? this.#failure(pending, problem) : problem);
     if (performance.now() - this.#pinnedAt > this.#pinMs) this.#pin(subjects, deadline);
     const call: Call = {
@@ -109,7 +109,7 @@ export class NatsAppender {
         if (!this.#leave(pending, call)) return;
         pending.mayBeStored ||= call.sends > 0;
         // Another server than that before may take less.
-        const problem = call.sends > 0 ? undefined : sizeProblem(request.data, this.#stream);
+        const problem = call.sends > 0 ? undefined : sizeProblem(request.data, this.#stream, this.#failures);
         pending.reject(problem ?? this.#failure(pending, error));
       },
     );
@@ -208,10 +208,7 @@ export class NatsAppender {
   }
 
   #failure({ mayBeStored }: Pending, cause: unknown): SseError {
-    if (SseError.is(cause) && cause.code === 'closed' && !mayBeStored) return cause;
-    return mayBeStored
-      ? failureOf('engine-uncertain', 'NATS did not say whether the event was stored', cause, this.#secrets)
-      : failureOf('engine-failed', 'NATS did not store the event', cause, this.#secrets);
+    return mayBeStored ? this.#failures.uncertain(cause) : this.#failures.failed('store the event', cause);
   }
 
   /**

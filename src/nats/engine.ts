@@ -1,12 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 import { reopenable } from '../engine/kit/reopenable.js';
-import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import { NatsAppender } from './append.js';
 import { pause } from '../engine/kit/deadline.js';
 import { loadDriver } from './driver.js';
-import { failureOf } from './failure.js';
 import { NatsLive } from './live.js';
 import { maxEventBytesOf } from './size.js';
 import { NatsLink } from './link.js';
@@ -40,7 +39,7 @@ class NatsEngine implements Engine {
   readonly name = 'nats';
   readonly isShared = true;
   readonly #timeoutMs: number;
-  readonly #secrets: readonly string[];
+  readonly #failures: EngineFailures;
   readonly #closing = new AbortController();
   readonly #link: NatsLink;
   readonly #stream: JetStream;
@@ -55,7 +54,7 @@ class NatsEngine implements Engine {
     // Each call that waits listens to it.
     setMaxListeners(0, signal);
     this.#timeoutMs = settings.timeoutMs;
-    this.#secrets = settings.secrets;
+    this.#failures = settings.failures;
     this.#link = new NatsLink(settings, {
       down: (error) => this.#onDown(error),
       up: () => void this.#live.restore(),
@@ -87,15 +86,15 @@ class NatsEngine implements Engine {
   }
 
   async locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
-    return this.#attempt('locate', (deadline) => this.#reader.locate(topics, id, deadline));
+    return this.#attempt('look for an id', (deadline) => this.#reader.locate(topics, id, deadline));
   }
 
   async list(prefix: string): Promise<Listing> {
-    return this.#attempt('list', (deadline) => this.#reader.list(prefix, deadline));
+    return this.#attempt('list topics', (deadline) => this.#reader.list(prefix, deadline));
   }
 
   async heads(topics: readonly string[]): Promise<Heads> {
-    return this.#attempt('heads', (deadline) => this.#reader.heads(topics, deadline));
+    return this.#attempt('read heads', (deadline) => this.#reader.heads(topics, deadline));
   }
 
   async subscribe(topics: readonly string[]): Promise<Position> {
@@ -143,9 +142,7 @@ class NatsEngine implements Engine {
       } catch (error) {
         this.#assertOpen();
         if (!(error instanceof UnavailableError) || performance.now() + RETRY_MS > deadline) {
-          throw SseError.is(error)
-            ? error
-            : failureOf('engine-failed', `The NATS engine could not ${what}`, error, this.#secrets);
+          throw this.#failures.failed(what, error);
         }
         await pause(RETRY_MS, this.#closing.signal);
       }
@@ -153,6 +150,6 @@ class NatsEngine implements Engine {
   }
 
   #assertOpen(): void {
-    if (this.#closed !== undefined) throw new SseError('closed', 'The NATS engine has been closed');
+    if (this.#closed !== undefined) throw this.#failures.closed();
   }
 }

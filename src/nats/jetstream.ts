@@ -177,7 +177,7 @@ export class JetStream {
       const info = isNobodyThere(reply) ? UNAVAILABLE : (parse(reply) as StreamInfo);
       if (info.error === undefined) return info as StreamInfo;
       if (info.error.err_code === NOT_FOUND) await this.#createInTurn(deadline);
-      else if (info.error.code !== 503) throw refusal(info.error);
+      else if (info.error.code !== 503) throw this.#refusal(info.error);
       else await pause(RETRY_MS, this.#signal);
     }
   }
@@ -225,19 +225,16 @@ export class JetStream {
     if (isNobodyThere(reply)) return;
     const { error } = parse(reply) as StreamInfo;
     // Another node was faster: its epoch counts.
-    if (error !== undefined && error.err_code !== NAME_IN_USE && error.code !== 503) throw refusal(error);
+    if (error !== undefined && error.err_code !== NAME_IN_USE && error.code !== 503) throw this.#refusal(error);
   }
 
   #stateOf({ config, state }: StreamInfo): StreamState {
-    const { prefix, stream } = this.#settings;
+    const { prefix } = this.#settings;
     const epoch = config.republish?.dest?.slice(`${prefix}.l.`.length, -2) ?? '';
     const subjects = new Subjects(prefix, epoch);
     const isOurs = config.republish?.dest === subjects.republished && config.subjects?.[0] === subjects.stored;
     if (!isOurs || !/^[0-9a-z]{6}$/.test(epoch)) {
-      throw new SseError(
-        'engine-failed',
-        `The JetStream stream ${stream} was not made by this engine with the prefix ${prefix}: give it another name`,
-      );
+      throw this.#unusable(`it was not made by this engine with the prefix ${prefix}: give it another name`);
     }
     this.#isReplicated = config.num_replicas > 1;
     const { max_msg_size: size = -1 } = config;
@@ -249,6 +246,14 @@ export class JetStream {
       messages: state.messages,
       keptPerTopic: config.max_msgs_per_subject > 0 ? config.max_msgs_per_subject : Infinity,
     };
+  }
+
+  #refusal({ code, description = 'no reason' }: ApiError): SseError {
+    return this.#unusable(`the server refused: ${description} (${code})`);
+  }
+
+  #unusable(why: string): SseError {
+    return this.#settings.failures.failed(`use the JetStream stream ${this.#settings.stream}`, undefined, why);
   }
 
   async #ask(subject: string, request: object | undefined, deadline: number): Promise<NatsMessage> {
@@ -266,8 +271,4 @@ function timeOf({ offset }: ServerClock): number {
 
 function call(subject: string, request: string, deadline: number): Call {
   return { subject, data: request === '' ? NOTHING : Buffer.from(request), deadline, sends: 0 };
-}
-
-function refusal({ code, description = 'no reason' }: ApiError): SseError {
-  return new SseError('engine-failed', `JetStream refused: ${description} (${code})`);
 }

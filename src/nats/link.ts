@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { cleanError } from '../engine/kit/clean-error.js';
 import { SseError } from '../errors.js';
 import { DeadlineError, backOffMs, before, pause } from '../engine/kit/deadline.js';
 import { loadDriver } from './driver.js';
@@ -119,7 +118,7 @@ export class NatsLink {
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    this.#fail(new SseError('closed', 'The NATS engine has been closed'));
+    this.#fail(this.#settings.failures.closed());
     this.#isUp = false;
     clearInterval(this.#prober);
     this.#stopStatus?.();
@@ -129,7 +128,7 @@ export class NatsLink {
   }
 
   #clean(error: unknown): Error {
-    return cleanError(error, this.#settings.secrets);
+    return this.#settings.failures.clean(error);
   }
 
   get #isOwn(): boolean {
@@ -260,8 +259,8 @@ export class NatsLink {
       this.#connection = undefined;
       return this.#open();
     }
-    const options = reason instanceof Error ? { cause: this.#clean(reason) } : {};
-    this.#fail(new SseError('engine-failed', 'The connection that was given to natsEngine has been closed', options));
+    const cause = reason instanceof Error ? reason : undefined;
+    this.#fail(this.#settings.failures.failed('go on', cause, 'the connection that was given has been closed'));
   }
 
   /** A connection may be dead without a sign: then it is made anew, which the client's own pings do only after minutes. */

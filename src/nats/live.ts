@@ -1,4 +1,3 @@
-import { cleanError } from '../engine/kit/clean-error.js';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink, LogEntry } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
@@ -212,7 +211,7 @@ export class NatsLive {
       } catch (error) {
         if (this.#signal.aborted) break;
         // As after an interruption: the hub reads what there is.
-        this.interrupt(cleanError(error, this.#settings.secrets));
+        this.interrupt(this.#settings.failures.clean(error));
         void this.restore();
       }
     }

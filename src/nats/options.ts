@@ -10,6 +10,8 @@ import {
   wholeNumber,
 } from '../rules.js';
 import type { Rule, Rules } from '../rules.js';
+import { cleanError } from '../engine/kit/clean-error.js';
+import { EngineFailures } from '../engine/kit/failure.js';
 import { isNatsConnection } from './driver.js';
 import type { NatsConnection } from './driver.js';
 import { secretsOfAddress, secretsOfOptions } from './secrets.js';
@@ -112,8 +114,7 @@ export type ConnectionSource = { readonly connection: NatsConnection } | { reado
 /** Checked, and with the defaults filled in. */
 export interface NatsSettings {
   readonly source: ConnectionSource;
-  /** What must not be told, wherever it stands. */
-  readonly secrets: readonly string[];
+  readonly failures: EngineFailures;
   readonly prefix: string;
   readonly stream: string;
   readonly apiPrefix: string;
@@ -173,9 +174,10 @@ export function resolveOptions(given: NatsEngineOptions): NatsSettings {
   checkOptions('natsEngine', given, RULES);
   checkOneOf('natsEngine', given, ['connection', 'servers', 'options']);
   const { prefix = 'sse', domain } = given;
+  const secrets = secretsIn(given);
   return {
     source: sourceOf(given),
-    secrets: secretsIn(given),
+    failures: new EngineFailures('NATS', (error) => cleanError(error, secrets)),
     prefix,
     stream: given.stream ?? prefix.replaceAll('.', '_'),
     apiPrefix: domain === undefined ? '$JS.API' : `$JS.${domain}.API`,

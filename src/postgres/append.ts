@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterReading } from '../engine/kit/deadline.js';
-import { SseError } from '../errors.js';
+import { MAX_WAITING_BYTES } from '../engine/kit/failure.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
+import type { SseError } from '../errors.js';
 import type { AppendRequest, Retention } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import type { PostgresLink, Trace } from './link.js';
@@ -9,8 +11,6 @@ import type { Statements } from './statements.js';
 
 const MAX_BATCH = 500;
 const MAX_BATCH_BYTES = 1_048_576;
-/** What may wait while the server is away. Beyond, an append is refused at once. */
-const MAX_WAITING_BYTES = 67_108_864;
 const LOCK_SHARE = 0.8;
 
 interface Waiting {
@@ -27,6 +27,7 @@ interface Sent {
 }
 
 export interface AppendOptions {
+  readonly failures: EngineFailures;
   readonly link: PostgresLink;
   readonly statements: Pick<Statements, 'append' | 'appendOne'>;
   readonly isNotified: boolean;
@@ -55,7 +56,7 @@ export class PostgresAppender {
   append(request: AppendRequest): Promise<Position> {
     return new Promise((resolve, reject) => {
       if (this.#waitingBytes > MAX_WAITING_BYTES) {
-        reject(new SseError('engine-failed', 'The postgres engine has 64 MiB of events waiting already'));
+        reject(this.#options.failures.tooMuchWaits());
         return;
       }
       const deadline = performance.now() + this.#options.timeoutMs;
@@ -69,9 +70,7 @@ export class PostgresAppender {
 
   /** What is on its way is waited for; what is not, is refused. */
   async close(): Promise<void> {
-    for (const waiting of this.#queue.splice(0)) {
-      waiting.reject(new SseError('closed', 'The postgres engine has been closed'));
-    }
+    for (const waiting of this.#queue.splice(0)) waiting.reject(this.#options.failures.closed());
     await this.#working;
     clearTimeout(this.#timer);
   }
@@ -119,7 +118,7 @@ export class PostgresAppender {
       resolveAll(sent, stored);
     } catch (error) {
       const { isUncertain } = sent.trace;
-      const failed = SseError.is(error) && !isUncertain ? error : appendError(isUncertain, error);
+      const failed = this.#failure(isUncertain, error);
       for (const waiting of sent.waiting) waiting.reject(failed);
     }
     for (const { request } of batch) this.#waitingBytes -= request.data.byteLength;
@@ -146,12 +145,17 @@ export class PostgresAppender {
       // Once nobody waits for it, a batch that has not been sent never is. Of any other, each event may still be stored.
       trace.isGivenUp = waiting.length === 0;
       const isUncertain = trace.isUncertain || !trace.isGivenUp;
-      for (const each of given) each.reject(appendError(isUncertain, late));
+      for (const each of given) each.reject(this.#failure(isUncertain, late));
     }
     for (const each of takeLate(this.#queue, now)) {
-      each.reject(appendError(false, late));
+      each.reject(this.#failure(false, late));
       this.#waitingBytes -= each.request.data.byteLength;
     }
+  }
+
+  #failure(isUncertain: boolean, error: unknown): SseError {
+    const { failures } = this.#options;
+    return isUncertain ? failures.uncertain(error) : failures.failed('store the event', error);
   }
 }
 
@@ -173,15 +177,6 @@ function resolveAll({ waiting }: Sent, stored: StoredRow): void {
   const [epoch, last, at] = [toText(stored.epoch), toNumber(stored.seq), toNumber(stored.at)];
   let seq = last - waiting.length;
   for (const each of waiting) each.resolve({ epoch, seq: ++seq, at });
-}
-
-function appendError(isUncertain: boolean, cause: unknown): SseError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return isUncertain
-    ? new SseError('engine-uncertain', `The postgres engine cannot tell whether an event was stored: ${message}`, {
-        cause,
-      })
-    : new SseError('engine-failed', `The postgres engine could not store an event: ${message}`, { cause });
 }
 
 function isSame(one: Retention, other: Retention): boolean {

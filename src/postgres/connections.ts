@@ -1,4 +1,5 @@
-import { SseError } from '../errors.js';
+import { EngineFailures } from '../engine/kit/failure.js';
+import { refuse } from '../rules.js';
 import { configOf, loadDriver, openPool } from './driver.js';
 import type { ListenClient, OpenPool } from './driver.js';
 import type { PostgresSettings } from './options.js';
@@ -10,8 +11,7 @@ export interface Connections {
   readonly load: () => Promise<unknown>;
   readonly openPool: () => Promise<OpenPool>;
   readonly createListenClient: () => Promise<ListenClient>;
-  /** Takes out of a driver's error what must not be told. */
-  readonly clean: (error: unknown) => Error;
+  readonly failures: EngineFailures;
 }
 
 const KEEP_ALIVE_MS = 10_000;
@@ -20,7 +20,7 @@ const KEEP_ALIVE_MS = 10_000;
 export function connectionsOf({ source, schema, isListening, timeoutMs }: PostgresSettings): Connections {
   const { pool } = source;
   const secrets = new Secrets();
-  const { clean } = secrets;
+  const failures = new EngineFailures('PostgreSQL', secrets.clean);
   const listenOptions = source.listenOptions && secrets.watch(source.listenOptions);
   const listening = {
     keepAlive: true,
@@ -36,15 +36,15 @@ export function connectionsOf({ source, schema, isListening, timeoutMs }: Postgr
       load: loadDriver,
       openPool: () => openPool(config),
       createListenClient: async () => new (await loadDriver()).Client({ ...(listenOptions ?? given), ...listening }),
-      clean,
+      failures,
     };
   }
   const known = configOf(pool);
   const own = known && secrets.watch(known.config);
   if (isListening && known === undefined && listenOptions === undefined) {
-    throw new SseError(
-      'invalid-options',
-      'postgresEngine: this pool does not tell how it connects; give listenOptions for the connection that listens, or notify: "poll"',
+    refuse(
+      'postgresEngine',
+      'this pool does not tell how it connects; give listenOptions for the connection that listens, or notify: "poll"',
     );
   }
   return {
@@ -54,6 +54,6 @@ export function connectionsOf({ source, schema, isListening, timeoutMs }: Postgr
       const Client = known?.Client ?? (await loadDriver()).Client;
       return new Client({ ...(listenOptions ?? own), ...listening });
     },
-    clean,
+    failures,
   };
 }

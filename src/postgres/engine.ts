@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
-import { SseError } from '../errors.js';
+import type { SseError } from '../errors.js';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
 import { within } from '../engine/kit/deadline.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 import { reopenable } from '../engine/kit/reopenable.js';
-import { checkSize } from '../engine/kit/size.js';
 import type { Position } from '../topic/position.js';
 import { PostgresAppender } from './append.js';
 import { connectionsOf } from './connections.js';
@@ -55,6 +55,7 @@ class SharedPostgresEngine implements PostgresEngine {
   readonly maxEventBytes = 16_777_216;
   readonly #settings: PostgresSettings;
   readonly #connections: Connections;
+  readonly #failures: EngineFailures;
   readonly #sql: Statements;
   readonly #closing = new AbortController();
   readonly #link: PostgresLink;
@@ -70,18 +71,19 @@ class SharedPostgresEngine implements PostgresEngine {
 
   constructor(settings: PostgresSettings, connections: Connections) {
     const { schema, isMigrating, isListening: isNotified, timeoutMs, pollMs, outboxMs, sweepMs, now } = settings;
-    const { clean } = connections;
+    const { failures } = connections;
     // Each call that is under way listens to it.
     setMaxListeners(0, this.#closing.signal);
     this.#settings = settings;
     this.#connections = connections;
+    this.#failures = failures;
     this.#sql = createStatements(schema);
-    this.#migration = new Migration(schema, isMigrating, timeoutMs);
-    this.#link = new PostgresLink(connections.openPool, clean, this.#migration, this.#closing.signal);
-    const shared = { link: this.#link, sql: this.#sql, timeoutMs, now };
+    this.#migration = new Migration(schema, isMigrating, timeoutMs, failures);
+    this.#link = new PostgresLink(connections.openPool, failures.clean, this.#migration, this.#closing.signal);
+    const shared = { link: this.#link, sql: this.#sql, failures, timeoutMs, now };
     this.#appender = new PostgresAppender({ ...shared, statements: this.#sql, isNotified });
-    this.#reader = new PostgresReader(this.#link, this.#sql, timeoutMs, now);
-    this.#outbox = new Outbox({ ...shared, clean, isNotified, pollMs, outboxMs });
+    this.#reader = new PostgresReader(shared);
+    this.#outbox = new Outbox({ ...shared, isNotified, pollMs, outboxMs });
     this.#sweeper = new PostgresSweeper({ ...shared, sweepMs });
   }
 
@@ -92,13 +94,13 @@ class SharedPostgresEngine implements PostgresEngine {
 
   async append(request: AppendRequest): Promise<Position> {
     this.#use();
-    checkSize('PostgreSQL', request, this.maxEventBytes);
+    this.#failures.checkSize(request, this.maxEventBytes);
     return this.#appender.append(request);
   }
 
   async appendInTransaction(client: TransactionClient, request: AppendRequest): Promise<void> {
     this.#use();
-    checkSize('PostgreSQL', request, this.maxEventBytes);
+    this.#failures.checkSize(request, this.maxEventBytes);
     await this.#prepare();
     await this.#outbox.add(client, request);
     this.#outbox.watch();
@@ -129,10 +131,8 @@ class SharedPostgresEngine implements PostgresEngine {
     this.#interest.add(topics);
     this.#outbox.watch();
     const live = (this.#live ??= this.#deliver());
-    const late = (): SseError => {
-      const { failure: cause } = live;
-      return new SseError('engine-failed', 'The postgres engine has no live delivery at the moment', { cause });
-    };
+    const late = (): SseError =>
+      this.#failures.failed('subscribe', live.failure, 'there is no live delivery at the moment');
     return within(live.ready(), this.#settings.timeoutMs, late, this.#closing.signal);
   }
 
@@ -144,11 +144,7 @@ class SharedPostgresEngine implements PostgresEngine {
     this.#use();
     await this.#reader.check();
     const { failure } = this.#outbox;
-    if (failure !== undefined) {
-      throw new SseError('engine-failed', 'The postgres engine cannot publish what is in the outbox', {
-        cause: failure,
-      });
-    }
+    if (failure !== undefined) throw this.#failures.failed('publish what is in the outbox', failure);
   }
 
   close(): Promise<void> {
@@ -157,7 +153,7 @@ class SharedPostgresEngine implements PostgresEngine {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort(new SseError('closed', 'The postgres engine has been closed'));
+    this.#closing.abort(this.#failures.closed());
     this.#sink = undefined;
     this.#interest.clear();
     await Promise.all([this.#live?.close(), this.#appender.close(), this.#outbox.close(), this.#sweeper.close()]);
@@ -174,9 +170,7 @@ class SharedPostgresEngine implements PostgresEngine {
     try {
       await this.#migration.ensure(this.#link, performance.now() + this.#settings.timeoutMs);
     } catch (error) {
-      if (SseError.is(error)) throw error;
-      const message = error instanceof Error ? error.message : String(error);
-      throw new SseError('engine-failed', `The postgres engine is not ready: ${message}`, { cause: error });
+      throw this.#failures.failed('prepare its schema', error);
     }
   }
 

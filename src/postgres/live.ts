@@ -94,13 +94,13 @@ export class PostgresLive {
     const patienceMs = error instanceof Deaf ? 0 : 2 * settings.probeMs;
     if (this.#isWarned || this.#tail.readAt < since + patienceMs) return;
     this.#isWarned = true;
-    const cause = connections.clean(error);
+    const cause = connections.failures.clean(error);
     const effect = `until then new events are looked for every ${settings.pollMs} ms`;
     const problem = `postgresEngine: no notifications arrive, and ${effect}: ${cause.message}`;
     try {
       settings.onWarning(new Error(problem, { cause }));
     } catch (thrown) {
-      process.emitWarning(connections.clean(thrown).message);
+      process.emitWarning(connections.failures.clean(thrown).message);
     }
   }
 

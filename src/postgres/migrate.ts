@@ -1,5 +1,7 @@
 import { within } from '../engine/kit/deadline.js';
-import { SseError } from '../errors.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
+import type { SseError } from '../errors.js';
+import { refuse } from '../rules.js';
 import { createEpoch } from '../topic/position.js';
 import type { PostgresLink, Deadline, Ground } from './link.js';
 import type { PostgresPoolClient } from './driver.js';
@@ -17,13 +19,15 @@ export class Migration implements Ground {
   readonly #schema: string;
   readonly #isAllowed: boolean;
   readonly #timeoutMs: number;
+  readonly #failures: EngineFailures;
   #isDone = false;
   #running: Promise<void> | undefined;
 
-  constructor(schema: string, isAllowed: boolean, timeoutMs: number) {
+  constructor(schema: string, isAllowed: boolean, timeoutMs: number, failures: EngineFailures) {
     this.#schema = schema;
     this.#isAllowed = isAllowed;
     this.#timeoutMs = timeoutMs;
+    this.#failures = failures;
   }
 
   /** Resolves at once when that was seen to before. */
@@ -78,10 +82,7 @@ export class Migration implements Ground {
     );
     const encoding = toText(found?.['encoding']);
     if (encoding !== 'UTF8') {
-      throw new SseError(
-        'invalid-options',
-        `postgresEngine: the database must be encoded in UTF8, and is in ${encoding}`,
-      );
+      refuse('postgresEngine', `the database must be encoded in UTF8, and is in ${encoding}`);
     }
     // Where it exists, the right to create schemas is not needed, and IF NOT EXISTS would ask for it.
     if (toNumber(found?.['count']) === 0) await run(client, `CREATE SCHEMA ${quoteIdentifier(this.#schema)}`);
@@ -104,13 +105,12 @@ export class Migration implements Ground {
   }
 
   #mismatch(version: number | undefined): SseError {
-    const where = `the schema ${quoteIdentifier(this.#schema)}`;
-    if (version === undefined) {
-      const how = `run the SQL of postgresSchemaSql(${JSON.stringify(this.#schema)}), or let the engine do it (migrate: true)`;
-      return new SseError('engine-failed', `postgresEngine: ${where} has no tables of this engine: ${how}`);
-    }
-    const what = `of version ${version}, and this version of nestjs-event-stream works with ${SCHEMA_VERSION}`;
-    return new SseError('engine-failed', `postgresEngine: ${where} is ${what}`);
+    const how = `run the SQL of postgresSchemaSql(${JSON.stringify(this.#schema)}), or let the engine do it (migrate: true)`;
+    const why =
+      version === undefined
+        ? `it has no tables of this engine: ${how}`
+        : `it is of version ${version}, and this version of nestjs-event-stream works with ${SCHEMA_VERSION}`;
+    return this.#failures.failed(`use the schema ${quoteIdentifier(this.#schema)}`, undefined, why);
   }
 }
 

@@ -1,5 +1,5 @@
 import { idle } from '../engine/kit/deadline.js';
-import { SseError } from '../errors.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 import type { AppendRequest } from '../engine/engine.js';
 import type { PostgresLink } from './link.js';
 import type { TransactionClient } from './driver.js';
@@ -14,8 +14,7 @@ const LOCK_SHARE = 0.8;
 export interface OutboxOptions {
   readonly link: PostgresLink;
   readonly sql: Statements;
-  /** Takes out of the error of a client what must not be told. */
-  readonly clean: (error: unknown) => Error;
+  readonly failures: EngineFailures;
   readonly isNotified: boolean;
   readonly timeoutMs: number;
   readonly pollMs: number;
@@ -44,15 +43,13 @@ export class Outbox {
 
   async add(client: TransactionClient, { topic, data, id, retention }: AppendRequest): Promise<void> {
     const { maxEvents, maxBytes, maxAgeMs } = retention;
-    const { sql, isNotified, clean } = this.#options;
+    const { sql, isNotified, failures } = this.#options;
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     try {
       const values = [topic, id ?? null, bytes, maxEvents, maxBytes, maxAgeMs, isNotified];
       await client.query(sql.enqueue, values);
     } catch (error) {
-      const cause = clean(error);
-      const problem = `The postgres engine could not write to the outbox: ${cause.message}`;
-      throw new SseError('engine-failed', problem, { cause });
+      throw failures.failed('write to the outbox', error);
     }
   }
 

@@ -1,5 +1,6 @@
 import { SseError } from '../errors.js';
 import type { Heads, Hole, Listing, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 import { contradiction, isTrimmed } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
 import type { PostgresLink } from './link.js';
@@ -27,16 +28,26 @@ interface Page {
   readonly entries: readonly LogEntry[];
 }
 
+export interface ReadOptions {
+  readonly link: PostgresLink;
+  readonly sql: Statements;
+  readonly failures: EngineFailures;
+  readonly timeoutMs: number;
+  readonly now: (() => number) | undefined;
+}
+
 /** Everything that is asked of the log, each in one statement and therefore of one moment. */
 export class PostgresReader {
   readonly #link: PostgresLink;
   readonly #sql: Statements;
+  readonly #failures: EngineFailures;
   readonly #timeoutMs: number;
   readonly #now: () => number | null;
 
-  constructor(link: PostgresLink, sql: Statements, timeoutMs: number, now: (() => number) | undefined) {
+  constructor({ link, sql, failures, timeoutMs, now }: ReadOptions) {
     this.#link = link;
     this.#sql = sql;
+    this.#failures = failures;
     this.#timeoutMs = timeoutMs;
     this.#now = () => now?.() ?? null;
   }
@@ -92,9 +103,8 @@ export class PostgresReader {
     try {
       return toAnswer(await this.#link.run<Row>(text, () => values, { deadline, isAbandoned: true, isRetried }));
     } catch (error) {
-      if (SseError.is(error)) throw error;
-      const { message, cause } = error as Failure;
-      throw new SseError('engine-failed', `The postgres engine could not read: ${message}`, { cause });
+      const { message, cause = error } = error as Failure;
+      throw SseError.is(error) ? error : this.#failures.failed('read', cause, message);
     }
   }
 }

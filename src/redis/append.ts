@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterReading } from '../engine/kit/deadline.js';
-import { SseError } from '../errors.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
+import type { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
-import type { Failures } from './failures.js';
 import { hasStoredNothing, isPassing, replyCode } from './driver.js';
 import type { RedisLink } from './link.js';
+import type { RedisSettings } from './options.js';
 import { WINDOW } from './script.js';
 
 /** How an append is sent: the process, its number, the lowest number that is still wanted, and whether with the script's text. */
@@ -32,7 +33,7 @@ export class RedisAppender {
   readonly #node = randomBytes(9).toString('base64url');
   readonly #timeoutMs: number;
   readonly #link: Pick<RedisLink, 'isReady' | 'problem' | 'noteFailure'>;
-  readonly #failures: Failures;
+  readonly #failures: EngineFailures;
   /** In the order of their numbers. */
   readonly #pending = new Map<number, Pending>();
   #last = 0;
@@ -48,15 +49,18 @@ export class RedisAppender {
   #retry: NodeJS.Timeout | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(timeoutMs: number, link: Pick<RedisLink, 'isReady' | 'problem' | 'noteFailure'>, failures: Failures) {
-    this.#timeoutMs = timeoutMs;
+  constructor(
+    settings: Pick<RedisSettings, 'timeoutMs' | 'failures'>,
+    link: Pick<RedisLink, 'isReady' | 'problem' | 'noteFailure'>,
+  ) {
+    this.#timeoutMs = settings.timeoutMs;
     this.#link = link;
-    this.#failures = failures;
+    this.#failures = settings.failures;
   }
 
   /** @throws SseError `engine-failed`, `engine-uncertain` */
   append(send: Send): Promise<Position> {
-    if (this.#isClosed) return Promise.reject(closed());
+    if (this.#isClosed) return Promise.reject(this.#failures.closed());
     return new Promise((resolve, reject) => {
       const n = ++this.#last;
       const timer = setTimeout(() => afterReading(() => this.#expire(n)), this.#timeoutMs);
@@ -83,7 +87,8 @@ export class RedisAppender {
     }
     clearTimeout(this.#retry);
     for (const pending of this.#pending.values()) {
-      this.#settle(pending, () => pending.reject(pending.isUncertain ? this.#failures.uncertain(closed()) : closed()));
+      pending.cause = this.#failures.closed();
+      this.#settle(pending, () => pending.reject(this.#rejection(pending)));
     }
   }
 
@@ -196,8 +201,4 @@ export class RedisAppender {
   #rejection({ isUncertain, cause }: Pending): SseError {
     return isUncertain ? this.#failures.uncertain(cause) : this.#failures.failed('store the event', cause);
   }
-}
-
-function closed(): SseError {
-  return new SseError('closed', 'The Redis engine has been closed');
 }

@@ -1,6 +1,7 @@
 import { afterReading } from '../engine/kit/deadline.js';
-import { SseError } from '../errors.js';
-import type { Failures } from './failures.js';
+import type { SseError } from '../errors.js';
+import type { RedisSettings } from './options.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 
 /** A call that has an end. */
 export interface Call {
@@ -13,11 +14,11 @@ export interface Call {
 /** The calls that are under way: each ends at its deadline, and all of them when the engine is closed. */
 export class Calls {
   readonly #timeoutMs: number;
-  readonly #failures: Failures;
+  readonly #failures: EngineFailures;
   readonly #open = new Set<(error: SseError) => void>();
   #closed: SseError | undefined;
 
-  constructor(timeoutMs: number, failures: Failures) {
+  constructor({ timeoutMs, failures }: Pick<RedisSettings, 'timeoutMs' | 'failures'>) {
     this.#timeoutMs = timeoutMs;
     this.#failures = failures;
   }
@@ -34,9 +35,12 @@ export class Calls {
       };
       const fail = (error: unknown): void => {
         end();
-        reject(SseError.is(error) ? error : this.#failures.failed(what, error));
+        reject(this.#failures.failed(what, error));
       };
-      const expire = (): void => void (call.isOver || fail(this.#failures.failed(what, call.cause, this.#timeoutMs)));
+      const expire = (): void => {
+        const cause = call.cause ?? new Error('it did not answer');
+        if (!call.isOver) fail(this.#failures.failed(`${what} within ${this.#timeoutMs} ms`, cause));
+      };
       const timer = setTimeout(afterReading, this.#timeoutMs, expire);
       this.#open.add(fail);
       work(call).then((value) => {

@@ -1,4 +1,3 @@
-import { SseError } from '../errors.js';
 import type {
   AppendRequest,
   Engine,
@@ -10,6 +9,7 @@ import type {
   ReadPage,
   ReadRequest,
 } from '../engine/engine.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 import { reopenable } from '../engine/kit/reopenable.js';
 import { contradiction } from '../engine/resume.js';
 import { createEpochs } from '../topic/position.js';
@@ -19,7 +19,6 @@ import { Calls } from './calls.js';
 import type { Call } from './calls.js';
 import type { Argument } from './driver.js';
 import { warnOfEviction } from './warning.js';
-import { Failures } from './failures.js';
 import { RedisLink } from './link.js';
 import { RedisLive } from './live.js';
 import { loadPackage } from './drivers.js';
@@ -64,7 +63,7 @@ class RedisEngine implements Engine {
   readonly isShared = true;
   readonly maxEventBytes = MAX_EVENT_BYTES;
   readonly #options: RedisSettings;
-  readonly #failures: Failures;
+  readonly #failures: EngineFailures;
   readonly #link: RedisLink;
   readonly #calls: Calls;
   readonly #appender: RedisAppender;
@@ -76,10 +75,10 @@ class RedisEngine implements Engine {
 
   constructor(options: RedisSettings) {
     this.#options = options;
-    this.#failures = new Failures(options);
-    this.#calls = new Calls(options.timeoutMs, this.#failures);
-    this.#link = new RedisLink(options, this.#failures, () => this.#appender.restart());
-    this.#appender = new RedisAppender(options.timeoutMs, this.#link, this.#failures);
+    this.#failures = options.failures;
+    this.#calls = new Calls(options);
+    this.#link = new RedisLink(options, () => this.#appender.restart());
+    this.#appender = new RedisAppender(options, this.#link);
     this.#sweeper = new RedisSweeper(this.#link, options.sweepMs);
   }
 
@@ -104,7 +103,7 @@ class RedisEngine implements Engine {
 
   async append(request: AppendRequest): Promise<Position> {
     this.#assertOpen();
-    checkEvent(request);
+    checkEvent(request, this.#failures);
     const { topic, data, id, retention } = request;
     await this.#link.open();
     this.#sweeper.start();
@@ -171,7 +170,7 @@ class RedisEngine implements Engine {
 
   async subscribe(topics: readonly string[]): Promise<Position> {
     this.#assertOpen();
-    if (this.#live === undefined) throw new SseError('engine-failed', 'redisEngine: start() comes before subscribe()');
+    if (this.#live === undefined) throw this.#failures.failed('subscribe', undefined, 'start() comes first');
     let trouble: unknown;
     const subscription = this.#live.subscribe(topics, (error) => (trouble = error));
     try {
@@ -205,7 +204,7 @@ class RedisEngine implements Engine {
   async #close(): Promise<void> {
     this.#sweeper.stop();
     await Promise.all([this.#live?.close(), this.#appender.close(CLOSE_GRACE_MS)]);
-    this.#calls.close(closed());
+    this.#calls.close(this.#failures.closed());
     await this.#link.close();
   }
 
@@ -231,7 +230,7 @@ class RedisEngine implements Engine {
   }
 
   #ask<T>(what: string, work: (call: Call) => Promise<T>): Promise<T> {
-    if (this.#closing !== undefined) return Promise.reject(closed());
+    if (this.#closing !== undefined) return Promise.reject(this.#failures.closed());
     return this.#calls.run(what, async (call) => {
       await this.#link.open();
       return work(call);
@@ -244,14 +243,10 @@ class RedisEngine implements Engine {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw closed();
+    if (this.#closing !== undefined) throw this.#failures.closed();
   }
 }
 
 function toArguments(...numbers: number[]): string[] {
   return numbers.map((number) => String(Math.min(number, UNBOUNDED)));
-}
-
-function closed(): SseError {
-  return new SseError('closed', 'The Redis engine has been closed');
 }

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { EVERY_TOPIC } from '../engine/engine.js';
 import { idle } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
+import { refuse } from '../rules.js';
 import type { Call } from './calls.js';
 import { isDemoted, isPassing, replyCode } from './driver.js';
 import type { Argument, Driver } from './driver.js';
-import type { Failures } from './failures.js';
 import { loadDriver } from './drivers.js';
 import type { RedisSettings } from './options.js';
 import type { Script } from './script.js';
@@ -17,7 +17,6 @@ const RENEW_MS = 1_000;
 /** The way to the server, usable once `open` has resolved: commands with our names, tried again while the server cannot be reached. */
 export class RedisLink {
   readonly #options: RedisSettings;
-  readonly #failures: Failures;
   readonly #onReady: () => void;
   readonly #probe = `probe:${randomBytes(9).toString('base64url')}`;
   #opening: Promise<Driver> | undefined;
@@ -26,9 +25,8 @@ export class RedisLink {
   #isClosed = false;
   #renewedAt = -Infinity;
 
-  constructor(options: RedisSettings, failures: Failures, onReady: () => void) {
+  constructor(options: RedisSettings, onReady: () => void) {
     this.#options = options;
-    this.#failures = failures;
     this.#onReady = onReady;
     // A client that was given is looked after from now on.
     if (options.client !== undefined) void this.open();
@@ -144,7 +142,9 @@ export class RedisLink {
 
   async #open(): Promise<Driver> {
     const driver = await loadDriver(this.#options).catch((error: unknown) => {
-      throw SseError.is(error) ? error : this.#failures.unusable(error);
+      if (SseError.is(error)) throw error;
+      const cause = this.#options.failures.clean(error);
+      refuse('redisEngine', `no client can be made of url or options: ${cause.message}`, cause);
     });
     this.#driver = driver;
     if (this.#isClosed) return driver;

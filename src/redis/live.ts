@@ -1,15 +1,15 @@
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink } from '../engine/engine.js';
 import { backOffMs, pause, within } from '../engine/kit/deadline.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 import type { Subscriber } from './driver.js';
-import type { Failures } from './failures.js';
 import { RedisProbe } from './probe.js';
 import { decodeMessage } from './codec.js';
 
 /** What the live delivery needs of the engine. */
 export interface LiveOptions {
   readonly sink: EngineSink;
-  readonly failures: Failures;
+  readonly failures: EngineFailures;
   readonly timeoutMs: number;
   readonly probeMs: number;
   /** Makers of a subscriber, to be tried in turn. */

@@ -1,10 +1,13 @@
 import { anyFunction, anyObject, checkOneOf, checkOptions, number, oneOf, problemOf, refuse } from '../rules.js';
 import type { Rules } from '../rules.js';
+import { cleanError } from '../engine/kit/clean-error.js';
+import { EngineFailures } from '../engine/kit/failure.js';
 import { addressProblem } from './address.js';
 import { isIoredis } from './ioredis.js';
 import type { IoredisClient } from './ioredis.js';
 import { isNodeRedis } from './node-redis.js';
 import type { NodeRedisClient } from './node-redis.js';
+import { secretsOfSource } from './secrets.js';
 import { MAX_WHOLE_BYTES } from './size.js';
 
 /** A client of the `ioredis` package (`Redis` or `Cluster`) or of the `redis` package (client or cluster). */
@@ -91,6 +94,7 @@ export interface RedisSettings {
   readonly inlineBytes: number;
   readonly sweepMs: number;
   readonly onWarning: (warning: Error) => void;
+  readonly failures: EngineFailures;
 }
 
 const RULES: Rules<RedisEngineOptions> = {
@@ -122,7 +126,8 @@ export function resolveOptions(given: RedisEngineOptions): RedisSettings {
   if (client !== undefined && driver !== undefined) {
     refuse('redisEngine', 'driver goes with url or options, not with client');
   }
-  return { client, url, options, driver, prefix, timeoutMs, probeMs, inlineBytes, sweepMs, onWarning };
+  const failures = new EngineFailures('Redis', (error) => cleanError(error, secretsOfSource(given)));
+  return { failures, client, url, options, driver, prefix, timeoutMs, probeMs, inlineBytes, sweepMs, onWarning };
 }
 
 /** A socket has none: of that only the `createClient()` of node-redis has an address. */

@@ -1,6 +1,5 @@
 import type { AppendRequest } from '../engine/engine.js';
-import { checkSize } from '../engine/kit/size.js';
-import { SseError } from '../errors.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 import { ENTRY_HEADER_BYTES, ENTRY_OVERHEAD_BYTES } from './script.js';
 
 /**
@@ -17,15 +16,12 @@ export const MAX_EVENT_BYTES = 16_777_216;
 export const MAX_WHOLE_BYTES = 2_097_152;
 
 /** @throws SseError `invalid-event` */
-export function checkEvent(request: AppendRequest): void {
-  checkSize('Redis', request, MAX_EVENT_BYTES);
+export function checkEvent(request: AppendRequest, failures: EngineFailures): void {
+  failures.checkSize(request, MAX_EVENT_BYTES);
   const bytes = request.data.byteLength;
   if (bytes <= MAX_WHOLE_BYTES || isKept(request)) return;
-  throw new SseError(
-    'invalid-event',
-    `The Redis engine takes events of at most ${MAX_WHOLE_BYTES} bytes where the topic does not keep them; this one has ${bytes}. ` +
-      `Of a topic whose history.maxBytes has room for it, it takes ${MAX_EVENT_BYTES}`,
-  );
+  const more = `. Of a topic whose history.maxBytes has room for it, it takes ${MAX_EVENT_BYTES}`;
+  throw failures.tooLarge(bytes, MAX_WHOLE_BYTES, ` where the topic does not keep them${more}`);
 }
 
 /** As the script decides it that stores the event. */

@@ -11,11 +11,11 @@ import type {
   ReadRequest,
 } from '../engine/engine.js';
 import { reopenable } from '../engine/kit/reopenable.js';
-import { checkSize } from '../engine/kit/size.js';
+import { MAX_WAITING_BYTES } from '../engine/kit/failure.js';
 import { Fifo } from '../engine/fifo.js';
-import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
 import { loadDriver } from './driver.js';
+import { failures, gone } from './failure.js';
 import { LogFile } from './file.js';
 import { SqliteLog } from './log.js';
 import { resolveOptions } from './options.js';
@@ -28,8 +28,6 @@ const MAX_EVENT_BYTES = 16_777_216;
 /** What one transaction takes in, so that the event loop goes round in between. */
 const MAX_BATCH_ENTRIES = 128;
 const MAX_BATCH_BYTES = 1_048_576;
-/** What may wait to be stored, for a caller that does not. Beyond it appends are refused. */
-const MAX_WAITING_BYTES = 67_108_864;
 
 interface Waiting {
   readonly request: AppendRequest;
@@ -80,13 +78,10 @@ class SqliteEngine implements Engine {
 
   async append(request: AppendRequest): Promise<Position> {
     this.#assertOpen();
-    checkSize('SQLite', request, this.maxEventBytes);
+    failures.checkSize(request, this.maxEventBytes);
     const size = sizeOf(request);
     if (this.#waitingBytes > 0 && this.#waitingBytes + size > MAX_WAITING_BYTES) {
-      throw new SseError(
-        'engine-failed',
-        `sqliteEngine: more than ${MAX_WAITING_BYTES} bytes wait to be stored already`,
-      );
+      throw failures.tooMuchWaits();
     }
     const position = new Promise<Position>((resolve, reject) => {
       this.#waiting.push({ request, size, resolve, reject });
@@ -226,13 +221,13 @@ class SqliteEngine implements Engine {
   /** The file was deleted or replaced: what is written to it any longer would be gone with this process. */
   async #openAnew(log: SqliteLog): Promise<SqliteLog> {
     this.#isInterrupted = true;
-    this.#sink?.interrupted(new SseError('engine-failed', `sqliteEngine: ${this.#options.path} is no longer there`));
+    this.#sink?.interrupted(gone(this.#options.path));
     this.#opening = undefined;
     log.close();
     return this.#open();
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw new SseError('closed', 'The SQLite engine has been closed');
+    if (this.#closing !== undefined) throw failures.closed();
   }
 }

@@ -1,9 +1,8 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { SseError } from '../errors.js';
 import { createEpoch } from '../topic/position.js';
-import { resultOf } from './driver.js';
 import type { SqliteDatabase, SqliteDriver } from './driver.js';
+import { explain, failures, inUse, unusable } from './failure.js';
 import { APPLICATION_ID, MIGRATIONS } from './schema.js';
 
 /** A checkpoint leaves the write-ahead log as large as it ever was, unless it is told to cut it. */
@@ -61,32 +60,13 @@ export class LogFile {
   }
 }
 
-/** What a driver's error means for whoever called the engine. */
-export function explain(path: string, error: unknown): SseError {
-  if (SseError.is(error)) return error;
-  const result = resultOf(error);
-  if (result === 'BUSY') return inUse(path, error);
-  if (result === 'NOTADB') return unusable(path, 'it is not a SQLite file', error);
-  return new SseError('engine-failed', `sqliteEngine: ${path} ${meaningOf(result, error)}`, { cause: error });
-}
-
 /** SQLite would say that the disk has failed. The directory too: the write-ahead log is made beside the file. */
 function assertWritable(path: string, each: readonly string[]): void {
   try {
     for (const one of each) accessSync(one, constants.W_OK);
   } catch (cause) {
-    throw new SseError('engine-failed', `sqliteEngine: ${path} or its directory is read-only for this process`, {
-      cause,
-    });
+    throw failures.failed(`use ${path}`, cause, 'the file or its directory is read-only for this process');
   }
-}
-
-function meaningOf(result: string | undefined, error: unknown): string {
-  if (result === 'FULL') return 'cannot grow: the disk is full';
-  if (result === 'READONLY') return 'cannot be written to: it is read-only';
-  if (result === 'CANTOPEN') return 'cannot be opened or made';
-  if (result === 'CORRUPT') return 'is damaged: put back a copy, or move it away together with its -wal to start anew';
-  return `failed: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function prepare(path: string, database: SqliteDatabase, synchronous: 'normal' | 'full'): void {
@@ -138,13 +118,4 @@ function identityOf(path: string): string | undefined {
 function openFiles(): Set<string> {
   const shared = globalThis as { [OPEN_FILES]?: Set<string> };
   return (shared[OPEN_FILES] ??= new Set());
-}
-
-function inUse(path: string, cause?: unknown): SseError {
-  const message = `sqliteEngine: ${path} is in use, by another process or by another engine of this one: a log has one owner`;
-  return new SseError('engine-failed', message, { cause });
-}
-
-function unusable(path: string, problem: string, cause?: unknown): SseError {
-  return new SseError('invalid-options', `sqliteEngine: ${path} cannot be the log: ${problem}`, { cause });
 }

@@ -1,8 +1,8 @@
-import { SseError } from '../errors.js';
 import type { AppendRequest, Heads, LogEntry, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { resultOf } from './driver.js';
-import { type LogFile, explain } from './file.js';
+import { explain, failures, gone } from './failure.js';
+import type { LogFile } from './file.js';
 import type { SqliteSettings } from './options.js';
 import { evictBeyondTotal } from './evict.js';
 import { sweepTopics } from './sweep.js';
@@ -88,7 +88,7 @@ export class SqliteLog {
 
   /** Throws when the file is gone, cannot be read, or could not be written to and still cannot. */
   check(): void {
-    if (!this.isInPlace) throw new SseError('engine-failed', `sqliteEngine: ${this.#file.path} is no longer there`);
+    if (!this.isInPlace) throw gone(this.#file.path);
     this.#ask(() => this.#sql.lane.get());
     if (this.#failure !== undefined) this.#write(() => undefined);
   }
@@ -113,7 +113,8 @@ export class SqliteLog {
     } catch (error) {
       this.#rollBack();
       this.#failure = error;
-      throw isCommitting && resultOf(error) !== 'FULL' ? uncertain(path, error) : explain(path, error);
+      // A commit that was not seen to end may be found by the recovery after a crash, or not.
+      throw isCommitting && resultOf(error) !== 'FULL' ? failures.uncertain(error) : explain(path, error);
     }
   }
 
@@ -136,9 +137,4 @@ export class SqliteLog {
   #tick(): number {
     return (this.#lane.at = Math.max(this.#lane.at, this.#now()));
   }
-}
-
-/** A commit that was not seen to end may be found by the recovery after a crash, or not. */
-function uncertain(path: string, cause: unknown): SseError {
-  return new SseError('engine-uncertain', `sqliteEngine: ${path} may have stored it: the commit failed`, { cause });
 }

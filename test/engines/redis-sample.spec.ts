@@ -42,7 +42,7 @@ test.each([
   await program.says('delivered');
   await server.kill('SIGKILL');
   await program.says('interrupted');
-  await program.says('failed: Redis could not store the event');
+  await program.says('failed: The Redis engine could not store the event');
   program.output = '';
   await server.start();
 
