@@ -236,8 +236,8 @@ const places = [
   },
   {
     name: 'a topic that has vanished from the log is told',
-    file: 'src/engine/memory.ts',
-    find: 'if (after < (log?.unknownBefore ?? this.#forgotten)) unknown.push(topic);',
+    file: 'src/engine/kit/page.ts',
+    find: 'if (after < (state?.unknownBefore ?? forgotten)) unknown.push(topic);',
     replace: 'if (false) unknown.push(topic);',
     spec: 'test/engines/memory.spec.ts',
     test: 'tells unknown only to those',

@@ -1,14 +1,12 @@
 import { type Rules, anyFunction, checkOptions, number } from '../rules.js';
 import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
-import { EVERY_TOPIC } from './engine.js';
 import type {
   AppendRequest,
   Engine,
   EngineSink,
   Excerpt,
   Heads,
-  Hole,
   Listing,
   LogEntry,
   ReadPage,
@@ -16,10 +14,12 @@ import type {
 } from './engine.js';
 import { Fifo } from './fifo.js';
 import { EngineFailures } from './kit/failure.js';
+import { Interest } from './kit/interest.js';
 import { MemoryLog, bytesOf } from './memory-log.js';
 import { LaneMerge } from './kit/merge.js';
+import { endOf, holesBeyond, takePage } from './kit/page.js';
 import { reopenable } from './kit/reopenable.js';
-import { contradiction, isTrimmed } from './resume.js';
+import { contradiction } from './resume.js';
 
 export interface MemoryEngineOptions {
   /**
@@ -69,7 +69,7 @@ class MemoryEngine implements Engine {
   readonly #logs = new Map<string, MemoryLog>();
   /** All retained entries in lane order, and some already evicted by their topic: what to evict next over the total. */
   readonly #lane = new Fifo<LogEntry>();
-  readonly #interest = new Set<string>();
+  readonly #interest = new Interest();
   #retained = 0;
   #totalBytes = 0;
   /** Bytes of evicted entries that are still in `#lane`, at most. */
@@ -102,7 +102,7 @@ class MemoryEngine implements Engine {
     this.#lane.push(entry);
     log.append(entry, retention);
     this.#enforceTotal();
-    if (this.#interest.has(topic) || this.#interest.has(EVERY_TOPIC)) this.#sink?.entry(this.#epoch, entry);
+    if (this.#interest.has(topic)) this.#sink?.entry(this.#epoch, entry);
     return this.#position(entry);
   }
 
@@ -113,8 +113,8 @@ class MemoryEngine implements Engine {
     for (const topic of topics) this.#logs.get(topic)?.trim(now);
     const lost = this.#contradiction(request, topics);
     const page = this.#page(topics, (lost ? undefined : request.after) ?? 0, request);
-    const holes = lost ? [{ reason: lost, topics }] : this.#holes(topics, request.after);
-    return { ...page, holes };
+    if (lost) return { ...page, holes: [{ reason: lost, topics }] };
+    return { ...page, holes: holesBeyond(request.after, topics, (topic) => this.#logs.get(topic), this.#forgotten) };
   }
 
   async locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
@@ -144,12 +144,12 @@ class MemoryEngine implements Engine {
 
   async subscribe(topics: readonly string[]): Promise<Position> {
     this.#assertOpen();
-    for (const topic of topics) this.#interest.add(topic);
+    this.#interest.add(topics);
     return this.#head();
   }
 
   unsubscribe(topics: readonly string[]): void {
-    for (const topic of topics) this.#interest.delete(topic);
+    this.#interest.delete(topics);
   }
 
   async health(): Promise<void> {
@@ -175,19 +175,9 @@ class MemoryEngine implements Engine {
   }
 
   #page(topics: readonly string[], after: number, request: ReadRequest): Omit<ReadPage, 'holes'> {
-    const { excerpt, maxEntries, maxBytes } = request;
-    const merge = new LaneMerge(this.#logsAfter(topics, after, excerpt));
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    for (let next = merge.next; next !== undefined; next = merge.next) {
-      bytes += next.data.byteLength;
-      const last = entries[entries.length - 1];
-      if (last !== undefined && (entries.length >= maxEntries || bytes > maxBytes))
-        return { entries, upTo: this.#position(last) };
-      entries.push(next);
-      merge.take();
-    }
-    return { entries, upTo: this.#head() };
+    const merge = new LaneMerge(this.#logsAfter(topics, after, request.excerpt));
+    const { taken, isCut } = takePage(merge, ({ data }) => data.byteLength, request);
+    return { entries: taken, upTo: endOf(this.#head(), isCut ? taken.at(-1) : undefined) };
   }
 
   *#logsAfter(
@@ -211,21 +201,6 @@ class MemoryEngine implements Engine {
       if (at !== undefined && (newest === undefined || at > newest)) newest = at;
     }
     return contradiction(verify, this.#head(), newest);
-  }
-
-  #holes(topics: readonly string[], after: number | undefined): Hole[] {
-    if (after === undefined) return [];
-    const trimmed: string[] = [];
-    const unknown: string[] = [];
-    for (const topic of topics) {
-      const log = this.#logs.get(topic);
-      if (after < (log?.unknownBefore ?? this.#forgotten)) unknown.push(topic);
-      else if (log !== undefined && isTrimmed(after, log.head, log.first)) trimmed.push(topic);
-    }
-    const holes: Hole[] = [];
-    if (trimmed.length > 0) holes.push({ reason: 'trimmed', topics: trimmed });
-    if (unknown.length > 0) holes.push({ reason: 'unknown', topics: unknown });
-    return holes;
   }
 
   #enforceTotal(): void {

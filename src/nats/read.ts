@@ -1,6 +1,7 @@
 import type { Heads, Hole, Listing, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
 import { LaneMerge } from '../engine/kit/merge.js';
 import type { OrderedEntries } from '../engine/kit/merge.js';
+import { endOf, holesOf, takePage } from '../engine/kit/page.js';
 import { contradiction, isTrimmed } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
 import { each } from './each.js';
@@ -104,15 +105,15 @@ export class NatsReader {
     lost: Hole['reason'] | undefined,
     data: KnownData,
   ): Promise<ReadPage> {
-    const { fitting, isAll } = pageOf(views, request);
-    const entries = await loadData(question, state, fitting, data, (topic) => this.#loader.delete(topic));
-    const last = isAll ? undefined : entries.at(-1);
+    const merge = new LaneMerge(views.map(({ topic, wanted }) => [wantedOf(topic, wanted), 0] as const));
+    const { taken, isCut } = takePage(merge, ({ row }) => row.bytes, request);
+    const entries = await loadData(question, state, taken, data, (topic) => this.#loader.delete(topic));
     return {
       entries,
-      upTo: last === undefined ? state.head : { epoch: state.head.epoch, seq: last.seq, at: last.at },
+      upTo: endOf(state.head, isCut ? entries.at(-1) : undefined),
       holes:
         lost === undefined
-          ? holesOf(views, request.after, state)
+          ? holesIn(views, request.after, state)
           : [{ reason: lost, topics: views.map(({ topic }) => topic) }],
     };
   }
@@ -128,8 +129,8 @@ export class NatsReader {
     const from = lost === undefined ? after : 0;
     const heads = await this.heads(topics, deadline);
     const unknown = topics.filter((_, n) => (heads.topics[n]?.seq ?? 0) > from || from < state.goneUpTo);
-    const holes: Hole[] = lost === undefined ? [] : [{ reason: lost, topics }];
-    if (unknown.length > 0) holes.push({ reason: 'unknown', topics: unknown });
+    const holes = holesOf([], unknown);
+    if (lost !== undefined) holes.unshift({ reason: lost, topics });
     return { entries: [], upTo: state.head, holes };
   }
 
@@ -160,23 +161,6 @@ function isContradicted(verify: Position | undefined, { head }: StreamState, vie
   return verify !== undefined && views.some(({ at }) => contradiction(verify, head, at) === 'diverged');
 }
 
-/** The first events of all topics that fit into a page, in lane order. */
-function pageOf(
-  views: readonly TopicView[],
-  { maxEntries, maxBytes }: ReadRequest,
-): { readonly fitting: readonly Wanted[]; readonly isAll: boolean } {
-  const merge = new LaneMerge(views.map(({ topic, wanted }) => [wantedOf(topic, wanted), 0]));
-  const fitting: Wanted[] = [];
-  let bytes = 0;
-  for (let next = merge.next; next !== undefined; next = merge.next) {
-    bytes += next.row.bytes;
-    if (fitting.length > 0 && (fitting.length >= maxEntries || bytes > maxBytes)) return { fitting, isAll: false };
-    fitting.push(next);
-    merge.take();
-  }
-  return { fitting, isAll: true };
-}
-
 function wantedOf(topic: string, rows: readonly Row[]): OrderedEntries<Wanted> {
   return {
     at: (index) => {
@@ -186,7 +170,7 @@ function wantedOf(topic: string, rows: readonly Row[]): OrderedEntries<Wanted> {
   };
 }
 
-function holesOf(views: readonly TopicView[], after: number | undefined, { goneUpTo }: StreamState): Hole[] {
+function holesIn(views: readonly TopicView[], after: number | undefined, { goneUpTo }: StreamState): Hole[] {
   if (after === undefined) return [];
   const trimmed: string[] = [];
   const unknown: string[] = [];
@@ -194,8 +178,5 @@ function holesOf(views: readonly TopicView[], after: number | undefined, { goneU
     if (!isUncertain && isTrimmed(after, head, first)) trimmed.push(topic);
     else if (isUncertain || after < goneUpTo) unknown.push(topic);
   }
-  const holes: Hole[] = [];
-  if (trimmed.length > 0) holes.push({ reason: 'trimmed', topics: trimmed });
-  if (unknown.length > 0) holes.push({ reason: 'unknown', topics: unknown });
-  return holes;
+  return holesOf(trimmed, unknown);
 }

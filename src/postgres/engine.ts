@@ -10,7 +10,7 @@ import { connectionsOf } from './connections.js';
 import type { Connections } from './connections.js';
 import { PostgresLink } from './link.js';
 import type { TransactionClient } from './driver.js';
-import { Interest } from './interest.js';
+import { ListedInterest } from './interest.js';
 import { PostgresLive } from './live.js';
 import { PostgresReader } from './read.js';
 import { Migration } from './migrate.js';
@@ -64,7 +64,7 @@ class SharedPostgresEngine implements PostgresEngine {
   readonly #reader: PostgresReader;
   readonly #outbox: Outbox;
   readonly #sweeper: PostgresSweeper;
-  readonly #interest = new Interest();
+  readonly #interest = new ListedInterest();
   #sink: EngineSink | undefined;
   #live: PostgresLive | undefined;
   #closed: Promise<void> | undefined;

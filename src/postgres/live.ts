@@ -2,7 +2,7 @@ import type { EngineSink } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import type { Connections } from './connections.js';
 import type { PostgresLink } from './link.js';
-import type { Interest } from './interest.js';
+import type { ListedInterest } from './interest.js';
 import { Listener } from './listener.js';
 import type { PostgresSettings } from './options.js';
 import type { Outbox } from './outbox.js';
@@ -17,7 +17,7 @@ export interface LiveOptions {
   readonly connections: Connections;
   readonly link: PostgresLink;
   readonly sql: Statements;
-  readonly interest: Interest;
+  readonly interest: ListedInterest;
   readonly outbox: Outbox;
   readonly sink: Pick<EngineSink, 'entry' | 'interrupted' | 'resumed'>;
 }

@@ -1,7 +1,8 @@
 import { SseError } from '../errors.js';
-import type { Heads, Hole, Listing, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
+import type { Heads, Listing, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
 import type { EngineFailures } from '../engine/kit/failure.js';
-import { contradiction, isTrimmed } from '../engine/resume.js';
+import { holesBeyond, readPage } from '../engine/kit/page.js';
+import type { Found, KnownTopic } from '../engine/kit/page.js';
 import type { Position } from '../topic/position.js';
 import type { PostgresLink } from './link.js';
 import type { Failure } from './failure.js';
@@ -11,22 +12,6 @@ import type { Statements } from './statements.js';
 
 /** Larger pages would only take longer: the caller goes on from the end of one. */
 const MAX_PAGE = 10_000;
-
-interface TopicState {
-  readonly head: number;
-  readonly unknownBefore: number;
-  readonly first: { readonly prev: number } | undefined;
-}
-
-interface Page {
-  readonly head: Position;
-  readonly forgotten: number;
-  readonly isCut: boolean;
-  readonly topics: ReadonlyMap<string, TopicState>;
-  /** Of the newest retained entry at or before the claimed place. */
-  readonly newestAt: number | undefined;
-  readonly entries: readonly LogEntry[];
-}
 
 export interface ReadOptions {
   readonly link: PostgresLink;
@@ -52,13 +37,8 @@ export class PostgresReader {
     this.#now = () => now?.() ?? null;
   }
 
-  async read(request: ReadRequest): Promise<ReadPage> {
-    const topics = [...new Set(request.topics)];
-    const page = await this.#page(topics, request.after, request);
-    const lost = request.verify && contradiction(request.verify, page.head, page.newestAt);
-    if (lost === undefined) return toReadPage(page, holesOf(page, topics, request.after));
-    const whole = await this.#page(topics, undefined, request);
-    return toReadPage(whole, [{ reason: lost, topics }]);
+  read(request: ReadRequest): Promise<ReadPage> {
+    return readPage(request, (topics, after) => this.#find(topics, after, request));
   }
 
   locate(topics: readonly string[], id: string): Promise<Position | 'ambiguous' | undefined> {
@@ -88,14 +68,15 @@ export class PostgresReader {
     return this.#ask(this.#sql.heads, [[]], ([lane]) => toPosition(lane), false);
   }
 
-  #page(topics: readonly string[], after: number | undefined, request: ReadRequest): Promise<Page> {
+  #find(topics: readonly string[], after: number | undefined, request: ReadRequest): Promise<Found> {
     const entries = Math.min(Math.max(request.maxEntries, 1), MAX_PAGE);
     const claimed = after === undefined ? undefined : request.verify?.seq;
     const values = [topics, entries, Math.max(request.maxBytes, 0), after ?? null, claimed ?? null, this.#now()];
-    if (request.excerpt === undefined) return this.#ask(this.#sql.read, values, toPage);
+    const found = (rows: readonly Row[]): Found => toFound(rows, topics, after);
+    if (request.excerpt === undefined) return this.#ask(this.#sql.read, values, found);
     const { upTo, last, since } = request.excerpt;
     const excerpt = [Math.min(upTo, Number.MAX_SAFE_INTEGER), Math.min(last, Number.MAX_SAFE_INTEGER), since];
-    return this.#ask(this.#sql.readExcerpt, [...values, ...excerpt], toPage);
+    return this.#ask(this.#sql.readExcerpt, [...values, ...excerpt], found);
   }
 
   async #ask<T>(text: string, values: unknown[], toAnswer: (rows: Row[]) => T, isRetried = true): Promise<T> {
@@ -109,45 +90,25 @@ export class PostgresReader {
   }
 }
 
-function toPage(rows: readonly Row[]): Page {
-  const topics = new Map<string, TopicState>();
+function toFound(rows: readonly Row[], topics: readonly string[], after: number | undefined): Found {
+  const known = new Map<string, KnownTopic>();
   const entries: LogEntry[] = [];
   let newestAt: number | undefined;
   let lane: Row | undefined;
   for (const row of rows) {
     if (row['kind'] === 'l') lane = row;
     else if (row['kind'] === 'e') entries.push(toEntry(row));
-    else topics.set(toText(row['name']), toState(row));
+    else known.set(toText(row['name']), toState(row));
     if (row['kind'] === 't' && row['d'] !== null) newestAt = Math.max(newestAt ?? 0, toNumber(row['d']));
   }
   const head = toPosition({ epoch: lane?.['name'], seq: lane?.['a'], at: lane?.['b'] });
-  return { head, forgotten: toNumber(lane?.['c']), isCut: lane?.['d'] === '1', topics, newestAt, entries };
+  const holes = holesBeyond(after, topics, (topic) => known.get(topic), toNumber(lane?.['c']));
+  return { head, entries, isCut: lane?.['d'] === '1', holes, newestAt };
 }
 
-function toState({ a: head, b: unknownBefore, c: firstPrev }: Row): TopicState {
+function toState({ a: head, b: unknownBefore, c: firstPrev }: Row): KnownTopic {
   const first = firstPrev === null ? undefined : { prev: toNumber(firstPrev) };
   return { head: toNumber(head), unknownBefore: toNumber(unknownBefore), first };
-}
-
-function toReadPage({ head, isCut, entries }: Page, holes: readonly Hole[]): ReadPage {
-  const last = entries.at(-1);
-  const upTo = isCut && last !== undefined ? { epoch: head.epoch, seq: last.seq, at: last.at } : head;
-  return { entries, upTo, holes };
-}
-
-function holesOf(page: Page, topics: readonly string[], after: number | undefined): Hole[] {
-  if (after === undefined) return [];
-  const trimmed: string[] = [];
-  const unknown: string[] = [];
-  for (const topic of topics) {
-    const state = page.topics.get(topic);
-    if (after < (state?.unknownBefore ?? page.forgotten)) unknown.push(topic);
-    else if (state !== undefined && isTrimmed(after, state.head, state.first)) trimmed.push(topic);
-  }
-  const holes: Hole[] = [];
-  if (trimmed.length > 0) holes.push({ reason: 'trimmed', topics: trimmed });
-  if (unknown.length > 0) holes.push({ reason: 'unknown', topics: unknown });
-  return holes;
 }
 
 function toHead({ head, head_at: at }: Row): TopicHead {

@@ -4,7 +4,7 @@ import type { Position } from '../topic/position.js';
 import { Alarm } from './alarm.js';
 import type { PostgresLink } from './link.js';
 import type { Failure } from './failure.js';
-import type { Interest } from './interest.js';
+import type { ListedInterest } from './interest.js';
 import { toArray } from './interest.js';
 import { toEntry, toNumber, toText } from './codec.js';
 import type { Row } from './codec.js';
@@ -28,7 +28,7 @@ export type Line = (text: string, values: (ms: number) => unknown[]) => Promise<
 export interface TailOptions {
   readonly link: PostgresLink;
   readonly statement: string;
-  readonly interest: Interest;
+  readonly interest: ListedInterest;
   readonly sink: Pick<EngineSink, 'entry'>;
   /** It works, at first or again. */
   readonly onUp: () => void;

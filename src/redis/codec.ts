@@ -8,6 +8,8 @@ const EPOCH = /^[0-9a-z]{6}$/;
 const TOPIC_AT = 1 + EPOCH_BYTES + 2;
 const ENTRY = 0x65;
 const HINT = 0x68;
+/** What is passed for a bound that is none. */
+const UNBOUNDED = 1e15;
 
 /** The lane as it is stored. */
 export interface Lane {
@@ -70,4 +72,9 @@ export function decodeMessage(message: Buffer): Message | undefined {
 
 function isNumber(value: number, least: number): boolean {
   return Number.isSafeInteger(value) && value >= least;
+}
+
+/** As the scripts take numbers. */
+export function toArguments(...numbers: number[]): string[] {
+  return numbers.map((number) => String(Math.min(number, UNBOUNDED)));
 }

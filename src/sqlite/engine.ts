@@ -1,5 +1,4 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { EVERY_TOPIC } from '../engine/engine.js';
 import type {
   AppendRequest,
   Engine,
@@ -12,6 +11,7 @@ import type {
 } from '../engine/engine.js';
 import { reopenable } from '../engine/kit/reopenable.js';
 import { MAX_WAITING_BYTES } from '../engine/kit/failure.js';
+import { Interest } from '../engine/kit/interest.js';
 import { Fifo } from '../engine/fifo.js';
 import type { Position } from '../topic/position.js';
 import { loadDriver } from './driver.js';
@@ -55,7 +55,7 @@ class SqliteEngine implements Engine {
   readonly isShared = false;
   readonly maxEventBytes = MAX_EVENT_BYTES;
   readonly #options: SqliteSettings;
-  readonly #interest = new Set<string>();
+  readonly #interest = new Interest();
   readonly #waiting = new Fifo<Waiting>();
   #waitingBytes = 0;
   #sink: EngineSink | undefined;
@@ -109,12 +109,12 @@ class SqliteEngine implements Engine {
 
   async subscribe(topics: readonly string[]): Promise<Position> {
     this.#assertOpen();
-    for (const topic of topics) this.#interest.add(topic);
+    this.#interest.add(topics);
     return (await this.#log()).head;
   }
 
   unsubscribe(topics: readonly string[]): void {
-    for (const topic of topics) this.#interest.delete(topic);
+    this.#interest.delete(topics);
   }
 
   async health(): Promise<void> {
@@ -203,7 +203,7 @@ class SqliteEngine implements Engine {
   }
 
   #deliver(epoch: string, entry: LogEntry): void {
-    if (this.#interest.has(entry.topic) || this.#interest.has(EVERY_TOPIC)) this.#sink?.entry(epoch, entry);
+    if (this.#interest.has(entry.topic)) this.#sink?.entry(epoch, entry);
   }
 
   async #sweep(): Promise<void> {

@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Heads, Hole, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
-import { contradiction, isTrimmed } from '../engine/resume.js';
+import type { Heads, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
+import { endOf, holesBeyond } from '../engine/kit/page.js';
+import type { KnownTopic } from '../engine/kit/page.js';
+import { contradiction } from '../engine/resume.js';
 import type { Position } from '../topic/position.js';
 import { leftOutBy } from './excerpt.js';
 import type { Statements, TopicRow } from './statements.js';
@@ -16,8 +18,8 @@ interface Place {
   readonly seq: number;
 }
 
-/** A topic that has entries beyond the place in question, and the first of those that are retained. */
-interface Advanced {
+/** A topic, and the first entry that is retained of one that has entries beyond the place in question. */
+interface Known extends KnownTopic {
   readonly row: TopicRow;
   readonly first: { readonly seq: number; readonly prev: number } | undefined;
 }
@@ -28,14 +30,13 @@ export function readPage(sql: Sql, request: ReadRequest, head: Position, forgott
   const rows = topics.map((topic) => sql.topic.get(topic));
   const lost = findContradiction(sql, request.verify, rows, head);
   const after = (lost ? undefined : request.after) ?? 0;
-  const advanced: Advanced[] = [];
-  for (const row of rows) {
-    if (row === undefined || row.head <= after) continue;
-    advanced.push({ row, first: sql.first.get(row.id, head.at - row.maxAgeMs) });
-  }
-  const page = readEntries(sql, advanced, after, request, head);
+  const known = rows.map((row): Known | undefined => {
+    const first = row && row.head > after ? sql.first.get(row.id, head.at - row.maxAgeMs) : undefined;
+    return row && { row, first, head: row.head, unknownBefore: row.unknownBefore };
+  });
+  const page = readEntries(sql, known, after, request, head);
   if (lost) return { ...page, holes: [{ reason: lost, topics }] };
-  return { ...page, holes: request.after === undefined ? [] : holesOf(topics, rows, advanced, after, forgotten) };
+  return { ...page, holes: holesBeyond(request.after, topics, (_, n) => known[n], forgotten) };
 }
 
 /** Finds a publisher's own id, also when the topics are many: there are few entries that have it. */
@@ -104,13 +105,13 @@ function findContradiction(
 
 function readEntries(
   sql: Sql,
-  advanced: readonly Advanced[],
+  known: readonly (Known | undefined)[],
   after: number,
   { excerpt, maxEntries, maxBytes }: ReadRequest,
   head: Position,
 ): Pick<ReadPage, 'entries' | 'upTo'> {
   const wanted = Math.min(Math.max(maxEntries, 1), MAX_ENTRIES);
-  const places = placesOf(sql, advanced, after, wanted + 1, leftOutBy(sql, excerpt, head.seq));
+  const places = placesOf(sql, known, after, wanted + 1, leftOutBy(sql, excerpt, head.seq));
   const entries: LogEntry[] = [];
   let bytes = 0;
   for (const { topic, seq } of places) {
@@ -122,15 +123,14 @@ function readEntries(
     if (entries.length > 0 && bytes > maxBytes) break;
     entries.push({ topic, seq, prev, at, data, id: id ?? undefined });
   }
-  const last = entries.at(-1);
-  const isLast = last === undefined || entries.length === places.length;
-  return { entries, upTo: isLast ? head : { epoch: head.epoch, seq: last.seq, at: last.at } };
+  const isCut = entries.length > 0 && entries.length < places.length;
+  return { entries, upTo: endOf(head, isCut ? entries.at(-1) : undefined) };
 }
 
 /** The places of the first `max` entries of all these topics beyond `after`, in lane order. */
 function placesOf(
   sql: Sql,
-  advanced: readonly Advanced[],
+  known: readonly (Known | undefined)[],
   after: number,
   max: number,
   leftOut: (topic: TopicRow) => number,
@@ -141,8 +141,9 @@ function placesOf(
     places = places.sort((a, b) => a.seq - b.seq).slice(0, max);
     if (places.length === max) bound = (places[max - 1] as Place).seq;
   };
-  for (const { row, first } of advanced) {
-    if (first === undefined) continue;
+  for (const topic of known) {
+    if (topic?.first === undefined) continue;
+    const { row, first } = topic;
     const from = Math.max(after, first.seq - 1, leftOut(row));
     if (from >= bound) continue;
     for (const { seq } of sql.seqs.all(row.id, from, bound, max)) places.push({ topic: row.name, seq });
@@ -151,22 +152,6 @@ function placesOf(
   }
   cut();
   return places;
-}
-
-function holesOf(
-  topics: readonly string[],
-  rows: readonly (TopicRow | undefined)[],
-  advanced: readonly Advanced[],
-  after: number,
-  forgotten: number,
-): Hole[] {
-  const unknown = topics.filter((_, n) => after < (rows[n]?.unknownBefore ?? forgotten));
-  const known = advanced.filter(({ row }) => after >= row.unknownBefore);
-  const trimmed = known.filter(({ row, first }) => isTrimmed(after, row.head, first)).map(({ row }) => row.name);
-  const holes: Hole[] = [];
-  if (trimmed.length > 0) holes.push({ reason: 'trimmed', topics: trimmed });
-  if (unknown.length > 0) holes.push({ reason: 'unknown', topics: unknown });
-  return holes;
 }
 
 /** The first text, in the order of UTF-8, behind all that begin with `prefix`; `undefined` when there is none. */
