@@ -1,39 +1,92 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { AppendRequest, LogEntry } from '../engine/engine.js';
-import { evictOfTopic } from './evict.js';
-import type { Lane, Statements, TopicRow } from './statements.js';
+import { Fifo } from '../engine/fifo.js';
+import { MAX_WAITING_BYTES } from '../engine/kit/failure.js';
+import type { Position } from '../topic/position.js';
+import { failures } from './failure.js';
+import type { SqliteLog } from './log.js';
+import { sizeOf } from './store.js';
 
-/** What one entry takes in the file beside its payload and its own id: measured with empty ones, rounded up. */
-export const ENTRY_OVERHEAD_BYTES = 64;
+/** What one transaction takes in, so that the event loop goes round in between. */
+const MAX_BATCH_ENTRIES = 128;
+const MAX_BATCH_BYTES = 1_048_576;
 
-/** Stores one entry within the caller's transaction, and evicts what its topic no longer keeps. Age is the sweep's. */
-export function storeEntry(sql: Statements, lane: Lane, request: AppendRequest): LogEntry {
-  const { topic: name, data, id, retention } = request;
-  const { maxEvents, maxBytes, maxAgeMs } = retention;
-  const topic = sql.topic.get(name) ?? createTopic(sql, lane, name, maxAgeMs);
-  const entry: LogEntry = { topic: name, seq: ++lane.seq, prev: topic.head, at: lane.at, data, id };
-  const size = sizeOf(entry);
-  const isKept = maxEvents >= 1 && size <= maxBytes;
-  if (isKept) insert(sql, topic.id, entry, size);
-  const grown = isKept ? { count: topic.count + 1, bytes: topic.bytes + size } : topic;
-  const tooMany = isKept ? grown.count - maxEvents : grown.count;
-  const evicted = evictOfTopic(sql, topic.id, tooMany, grown.bytes - maxBytes);
-  const left = { count: grown.count - evicted.count, bytes: grown.bytes - evicted.bytes };
-  lane.bytes += left.bytes - topic.bytes;
-  sql.updateTopic.run(entry.seq, entry.at, left.count, left.bytes, maxAgeMs, topic.id);
-  if (maxAgeMs !== topic.maxAgeMs) sql.checkTopicAt.run(entry.at, topic.id);
-  else if (topic.count === 0 && left.count > 0) sql.checkTopicAt.run(entry.at + maxAgeMs, topic.id);
-  return entry;
+interface Waiting {
+  readonly request: AppendRequest;
+  readonly size: number;
+  readonly resolve: (position: Position) => void;
+  readonly reject: (error: unknown) => void;
 }
 
-function createTopic(sql: Statements, lane: Lane, name: string, maxAgeMs: number): TopicRow {
-  return sql.createTopic.get(name, maxAgeMs, lane.at + maxAgeMs, lane.forgotten) as TopicRow;
-}
+/** Appends in batches, in the order of the calls: what is appended in one turn of the event loop shares a transaction. */
+export class SqliteAppender {
+  readonly #open: () => Promise<SqliteLog>;
+  readonly #deliver: (epoch: string, entry: LogEntry) => void;
+  readonly #waiting = new Fifo<Waiting>();
+  #waitingBytes = 0;
+  #storing: Promise<void> | undefined;
 
-function insert(sql: Statements, topic: number, { seq, prev, at, data, id }: LogEntry, size: number): void {
-  const again = id !== undefined && sql.hasOwnId.get(id, topic) !== undefined;
-  sql.insert.run(seq, topic, prev, at, size, id ?? null, again ? 1 : 0, data);
-}
+  /** @param deliver is called with each event once it is stored, before its caller is told */
+  constructor(open: () => Promise<SqliteLog>, deliver: (epoch: string, entry: LogEntry) => void) {
+    this.#open = open;
+    this.#deliver = deliver;
+  }
 
-export function sizeOf({ data, id = '' }: Pick<LogEntry, 'data' | 'id'>): number {
-  return data.byteLength + Buffer.byteLength(id) + ENTRY_OVERHEAD_BYTES;
+  append(request: AppendRequest): Promise<Position> {
+    const size = sizeOf(request);
+    if (this.#waitingBytes > 0 && this.#waitingBytes + size > MAX_WAITING_BYTES) throw failures.tooMuchWaits();
+    const position = new Promise<Position>((resolve, reject) => {
+      this.#waiting.push({ request, size, resolve, reject });
+    });
+    this.#waitingBytes += size;
+    this.#storing ??= this.#store();
+    return position;
+  }
+
+  /** Resolves once everything that was appended before has been stored or refused. */
+  async drain(): Promise<void> {
+    await this.#storing;
+  }
+
+  /** Stores what waits: all appends of one turn of the event loop together, and what is beyond a batch in the next. */
+  async #store(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await turn();
+      const log = await this.#open().catch((error: unknown) => this.#refuse(error));
+      if (log !== undefined) this.#storeBatch(log, this.#nextBatch(MAX_BATCH_ENTRIES, MAX_BATCH_BYTES));
+    }
+    // At once, not when the promise settles: who is called back by then may append again.
+    this.#storing = undefined;
+  }
+
+  #storeBatch(log: SqliteLog, batch: readonly Waiting[]): void {
+    let entries: LogEntry[];
+    try {
+      entries = log.append(batch.map(({ request }) => request));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    const { epoch } = log.head;
+    for (const entry of entries) this.#deliver(epoch, entry);
+    for (const [n, { seq, at }] of entries.entries()) batch[n]?.resolve({ epoch, seq, at });
+  }
+
+  #nextBatch(maxEntries: number, maxBytes: number): Waiting[] {
+    const batch: Waiting[] = [];
+    let bytes = 0;
+    for (let next = this.#waiting.first(); next !== undefined; next = this.#waiting.first()) {
+      bytes += next.size;
+      if (batch.length > 0 && (batch.length >= maxEntries || bytes > maxBytes)) break;
+      this.#waiting.shift();
+      this.#waitingBytes -= next.size;
+      batch.push(next);
+    }
+    return batch;
+  }
+
+  /** The log cannot be opened: nothing of what waits was stored. */
+  #refuse(error: unknown): undefined {
+    for (const { reject } of this.#nextBatch(Infinity, Infinity)) reject(error);
+  }
 }

@@ -7,7 +7,7 @@ import type { SqliteSettings } from './options.js';
 import { evictBeyondTotal } from './evict.js';
 import { sweepTopics } from './sweep.js';
 import { listNames, locate, readHeads, readPage } from './read.js';
-import { storeEntry } from './append.js';
+import { storeEntry } from './store.js';
 import { prepareStatements } from './statements.js';
 import type { Lane, Statements } from './statements.js';
 

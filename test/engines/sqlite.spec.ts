@@ -7,7 +7,7 @@ import { engineContract } from '../../src/testing/index.js';
 import type { EngineNeeds } from '../../src/testing/index.js';
 import type { AppendRequest, Engine, EngineSink, LogEntry, Retention } from '../../src/engine/engine.js';
 import { sqliteEngine } from '../../src/sqlite/index.js';
-import { ENTRY_OVERHEAD_BYTES } from '../../src/sqlite/append.js';
+import { ENTRY_OVERHEAD_BYTES } from '../../src/sqlite/store.js';
 import type { Position } from '../../src/topic/position.js';
 import { hasPackage, loadDrivers } from '../support/sqlite.js';
 
