@@ -63,6 +63,13 @@ export default {
       to: { path: ['^src/index\\.ts$', '^src/[^/]+/index\\.ts$'] },
     },
     {
+      name: 'kit-is-for-engines',
+      comment: 'whoever uses an engine goes by its contract',
+      severity: 'error',
+      from: { path: '^src/', pathNot: inLayers('engine', 'sqlite', 'redis', 'nats', 'postgres') },
+      to: { path: '^src/engine/kit/' },
+    },
+    {
       name: 'every-folder-is-a-layer',
       severity: 'error',
       from: { path: '^src/', pathNot: ['^src/index\\.ts$', inLayers(...Object.keys(layers))] },

@@ -17,6 +17,7 @@ const violations: [rule: string, file: string, imported: string][] = [
   ['direction-of-connection', 'src/connection/bad.ts', '../nest/fine.js'],
   ['direction-of-nest', 'src/nest/bad.ts', '../testing/fine.js'],
   ['direction-of-redis', 'src/redis/bad.ts', '../hub/fine.js'],
+  ['kit-is-for-engines', 'src/hub/kit.ts', '../engine/kit/fine.js'],
   ['direction-of-client', 'src/client/bad.ts', '../topic/fine.js'],
   ['entry-points-are-not-imported', 'src/nest/barrel.ts', '../index.js'],
   ['every-folder-is-a-layer', 'src/utils/bad.ts', '../wire/fine.js'],
@@ -39,6 +40,7 @@ describe('the layer check', () => {
     };
     await write('tsconfig.json', '{ "compilerOptions": { "module": "nodenext" } }');
     await write('src/index.ts', 'export {};');
+    await write('src/engine/kit/fine.ts', 'export const fine = 1;');
     for (const layer of ['wire', 'topic', 'engine', 'hub', 'connection', 'nest', 'testing']) {
       await write(`src/${layer}/fine.ts`, 'export const fine = 1;');
     }
