@@ -1115,7 +1115,7 @@ const network = [
   },
   {
     name: 'names that nobody reads any more are bounded',
-    file: 'src/hub/hub.ts',
+    file: 'src/hub/views.ts',
     find: 'if (this.#idleSelectors <= MAX_IDLE_SELECTORS) break;',
     replace: 'break;',
     spec: 'src/hub/hub.spec.ts',
@@ -1418,8 +1418,8 @@ const network = [
   },
   {
     name: 'one window is bounded',
-    file: 'src/hub/view.ts',
-    find: 'this.#window.length > MAX_WINDOW_EVENTS ||',
+    file: 'src/hub/window.ts',
+    find: 'this.#events.length > MAX_WINDOW_EVENTS ||',
     replace: 'false ||',
     spec: 'src/hub/view.spec.ts',
     test: 'holds at most 10,000 events',

@@ -42,7 +42,7 @@ export class History {
     if (last === 0) return;
     for (let isOver = false; !isOver;) {
       const request = { after: from?.seq, verify: from, lead, maxBytes: PAGE_BYTES };
-      const page = await this.#hub.readLog(this.#view, request, head);
+      const page = await this.#hub.read(this.#view, request, head);
       if (page.upTo.epoch !== head.epoch || page.holes.some(isContradiction)) {
         // It is no place in this log, or the log has just become another: from the first that there is.
         if (from !== undefined) this.holes.push(...page.holes);
