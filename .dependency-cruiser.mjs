@@ -1,4 +1,4 @@
-// Refuses what ARCHITECTURE.md rules out: imports against the one direction, cycles, and Nest, RxJS, drivers or Node
+// Refuses what "Architecture" in CONTRIBUTING.md rules out: imports against the one direction, cycles, and Nest, RxJS, drivers or Node
 // where they do not belong. Each layer is listed with the layers that it may import.
 import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
@@ -79,7 +79,7 @@ export default {
     // Observables come in as sources, and topics go out as Observables.
     onlyIn(
       'rxjs-at-the-edge',
-      [inLayers('nest', 'testing'), '^src/connection/(observe|selection|source)\\.ts$'],
+      [inLayers('nest', 'testing'), '^src/connection/(observe|selection)\\.ts$'],
       packages('rxjs'),
     ),
     {

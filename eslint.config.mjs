@@ -1,4 +1,4 @@
-// The part of STYLE.md that a machine can check. `npm run lint` reports, `npm run format` repairs.
+// The part of "Style" in CONTRIBUTING.md that a machine can check. `npm run lint` reports, `npm run format` repairs.
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';

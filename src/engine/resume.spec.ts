@@ -3,7 +3,7 @@ import { contradiction, isTrimmed } from './resume.js';
 
 const head = { epoch: 'aaaaaa', seq: 100, at: 5_000 };
 
-/** The table of ARCHITECTURE.md, "Positions and ids", its first matching line winning. */
+/** Point 6 of what an engine promises (docs/writing-an-engine.md). The first that fits is told. */
 describe('the log contradicts a position', () => {
   it.each([
     ['of another epoch', { epoch: 'bbbbbb', seq: 50, at: 4_000 }, 4_000, 'epoch'],

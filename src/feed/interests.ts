@@ -23,10 +23,6 @@ export class Interests {
   /** Opening topics may have missed something up to here. */
   #gapUpTo = 0;
 
-  get size(): number {
-    return this.#named.size + (this.#every === undefined ? 0 : 1);
-  }
-
   get hasEvery(): boolean {
     return this.#every?.isOpen === true;
   }
