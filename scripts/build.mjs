@@ -1,35 +1,43 @@
-// Builds both halves of the package: dist/esm with `nest build` (see nest-cli.json), dist/cjs with tsc.
-//   --if-stale   leaves alone a half that is newer than everything it is made from
-//   --only esm   this half alone: the examples need no other, and it is half the time
-import { spawnSync } from 'node:child_process';
+// Builds the package: what `nest build` (see nest-cli.json) and tsc compile into .cache/build is bundled into dist.
+// - dist/body has the code, once for both module formats, and its source maps
+// - dist/esm and dist/cjs are the doors to it, and the types
+//   --if-stale   does nothing when dist is newer than everything it is made from
+import { spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { bundleCode } from './build/code.mjs';
+import { bundleTypes } from './build/types.mjs';
 import { isStale } from './stale.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-const settings = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.build.cjs.json'];
-const halves = {
-  esm: { type: 'module', build: ['@nestjs/cli/bin/nest.js', 'build'] },
-  cjs: { type: 'commonjs', build: ['typescript/bin/tsc', '-p', 'tsconfig.build.cjs.json'] },
-};
+const settings = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.build.types.json'];
+/** Say of the .js and .d.ts files beside them what they are. The last one is written last: its age is the age of what is built. */
+const markers = { body: 'commonjs', cjs: 'commonjs', esm: 'module' };
 
-const { values } = parseArgs({ options: { 'if-stale': { type: 'boolean' }, only: { type: 'string' } } });
+const { values } = parseArgs({ options: { 'if-stale': { type: 'boolean' } } });
 
-for (const [half, { type, build }] of Object.entries(halves)) {
-  if (values.only !== undefined && values.only !== half) continue;
-  // Says of the .js and .d.ts files beside it what they are. Written last, so its age is the age of the half.
-  const marker = `dist/${half}/package.json`;
-  if (values['if-stale'] && !isStale(marker, ['src', ...settings])) continue;
+if (
+  !values['if-stale'] ||
+  isStale('dist/esm/package.json', ['src', 'scripts/build.mjs', 'scripts/build', ...settings])
+) {
   // Not to stdout: `npm pack --json` writes there.
-  console.error(`Building dist/${half} (about ten seconds) …`);
-  rmSync(`dist/${half}`, { recursive: true, force: true });
-  run(...build);
-  writeFileSync(marker, `{ "type": "${type}", "sideEffects": false }\n`);
+  console.error('Building dist (about fifteen seconds) …');
+  for (const folder of ['.cache/build', 'dist']) rmSync(folder, { recursive: true, force: true });
+  await Promise.all([
+    run('@nestjs/cli/bin/nest.js', 'build'),
+    run('typescript/bin/tsc', '-p', 'tsconfig.build.types.json'),
+  ]);
+  await bundleCode('.cache/build/code', 'dist');
+  await bundleTypes('.cache/build/types', ['dist/esm', 'dist/cjs']);
+  for (const [folder, type] of Object.entries(markers)) {
+    writeFileSync(`dist/${folder}/package.json`, `{ "type": "${type}", "sideEffects": false }\n`);
+  }
 }
 
-function run(script, ...args) {
-  const { status } = spawnSync(process.execPath, [`node_modules/${script}`, ...args], { stdio: 'inherit' });
+async function run(script, ...args) {
+  const child = spawn(process.execPath, [`node_modules/${script}`, ...args], { stdio: ['ignore', 2, 2] });
+  const status = await new Promise((resolve) => child.once('close', resolve));
   if (status !== 0) process.exit(status ?? 1);
 }

@@ -14,7 +14,7 @@ const marker = `${built}/built`;
 
 // Before the building: nobody should wait for it to hear that the port is taken.
 await checkPort();
-run('scripts/build.mjs', '--if-stale', '--only', 'esm');
+run('scripts/build.mjs', '--if-stale');
 if (isStale(marker, ['examples', 'dist/esm/package.json', 'tsconfig.examples.json', 'nest-cli.json'])) {
   say('Compiling the examples …');
   run('node_modules/@nestjs/cli/bin/nest.js', 'build', 'showcase');

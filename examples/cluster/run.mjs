@@ -84,7 +84,7 @@ async function checkPort() {
 function compile() {
   console.log('Compiling the example …');
   const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.examples.json', '--outDir', built];
-  for (const args of [[join(root, 'scripts/build.mjs'), '--if-stale', '--only', 'esm'], tsc]) {
+  for (const args of [[join(root, 'scripts/build.mjs'), '--if-stale'], tsc]) {
     const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
     if (status !== 0) throw new Error(`${args[0]} has failed`);
   }
