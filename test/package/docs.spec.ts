@@ -5,7 +5,7 @@ import ts from 'typescript';
 
 const root = process.cwd();
 const docs = readdirSync('docs', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'));
-const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...docs.map((name) => `docs/${name}`)];
+const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs.map((name) => `docs/${name}`)];
 
 /** A sample that stands alone. `ts fragment` marks the others, which are not compiled. */
 interface Sample {
@@ -37,6 +37,11 @@ describe('the samples', () => {
 describe.each(pages)('%s', (page) => {
   test('links to files and headings that exist', () => {
     expect(linksOf(page).filter((target) => !leadsSomewhere(page, target))).toEqual([]);
+  });
+
+  test('names tests and benches that exist: it does not link to them, because the package does not have them', () => {
+    const named = readFileSync(page, 'utf8').matchAll(/`((?:bench|test|src)\/[\w/-]+\.(?:spec\.ts|mjs|md))`/g);
+    expect([...named].map(([, file]) => file!).filter((file) => !existsSync(file))).toEqual([]);
   });
 
   test('names no path of a machine', () => {
