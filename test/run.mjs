@@ -8,6 +8,7 @@ import jestConfig from '../jest.config.mjs';
 import { check, command, finish, jest, section } from '../scripts/checks.mjs';
 import { LINES, nodeOf } from '../scripts/nodes.mjs';
 import { checkConsumer, consumers, hasCli, installConsumer, isSlow } from './consumers/run.mjs';
+import { packedFiles, sourcesIn, weigh } from './package/packed.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -43,6 +44,14 @@ const steps = {
   },
   async package() {
     const tarball = await pack();
+    const { files, kB, sourcesKB, problems } = weigh(
+      packedFiles().map((file) => ({ ...file, sources: sourcesIn(file.path) })),
+    );
+    check(
+      `the budget: ${files} files, ${kB} kB and ${sourcesKB} kB of sources`,
+      problems.length === 0,
+      problems.join('\n'),
+    );
     await command('publint', [bin('publint'), 'run', '--strict', tarball]);
     await command('are the types wrong?', [bin('attw'), '--format', 'ascii', tarball]);
   },
