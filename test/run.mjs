@@ -40,7 +40,7 @@ const steps = {
     await command('TypeScript', [bin('tsc'), '-p', 'tsconfig.json']);
   },
   async layers() {
-    await command('imports keep to the one direction', ['npm', 'run', '--silent', 'layers']);
+    await command('imports keep to the one direction, and classes to their size', ['npm', 'run', '--silent', 'layers']);
   },
   async package() {
     const tarball = await pack();
