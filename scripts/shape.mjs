@@ -15,7 +15,7 @@ const FULL_LINES = 260;
  */
 const EXCEPTIONS = {
   /** How many public members a class has. */
-  publicMembers: { Connection: 38, Hub: 25, SseRuntime: 36, View: 25 },
+  publicMembers: { Connection: 39, Hub: 25, SseRuntime: 36, View: 25 },
   /** The folders that have a class of this name. */
   classNames: {
     Appender: 'nats, postgres',

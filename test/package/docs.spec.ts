@@ -49,6 +49,18 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+test('the words are those of the code', () => {
+  const rows = readFileSync('CONTRIBUTING.md', 'utf8').matchAll(/^\| [\w -]+ \| .+ \| `(\w+)` \|$/gm);
+  const code = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+    .map((file) => readFileSync(join('src', file), 'utf8'))
+    .join('\n');
+  const names = [...rows].map(([, name]) => name!);
+
+  expect(names.length).toBeGreaterThan(20);
+  expect(names.filter((name) => !new RegExp(`(class|interface|type|function) ${name}\\b`).test(code))).toEqual([]);
+});
+
 test('the index links to every page', () => {
   const linked = linksOf('docs/README.md').map((target) => target.split('#')[0]);
   expect(docs.filter((name) => name !== 'README.md' && !linked.includes(name))).toEqual([]);
