@@ -24,11 +24,13 @@ if (
 ) {
   // Not to stdout: `npm pack --json` writes there.
   console.error('Building dist (about fifteen seconds) …');
-  for (const folder of ['.cache/build', 'dist']) rmSync(folder, { recursive: true, force: true });
-  await Promise.all([
+  rmSync('.cache/build', { recursive: true, force: true });
+  const compiled = await Promise.all([
     run('@nestjs/cli/bin/nest.js', 'build'),
     run('typescript/bin/tsc', '-p', 'tsconfig.build.types.json'),
   ]);
+  if (compiled.includes(false)) process.exit(1);
+  rmSync('dist', { recursive: true, force: true });
   await bundleCode('.cache/build/code', 'dist');
   await bundleTypes('.cache/build/types', ['dist/esm', 'dist/cjs']);
   for (const [folder, type] of Object.entries(markers)) {
@@ -36,8 +38,8 @@ if (
   }
 }
 
+/** Whether the program has succeeded. */
 async function run(script, ...args) {
   const child = spawn(process.execPath, [`node_modules/${script}`, ...args], { stdio: ['ignore', 2, 2] });
-  const status = await new Promise((resolve) => child.once('close', resolve));
-  if (status !== 0) process.exit(status ?? 1);
+  return (await new Promise((resolve) => child.once('close', resolve))) === 0;
 }
