@@ -1,5 +1,7 @@
 module.exports = {
   testEnvironment: 'node',
+  // That of the borrowed specs: a busy machine takes its time.
+  testTimeout: 20_000,
   testMatch: ['**/*.spec.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
