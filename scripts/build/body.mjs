@@ -25,7 +25,13 @@ export function bodyOf(text) {
   for (const statement of source.statements) {
     if (ts.isImportDeclaration(statement)) {
       const from = statement.moduleSpecifier.text;
-      const { name, namedBindings } = statement.importClause;
+      const { name, namedBindings } = statement.importClause ?? {};
+      // Imported to be loaded, which its doors do.
+      if (!name && !namedBindings) {
+        if (!imports.has(from)) addImport(from, false);
+        replace(statement, '');
+        continue;
+      }
       if (name) addImport(from, true);
       if (namedBindings) addImport(from, false);
       const pattern = name ? `{ default: ${name.text} }` : patternOf(namedBindings);
