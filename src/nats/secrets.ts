@@ -1,4 +1,5 @@
 import { secretsOf } from '../engine/kit/clean-error.js';
+import { decoded } from '../engine/kit/percent.js';
 
 const NAMES = ['pass', 'password', 'token', 'creds', 'nkey', 'seed', 'jwt'] as const;
 const TLS_NAMES = ['key', 'pfx', 'passphrase'] as const;
@@ -12,7 +13,7 @@ export function secretsOfOptions(options: unknown): string[] {
 
 /** What must not be told of an address, encoded or not. */
 export function secretsOfAddress(address: string): string[] {
-  return secretsOf(address).flatMap((secret) => [secret, decoded(secret)]);
+  return secretsOf(address).flatMap((secret) => [secret, decoded(secret) ?? secret]);
 }
 
 function valuesOf(object: unknown, names: readonly string[]): string[] {
@@ -26,12 +27,4 @@ function valuesOf(object: unknown, names: readonly string[]): string[] {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,3 +1,5 @@
+import { isDecodable } from '../engine/kit/percent.js';
+
 export const CONNECTION_STRING =
   'postgres://user:password@host:5432/database, with user and password encoded as by encodeURIComponent(), or the path of a Unix socket';
 
@@ -23,13 +25,4 @@ function parse(text: string): URL | undefined {
 
 function hasAt(text: string): boolean {
   return text.includes('@');
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

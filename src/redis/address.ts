@@ -1,3 +1,5 @@
+import { isDecodable } from '../engine/kit/percent.js';
+
 /** What an address has to look like, for messages. */
 const ADDRESS = 'redis://user:password@host:6379/0, or the same with rediss:// for TLS';
 
@@ -21,14 +23,5 @@ function problemOf(address: string): string | undefined {
   if (port === '0') return 'its port is not from 1 to 65535';
   if (!/^\/?$|^\/\d+$/.test(pathname)) return `what follows the host is not the number of a database (${unencoded})`;
   if (hash !== '' || search.includes('@')) return `something follows the number of the database (${unencoded})`;
-  return [username, password].every(isEncoded) ? undefined : `its user or password is not encoded (${unencoded})`;
-}
-
-function isEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return [username, password].every(isDecodable) ? undefined : `its user or password is not encoded (${unencoded})`;
 }

@@ -1,4 +1,5 @@
 import { describe } from '../../errors.js';
+import { decoded } from './percent.js';
 
 /** What of an error's own properties says why something failed, and never with which credentials. */
 const TOLD = ['code', 'errno', 'syscall', 'address', 'port', 'severity', 'routine'] as const;
@@ -22,7 +23,7 @@ export function cleanError(error: unknown, secrets: readonly string[] = []): Err
  */
 export function secretsOf(address: string): string[] {
   const password = URL.canParse(address) ? new URL(address).password : '';
-  if (password !== '') return [address, password, decoded(password)];
+  if (password !== '') return [address, password, decoded(password) ?? password];
   // Mistyped: what stands before the last `@` may be a password that should have been encoded.
   const [, credentials] = /^(?:\w+:\/*)?(.*)@/s.exec(address) ?? [];
   return credentials === undefined ? [] : [address, credentials, credentials.slice(credentials.indexOf(':') + 1)];
@@ -52,12 +53,4 @@ function clean(error: unknown, secrets: readonly string[], depth: number): Error
     if (typeof value === 'string') Object.assign(told, { [name]: hide(value) });
   }
   return told;
-}
-
-function decoded(password: string): string {
-  try {
-    return decodeURIComponent(password);
-  } catch {
-    return password;
-  }
 }
