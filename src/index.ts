@@ -27,13 +27,8 @@ export { SseError } from './errors.js';
 
 // Types: options.
 export type { SseModuleExtras } from './nest/sse.module.js';
-export type {
-  HubRouteOptions,
-  SseModuleOptions,
-  SseStreamOptions,
-  StreamHooks,
-  StreamSettings,
-} from './nest/sse-options.js';
+export type { HubRouteOptions, SseModuleOptions, SseStreamOptions, StreamHooks } from './nest/sse-options.js';
+export type { StreamSettings } from './connection/stream-settings.js';
 export type { ErrorContext } from './node/reporter.js';
 export type { Authenticate, Authorize } from './access/rules.js';
 export type { MemoryEngineOptions } from './engine/memory.js';

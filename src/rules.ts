@@ -65,6 +65,11 @@ export function problemIn<Options>(given: unknown, rules: Rules<Options>, prefix
   return undefined;
 }
 
+/** Options that belong together. */
+export function group<Options>(rules: Rules<Options>): Rule {
+  return (value, name) => problemIn(value, rules, `${name}.`);
+}
+
 /** The same of one option. One that is `undefined` is as if it were absent. */
 export function problemOf(value: unknown, rule: Rule, name: string): string | undefined {
   if (value === undefined) return undefined;

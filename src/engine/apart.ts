@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from './engine.js';
 import type { Position } from '../topic/position.js';
+import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from './engine.js';
 
 /** Made when this file is loaded, and so in nobody's context. */
 const nobody = new AsyncResource('nestjs-event-stream');

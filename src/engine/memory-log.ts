@@ -1,5 +1,5 @@
-import { Fifo } from './fifo.js';
 import type { Excerpt, LogEntry, Retention } from './engine.js';
+import { Fifo } from './fifo.js';
 
 /** What one entry costs beside its payload: the object, its place in the lists. Measured on Node 20, rounded up. */
 export const ENTRY_OVERHEAD_BYTES = 160;

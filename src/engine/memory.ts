@@ -15,10 +15,10 @@ import type {
 import { Fifo } from './fifo.js';
 import { EngineFailures } from './kit/failure.js';
 import { Interest } from './kit/interest.js';
-import { MemoryLog, bytesOf } from './memory-log.js';
 import { LaneMerge } from './kit/merge.js';
 import { endOf, holesBeyond, takePage } from './kit/page.js';
 import { reopenable } from './kit/reopenable.js';
+import { MemoryLog, bytesOf } from './memory-log.js';
 import { contradiction } from './resume.js';
 
 export interface MemoryEngineOptions {

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { AppendRequest } from '../engine/engine.js';
+import { DeadlineError, pause } from '../engine/kit/deadline.js';
 import type { EngineFailures } from '../engine/kit/failure.js';
 import type { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
-import { DeadlineError, pause } from '../engine/kit/deadline.js';
-import type { NatsMessage } from './driver.js';
 import { EVENT_HEADER, encodeMeta } from './codec.js';
-import { sizeProblem } from './size.js';
-import type { Call, NatsLink } from './link.js';
-import type { NatsSettings } from './options.js';
-import { isNobodyThere, parse } from './stored-message.js';
+import type { NatsMessage } from './driver.js';
 import type { JetStream } from './jetstream.js';
-import type { Subjects } from './subjects.js';
+import type { Call, NatsLink } from './link.js';
 import type { Messages } from './messages.js';
+import type { NatsSettings } from './options.js';
+import { sizeProblem } from './size.js';
+import { isNobodyThere, parse } from './stored-message.js';
+import type { Subjects } from './subjects.js';
 
 /** One append on its way. */
 interface Pending {

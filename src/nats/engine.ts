@@ -1,20 +1,20 @@
 import { setMaxListeners } from 'node:events';
 import type { AppendRequest, Engine, EngineSink, Heads, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
+import { pause } from '../engine/kit/deadline.js';
 import type { EngineFailures } from '../engine/kit/failure.js';
 import { reopenable } from '../engine/kit/reopenable.js';
 import type { Position } from '../topic/position.js';
 import { NatsAppender } from './append.js';
-import { pause } from '../engine/kit/deadline.js';
 import { loadDriver } from './driver.js';
-import { NatsLive } from './live.js';
-import { maxEventBytesOf } from './size.js';
+import { JetStream } from './jetstream.js';
 import { NatsLink } from './link.js';
+import { NatsLive } from './live.js';
+import { Messages } from './messages.js';
 import { resolveOptions } from './options.js';
 import type { NatsEngineOptions, NatsSettings } from './options.js';
 import { NatsReader } from './read.js';
+import { maxEventBytesOf } from './size.js';
 import { UnavailableError } from './stored-message.js';
-import { JetStream } from './jetstream.js';
-import { Messages } from './messages.js';
 
 const RETRY_MS = 20;
 /** How long `close` waits for what is being appended. */

@@ -1,7 +1,7 @@
+import { before, pause } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
 import { createEpoch } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
-import { before, pause } from '../engine/kit/deadline.js';
 import type { NatsMessage } from './driver.js';
 import type { Call, NatsLink } from './link.js';
 import type { NatsSettings } from './options.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { SseError } from '../errors.js';
 import { DeadlineError, backOffMs, before, pause } from '../engine/kit/deadline.js';
+import { SseError } from '../errors.js';
 import { loadDriver } from './driver.js';
 import type { NatsConnection, NatsDriver, NatsMessage, NatsStatus, NatsSubscription } from './driver.js';
 import type { NatsSettings } from './options.js';

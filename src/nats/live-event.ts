@@ -1,7 +1,7 @@
 import type { LogEntry } from '../engine/engine.js';
+import { EVENT_HEADER, decodeMeta } from './codec.js';
 import { headerOf } from './driver.js';
 import type { NatsMessage } from './driver.js';
-import { EVENT_HEADER, decodeMeta } from './codec.js';
 import { millisecondsOf } from './stored-message.js';
 import { epochOfLive, isToken, nameOf } from './subjects.js';
 

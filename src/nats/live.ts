@@ -1,15 +1,15 @@
 import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink, LogEntry } from '../engine/engine.js';
+import { pause } from '../engine/kit/deadline.js';
 import type { Position } from '../topic/position.js';
 import type { NatsMessage, NatsSubscription } from './driver.js';
-import { pause } from '../engine/kit/deadline.js';
-import { LaneOrder } from './lane-order.js';
-import { liveEventOf } from './live-event.js';
-import type { NatsLink } from './link.js';
-import type { NatsSettings } from './options.js';
 import type { JetStream } from './jetstream.js';
-import { Subjects, liveSubject, nameOf, tokenOf } from './subjects.js';
+import { LaneOrder } from './lane-order.js';
+import type { NatsLink } from './link.js';
+import { liveEventOf } from './live-event.js';
 import type { Messages } from './messages.js';
+import type { NatsSettings } from './options.js';
+import { Subjects, liveSubject, nameOf, tokenOf } from './subjects.js';
 
 /** What was delivered and waits for those before it. */
 interface Item {

@@ -1,8 +1,8 @@
 import type { Excerpt } from '../engine/engine.js';
 import { each } from './each.js';
+import type { StreamState } from './jetstream.js';
 import type { Question } from './question.js';
 import type { Behind } from './row-loader.js';
-import type { StreamState } from './jetstream.js';
 import type { Place } from './topic-rows.js';
 
 /** Of so many topics the end of the lane is read first: it has what busy ones have had last. */

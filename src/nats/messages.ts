@@ -1,7 +1,7 @@
 import { before } from '../engine/kit/deadline.js';
+import type { JetStream } from './jetstream.js';
 import { UnavailableError } from './stored-message.js';
 import type { StoredMessage } from './stored-message.js';
-import type { JetStream } from './jetstream.js';
 import type { Subjects } from './subjects.js';
 
 const MAX_KNOWN = 4_096;

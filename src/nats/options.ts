@@ -1,3 +1,5 @@
+import { cleanError } from '../engine/kit/clean-error.js';
+import { EngineFailures } from '../engine/kit/failure.js';
 import {
   MAX_TIMER_MS,
   anyObject,
@@ -10,12 +12,10 @@ import {
   wholeNumber,
 } from '../rules.js';
 import type { Rule, Rules } from '../rules.js';
-import { cleanError } from '../engine/kit/clean-error.js';
-import { EngineFailures } from '../engine/kit/failure.js';
+import { EXPECTED_SERVERS, parseServer } from './address.js';
 import { isNatsConnection } from './driver.js';
 import type { NatsConnection } from './driver.js';
 import { secretsOfAddress, secretsOfOptions } from './secrets.js';
-import { EXPECTED_SERVERS, parseServer } from './address.js';
 
 /** Exactly one of `connection`, `servers` and `options` is given. */
 export interface NatsEngineOptions {

@@ -1,10 +1,10 @@
 import type { LogEntry } from '../engine/engine.js';
 import { each } from './each.js';
+import type { StreamState } from './jetstream.js';
 import type { KnownData } from './known-data.js';
 import type { Question } from './question.js';
 import { UnavailableError } from './stored-message.js';
 import type { StoredMessage } from './stored-message.js';
-import type { StreamState } from './jetstream.js';
 import type { Row } from './topic-rows.js';
 
 /** An entry of a page, before its data is known. */

@@ -2,9 +2,9 @@ import { DeadlineError } from '../engine/kit/deadline.js';
 import { COST } from './effort.js';
 import type { Bounds } from './effort.js';
 import type { Gate } from './gate.js';
+import type { MessageQuery, JetStream } from './jetstream.js';
 import { UnavailableError } from './stored-message.js';
 import type { StoredMessage } from './stored-message.js';
-import type { MessageQuery, JetStream } from './jetstream.js';
 
 /** One question about the log, and all that is asked of the stream for it: within its effort and its time. */
 export class Question {

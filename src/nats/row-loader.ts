@@ -1,11 +1,11 @@
 import type { Excerpt, Retention } from '../engine/engine.js';
+import { decodeMeta } from './codec.js';
 import { each } from './each.js';
 import { COST, HEAVY, MAX, ONE_BY_ONE, costOf } from './effort.js';
-import { decodeMeta } from './codec.js';
+import type { JetStream, StreamState, TopicCounts } from './jetstream.js';
 import type { KnownData } from './known-data.js';
 import type { Question } from './question.js';
 import type { StoredMessage } from './stored-message.js';
-import type { JetStream, StreamState, TopicCounts } from './jetstream.js';
 import { RowCache, TopicRows } from './topic-rows.js';
 import type { Place } from './topic-rows.js';
 

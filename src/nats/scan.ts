@@ -1,7 +1,7 @@
 import { DeadlineError, before } from '../engine/kit/deadline.js';
+import { EVENT_HEADER } from './codec.js';
 import { headerOf, statusOf } from './driver.js';
 import type { NatsMessage } from './driver.js';
-import { EVENT_HEADER } from './codec.js';
 import type { NatsLink } from './link.js';
 import type { NatsSettings } from './options.js';
 import type { StoredMessage } from './stored-message.js';

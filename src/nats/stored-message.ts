@@ -1,6 +1,6 @@
+import { EVENT_HEADER } from './codec.js';
 import { headerOf, statusOf } from './driver.js';
 import type { NatsMessage } from './driver.js';
-import { EVENT_HEADER } from './codec.js';
 
 /** A message as the stream keeps it. */
 export interface StoredMessage {

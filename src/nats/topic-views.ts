@@ -1,11 +1,11 @@
 import type { Excerpt } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { each } from './each.js';
+import type { JetStream, StreamState } from './jetstream.js';
 import type { KnownData } from './known-data.js';
 import { beginningsOf, placeBefore } from './look-back.js';
 import type { Question } from './question.js';
 import type { Behind, RowLoader } from './row-loader.js';
-import type { JetStream, StreamState } from './jetstream.js';
 import { TopicRows } from './topic-rows.js';
 import type { Place, Row } from './topic-rows.js';
 

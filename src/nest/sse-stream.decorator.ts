@@ -1,14 +1,21 @@
 import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from '@nestjs/common';
 import type { StreamSource } from '../connection/source.js';
+import { SETTING_RULES } from '../connection/stream-settings.js';
 import { SseError, describe } from '../errors.js';
 import { arrivalOf } from '../node/arrival.js';
-import { checkBegin } from '../topic/begin.js';
-import { DEFAULT_SETTINGS, checkNames, resolveSettings } from './resolve-options.js';
+import { checkOptions } from '../rules.js';
+import type { Rules } from '../rules.js';
+import { beginProblem } from '../topic/begin.js';
 import type { SseStreamOptions } from './sse-options.js';
 import { SseStreamInterceptor } from './sse-stream.interceptor.js';
 import { STREAM_METADATA } from './tokens.js';
 
-const NAMES = new Set([...Object.keys(DEFAULT_SETTINGS), 'headers', 'method', 'from']);
+const RULES: Rules<SseStreamOptions> = {
+  ...SETTING_RULES,
+  from: beginProblem,
+  headers: { expected: 'an object', allows: (value) => typeof value === 'object' && value !== null },
+  method: { expected: 'a RequestMethod', allows: (value) => typeof value === 'number' && value in RequestMethod },
+};
 
 // Names that Nest keeps its metadata under, the same in 11 and 12. It exports them by different paths.
 const ROUTE_ARGUMENTS = '__routeArguments__';
@@ -38,9 +45,7 @@ export function SseStream(
 ): ClassDecorator & StreamDecorator {
   const hasPath = typeof first === 'string' || Array.isArray(first);
   const options = hasPath ? second : first;
-  checkNames('@SseStream()', options, NAMES);
-  resolveSettings(DEFAULT_SETTINGS, options, '@SseStream()');
-  if (options.from !== undefined) checkBegin('@SseStream()', options.from);
+  checkOptions('@SseStream()', options, RULES);
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
     if (key === undefined) {
       if (options.method !== undefined) {

@@ -1,14 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 import type { Answering } from '../connection/stream-host.js';
+import { layOver } from '../connection/stream-settings.js';
+import type { ResolvedSettings } from '../connection/stream-settings.js';
 import { exchangeOf } from '../http/exchange-of.js';
 import type { ArrivalRoute } from '../node/arrival.js';
 import type { Begin } from '../topic/begin.js';
 import { EVENT_STREAM } from '../wire/dialect.js';
 import { Callbacks } from './callbacks.js';
 import { FailureFilters } from './failure-filters.js';
-import { resolveSettings } from './resolve-options.js';
-import type { ResolvedOptions, ResolvedSettings } from './resolve-options.js';
+import type { ResolvedOptions } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
 import { RESOLVED_OPTIONS, STREAM_METADATA } from './tokens.js';
 
@@ -56,7 +57,7 @@ export class StreamRoute implements ArrivalRoute {
     const options = optionsOf(controller, handler);
     this.headers = options.headers;
     this.begin = options.from;
-    this.settings = resolveSettings(routes.options.settings, options, '@SseStream()');
+    this.settings = layOver(routes.options.settings, options);
   }
 
   onFailed(stream: Answering, error: unknown): void {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { AppendRequest, Retention } from '../engine/engine.js';
 import { afterReading } from '../engine/kit/deadline.js';
 import { MAX_WAITING_BYTES } from '../engine/kit/failure.js';
 import type { EngineFailures } from '../engine/kit/failure.js';
 import type { SseError } from '../errors.js';
-import type { AppendRequest, Retention } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
-import type { PostgresLink, Trace } from './link.js';
 import { encodeBatch, encodeOne, toNumber, toText } from './codec.js';
+import type { PostgresLink, Trace } from './link.js';
 import type { Statements } from './statements.js';
 
 const MAX_BATCH = 500;

@@ -1,9 +1,9 @@
 import { backOffMs, idle, within } from '../engine/kit/deadline.js';
 import { SseError } from '../errors.js';
+import { TEXT } from './codec.js';
 import { ignore } from './driver.js';
 import type { OpenPool, PostgresPool, PostgresPoolClient } from './driver.js';
 import { Failure, connectFailure, statementFailure } from './failure.js';
-import { TEXT } from './codec.js';
 
 const FIRST_RETRY_MS = 25;
 const MAX_RETRY_MS = 400;

@@ -1,9 +1,9 @@
 import { backOffMs, idle, within } from '../engine/kit/deadline.js';
+import { TEXT } from './codec.js';
 import { destroy, endClient, ignore } from './driver.js';
 import type { ListenClient } from './driver.js';
 import { statementFailure } from './failure.js';
 import { Deaf, PostgresProbe } from './probe.js';
-import { TEXT } from './codec.js';
 import type { Line } from './tail.js';
 
 const FIRST_RETRY_MS = 25;

@@ -1,8 +1,8 @@
 import type { EngineSink } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import type { Connections } from './connections.js';
-import type { PostgresLink } from './link.js';
 import type { ListedInterest } from './interest.js';
+import type { PostgresLink } from './link.js';
 import { Listener } from './listener.js';
 import type { PostgresSettings } from './options.js';
 import type { Outbox } from './outbox.js';

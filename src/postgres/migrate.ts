@@ -3,12 +3,12 @@ import type { EngineFailures } from '../engine/kit/failure.js';
 import type { SseError } from '../errors.js';
 import { refuse } from '../rules.js';
 import { createEpoch } from '../topic/position.js';
-import type { PostgresLink, Deadline, Ground } from './link.js';
-import type { PostgresPoolClient } from './driver.js';
-import { Failure } from './failure.js';
-import { quoteIdentifier } from './quote.js';
 import { TEXT, toNumber, toText } from './codec.js';
 import type { Row } from './codec.js';
+import type { PostgresPoolClient } from './driver.js';
+import { Failure } from './failure.js';
+import type { PostgresLink, Deadline, Ground } from './link.js';
+import { quoteIdentifier } from './quote.js';
 import { SCHEMA_VERSION, schemaObjectsSql } from './schema.js';
 
 /** The first of the two numbers of our advisory locks; the second is made of the schema's name. */

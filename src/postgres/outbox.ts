@@ -1,10 +1,10 @@
+import type { AppendRequest } from '../engine/engine.js';
 import { idle } from '../engine/kit/deadline.js';
 import type { EngineFailures } from '../engine/kit/failure.js';
-import type { AppendRequest } from '../engine/engine.js';
-import type { PostgresLink } from './link.js';
-import type { TransactionClient } from './driver.js';
 import { toNumber } from './codec.js';
 import type { Row } from './codec.js';
+import type { TransactionClient } from './driver.js';
+import type { PostgresLink } from './link.js';
 import type { Statements } from './statements.js';
 
 const MAX_ROWS = 500;

@@ -1,13 +1,13 @@
-import { SseError } from '../errors.js';
 import type { Heads, Listing, LogEntry, ReadPage, ReadRequest, TopicHead } from '../engine/engine.js';
 import type { EngineFailures } from '../engine/kit/failure.js';
 import { holesBeyond, readPage } from '../engine/kit/page.js';
 import type { Found, KnownTopic } from '../engine/kit/page.js';
+import { SseError } from '../errors.js';
 import type { Position } from '../topic/position.js';
-import type { PostgresLink } from './link.js';
-import type { Failure } from './failure.js';
 import { toEntry, toNumber, toText } from './codec.js';
 import type { Row } from './codec.js';
+import type { Failure } from './failure.js';
+import type { PostgresLink } from './link.js';
 import type { Statements } from './statements.js';
 
 /** Larger pages would only take longer: the caller goes on from the end of one. */

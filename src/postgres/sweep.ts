@@ -1,7 +1,7 @@
 import { idle } from '../engine/kit/deadline.js';
-import type { PostgresLink } from './link.js';
 import { toNumber } from './codec.js';
 import type { Row } from './codec.js';
+import type { PostgresLink } from './link.js';
 import type { Statements } from './statements.js';
 
 /** Topics at a time: the lane is locked meanwhile. */

@@ -2,12 +2,12 @@ import type { EngineSink } from '../engine/engine.js';
 import { backOffMs, idle } from '../engine/kit/deadline.js';
 import type { Position } from '../topic/position.js';
 import { Alarm } from './alarm.js';
-import type { PostgresLink } from './link.js';
-import type { Failure } from './failure.js';
-import type { ListedInterest } from './interest.js';
-import { toArray } from './interest.js';
 import { toEntry, toNumber, toText } from './codec.js';
 import type { Row } from './codec.js';
+import type { Failure } from './failure.js';
+import { toArray } from './interest.js';
+import type { ListedInterest } from './interest.js';
+import type { PostgresLink } from './link.js';
 import { Rest } from './rest.js';
 
 const MAX_ENTRIES = 500;

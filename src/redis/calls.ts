@@ -1,7 +1,7 @@
 import { afterReading } from '../engine/kit/deadline.js';
+import type { EngineFailures } from '../engine/kit/failure.js';
 import type { SseError } from '../errors.js';
 import type { RedisSettings } from './options.js';
-import type { EngineFailures } from '../engine/kit/failure.js';
 
 /** A call that has an end. */
 export interface Call {

@@ -2,9 +2,9 @@ import { EVERY_TOPIC } from '../engine/engine.js';
 import type { EngineSink } from '../engine/engine.js';
 import { backOffMs, pause, within } from '../engine/kit/deadline.js';
 import type { EngineFailures } from '../engine/kit/failure.js';
+import { decodeMessage } from './codec.js';
 import type { Subscriber } from './driver.js';
 import { RedisProbe } from './probe.js';
-import { decodeMessage } from './codec.js';
 
 /** What the live delivery needs of the engine. */
 export interface LiveOptions {

@@ -1,7 +1,7 @@
-import { anyFunction, anyObject, checkOneOf, checkOptions, number, oneOf, problemOf, refuse } from '../rules.js';
-import type { Rules } from '../rules.js';
 import { cleanError } from '../engine/kit/clean-error.js';
 import { EngineFailures } from '../engine/kit/failure.js';
+import { anyFunction, anyObject, checkOneOf, checkOptions, number, oneOf, problemOf, refuse } from '../rules.js';
+import type { Rules } from '../rules.js';
 import { addressProblem } from './address.js';
 import { isIoredis } from './ioredis.js';
 import type { IoredisClient } from './ioredis.js';

@@ -1,15 +1,15 @@
 import type { AppendRequest, Heads, LogEntry, Listing, ReadPage, ReadRequest } from '../engine/engine.js';
 import type { Position } from '../topic/position.js';
 import { resultOf } from './driver.js';
+import { evictBeyondTotal } from './evict.js';
 import { explain, failures, gone } from './failure.js';
 import type { LogFile } from './file.js';
 import type { SqliteSettings } from './options.js';
-import { evictBeyondTotal } from './evict.js';
-import { sweepTopics } from './sweep.js';
 import { listNames, locate, readHeads, readPage } from './read.js';
-import { storeEntry } from './store.js';
 import { prepareStatements } from './statements.js';
 import type { Lane, Statements } from './statements.js';
+import { storeEntry } from './store.js';
+import { sweepTopics } from './sweep.js';
 
 /** The log in an open file. Every call but `heads` is done when it returns. */
 export class SqliteLog {

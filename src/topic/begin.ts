@@ -25,11 +25,17 @@ export function recentProblem(name: string, value: unknown): string | undefined 
   return `${name} must be 'now', 'start', { last: n } with a whole number n of at least 0, or { sinceMs: n } with a number of ms; got ${describe(value)}`;
 }
 
+/** The same of a beginning. */
+export function beginProblem(value: unknown, name = 'from'): string | undefined {
+  if (typeof value === 'string' && value !== '' && value.length <= MAX_ID_BYTES) return undefined;
+  const problem = recentProblem(name, value);
+  return problem && `${problem}, or the id of an event`;
+}
+
 /** @throws SseError `invalid-options` */
 export function checkBegin(where: string, value: unknown): asserts value is Begin {
-  if (typeof value === 'string' && value !== '' && value.length <= MAX_ID_BYTES) return;
-  const problem = recentProblem('from', value);
-  if (problem !== undefined) throw new SseError('invalid-options', `${where}: ${problem}, or the id of an event`);
+  const problem = beginProblem(value);
+  if (problem !== undefined) throw new SseError('invalid-options', `${where}: ${problem}`);
 }
 
 function isBounded(value: unknown): boolean {

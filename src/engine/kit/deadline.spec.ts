@@ -1,6 +1,6 @@
-import { describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from '@jest/globals';
 import { before, within } from './deadline.js';
 
 const MS = 50;
