@@ -1,5 +1,4 @@
 import type { Begin } from '../topic/begin.js';
-import type { OnSlow } from '../topic/define.js';
 import type { LifeState } from './life.js';
 import type { StreamHost } from './stream-host.js';
 import { TopicReading } from './topic-reading.js';
@@ -14,29 +13,13 @@ export interface TopicsOwner extends TopicReader, ReadingOwner {
 }
 
 /** What one stream reads of topics: which they are, and where it is in them. */
-export class StreamTopics {
-  readonly #host: StreamHost;
+export class StreamTopics extends TopicSet<StreamHost> {
   readonly #owner: TopicsOwner;
-  readonly #set: TopicSet;
   #reading: TopicReading | undefined;
 
   constructor(host: StreamHost, owner: TopicsOwner) {
-    this.#host = host;
+    super(host);
     this.#owner = owner;
-    this.#set = new TopicSet(host.rules);
-  }
-
-  get names(): readonly string[] {
-    return [...this.#set];
-  }
-
-  /** How many names and patterns. */
-  get count(): number {
-    return this.#set.size;
-  }
-
-  get onSlow(): OnSlow {
-    return this.#set.onSlow;
   }
 
   /** Where a client that comes back goes on. */
@@ -44,49 +27,44 @@ export class StreamTopics {
     return this.#reading?.place;
   }
 
-  /** How many events have gone out. */
-  get events(): number {
-    return this.#reading?.events ?? 0;
-  }
-
   /** Checks topics before they are read. Rejects with what says why not. */
   async admit(selectors: readonly string[]): Promise<void> {
-    await this.#set.admit(this.#owner, selectors);
+    await this.check(this.#owner, selectors);
   }
 
   /** Reads further topics, once admitted. Resolves when every later event of theirs will be sent. */
   async select(selectors: readonly string[], begin?: Begin): Promise<void> {
-    this.#set.add(this.#owner, selectors);
+    this.add(this.#owner, selectors);
     const { state, lastEventId } = this.#owner;
     if (state === 'open') {
       if (this.#reading === undefined) this.#open(undefined).attach();
-      await this.#reading?.select(this.#set);
+      await this.#reading?.select(this);
     } else if (state === 'pending' && lastEventId === undefined) {
-      void this.#reading?.select(this.#set);
+      void this.#reading?.select(this);
       await this.takePlace(begin);
     }
   }
 
   /** Reads these no more. */
   leave(selectors: readonly string[]): void {
-    this.#set.delete(selectors);
-    void this.#reading?.select(this.#set);
+    this.delete(selectors);
+    void this.#reading?.select(this);
   }
 
   /** Takes the place that a client begins at which brings none, so that it is never later than the head of the answer. */
   async takePlace(begin?: Begin): Promise<void> {
-    if (this.#set.size > 0) await (this.#reading ?? this.#open(undefined, begin)).begun();
+    if (this.count > 0) await (this.#reading ?? this.#open(undefined, begin)).begun();
   }
 
   /** What there is to tell before anything else. @param begin where it begins unless its client has brought an id */
   takeEarly(begin: Begin | undefined): string {
-    if (this.#owner.lastEventId === undefined) this.#reading?.beginAt(this.#host.hub, begin);
+    if (this.#owner.lastEventId === undefined) this.#reading?.beginAt(this.host.hub, begin);
     return this.#reading?.takeEarly() ?? '';
   }
 
   /** Begins to write, if there is anything to read. @param from the id that its client has brought */
   attach(from: string | undefined): void {
-    if (this.#set.size > 0) this.#reading ??= this.#open(from);
+    if (this.count > 0) this.#reading ??= this.#open(from);
     this.#reading?.attach();
   }
 
@@ -104,8 +82,8 @@ export class StreamTopics {
   }
 
   #open(from: string | undefined, begin?: Begin): TopicReading {
-    this.#reading = new TopicReading(this.#host.hub, this.#owner, this.#set);
-    this.#reading.open(this.#host.hub, from, begin);
+    this.#reading = new TopicReading(this.host.hub, this.#owner, this);
+    this.#reading.open(this.host.hub, from, begin);
     return this.#reading;
   }
 }

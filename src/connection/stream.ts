@@ -45,8 +45,6 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
   #address: string | undefined;
   /** What was sent before its head was. */
   #early = '';
-  /** How many events it was sent itself. */
-  #sent = 0;
   #openedAtMs = 0;
 
   constructor(host: StreamHost, id: string, of: ConnectionRequest) {
@@ -93,10 +91,11 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
   /** Begins to stream. */
   open(response: StartedResponse, source: Source): void {
     this.begin();
-    this.#openedAtMs = performance.now();
+    // Whole numbers, which take no object of their own.
+    this.#openedAtMs = Math.floor(performance.now());
     const isPlain = source.kind === 'topics' && source.selection.steps.length === 0;
     if (!isPlain || this.#host.isHeard) this.keepContext();
-    this.#output = new Output(response, this, this.dialect, this.settings.maxPendingBytes);
+    this.#output = new Output(response, this, this.dialect);
     this.#timekeeper = new Timekeeper(this.#host.wheel, this, this.principal);
     this.#output.open(() => this.#start(source));
   }
@@ -107,8 +106,7 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     const text = this.dialect.event(given);
     if (this.state === 'pending') this.#early += text;
     else if (this.state !== 'open') return;
-    else if (!this.output.push(text)) return this.end('slow-consumer');
-    this.#sent++;
+    else if (!this.output.push(text, this.settings.maxPendingBytes)) this.end('slow-consumer');
   }
 
   /** Drops the response without a word; with its socket, on HTTP/2 all others of its client, too: the server is closing, and must not wait. */
@@ -193,7 +191,7 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
   }
 
   #sum(): { ms: number; bytes: number; frames: number; events: number } {
-    const { bytes, frames } = this.output;
-    return { ms: performance.now() - this.#openedAtMs, bytes, frames, events: this.#sent + this.topics.events };
+    const { bytes, frames, events } = this.output;
+    return { ms: Math.floor(performance.now()) - this.#openedAtMs, bytes, frames, events };
   }
 }

@@ -45,7 +45,6 @@ export class TopicReading implements CursorSink {
   // the processor's cache.
   #writer: Output | undefined;
   #steps = NO_STEPS;
-  #events = 0;
   /** What there was to tell before it was attached, and the place that it begins at. */
   #early = '';
   #earlyPlace = '';
@@ -57,11 +56,6 @@ export class TopicReading implements CursorSink {
     this.#owner = owner;
     this.#selectors = selectors;
     this.#cursor = new Cursor(hub, selectors, this);
-  }
-
-  /** How many events have gone out, or were looked at for that. */
-  get events(): number {
-    return this.#events;
   }
 
   get isWritable(): boolean {
@@ -158,7 +152,7 @@ export class TopicReading implements CursorSink {
     if (this.#steps.length > 0) return this.#writeTransformed(batch);
     // Nothing is read before it is attached: its sink is not writable.
     const writer = this.#writer as Output;
-    this.#events += batch.entries.length;
+    writer.events += batch.entries.length;
     writer.writeFrame(batch.frame(writer.dialect));
     return true;
   }
@@ -207,9 +201,10 @@ export class TopicReading implements CursorSink {
 
   #writeTransformed(batch: Batch): boolean {
     try {
-      this.#events += batch.entries.length;
       const text = this.#owner.within(() => encodeTransformed(batch, this.#steps, this.#owner.dialect));
       if (text === '') return false;
+      // Those that a filter keeps back are counted, too: of what is left nobody knows the number.
+      this.#owner.output.events += batch.entries.length;
       this.#tell(text);
       return true;
     } catch (error) {

@@ -32,18 +32,28 @@ export interface TopicRules {
 const NONE: readonly string[] = [];
 
 /** The topics and patterns that one connection reads. */
-export class TopicSet implements Iterable<string> {
-  readonly #rules: TopicRules;
+export class TopicSet<Host extends { readonly rules: TopicRules }> implements Iterable<string> {
+  protected readonly host: Host;
   /** Replaced, never changed: most connections read one selection as it was made. */
   #selectors: readonly string[] = NONE;
   #onSlow: OnSlow | undefined;
 
-  constructor(rules: TopicRules) {
-    this.#rules = rules;
+  constructor(host: Host) {
+    this.host = host;
   }
 
-  get size(): number {
+  get names(): readonly string[] {
+    return [...this.#selectors];
+  }
+
+  /** How many names and patterns. */
+  get count(): number {
     return this.#selectors.length;
+  }
+
+  /** The strictest of what the topics ask for. */
+  get onSlow(): OnSlow {
+    return (this.#onSlow ??= strictest(this.#selectors.map((selector) => this.host.rules.onSlowOf(selector))));
   }
 
   [Symbol.iterator](): Iterator<string> {
@@ -55,10 +65,10 @@ export class TopicSet implements Iterable<string> {
    *
    * @throws SseError `invalid-topic` or `too-many-topics`, as a rejection, and what the rules reject with
    */
-  async admit(reader: TopicReader, selectors: readonly string[]): Promise<void> {
+  protected async check(reader: TopicReader, selectors: readonly string[]): Promise<void> {
     this.#checkCount(selectors);
     for (const selector of selectors) checkPattern(selector);
-    for (const selector of selectors) await this.#rules.authorize(reader, selector);
+    for (const selector of selectors) await this.host.rules.authorize(reader, selector);
   }
 
   /**
@@ -66,29 +76,24 @@ export class TopicSet implements Iterable<string> {
    *
    * @throws SseError `too-many-topics` or `forbidden`
    */
-  add(reader: TopicReader, selectors: readonly string[]): void {
+  protected add(reader: TopicReader, selectors: readonly string[]): void {
     this.#checkCount(selectors);
-    this.#rules.checkRevoked(reader, selectors);
+    this.host.rules.checkRevoked(reader, selectors);
     this.#onSlow = undefined;
     this.#selectors = this.#selectors.length === 0 ? unique(selectors) : unique([...this.#selectors, ...selectors]);
   }
 
-  delete(selectors: readonly string[]): void {
+  protected delete(selectors: readonly string[]): void {
     this.#onSlow = undefined;
     this.#selectors = this.#selectors.filter((selector) => !selectors.includes(selector));
   }
 
   #checkCount(selectors: readonly string[]): void {
-    const { topicsPerConnection, patternsPerConnection } = this.#rules.topicLimits;
+    const { topicsPerConnection, patternsPerConnection } = this.host.rules.topicLimits;
     const all = unique([...this.#selectors, ...selectors]);
     if (all.length > topicsPerConnection) throw tooMany(`${topicsPerConnection} topics`, 'topicsPerConnection');
     if (all.length > patternsPerConnection && all.filter(isPattern).length > patternsPerConnection)
       throw tooMany(`${patternsPerConnection} patterns`, 'patternsPerConnection');
-  }
-
-  /** The strictest of what the topics ask for. */
-  get onSlow(): OnSlow {
-    return (this.#onSlow ??= strictest(this.#selectors.map((selector) => this.#rules.onSlowOf(selector))));
   }
 }
 

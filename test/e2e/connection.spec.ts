@@ -37,6 +37,35 @@ describe.each(transports)('on $name', (adapter) => {
     expect(stream.text).toBe(':\n');
   });
 
+  test('what a handler and the service are handed has the members that are documented, and no others', async () => {
+    const handed: object[] = [];
+    const controller = streamOf(({ connection }) => {
+      handed.push(connection);
+      return NEVER;
+    });
+    await using app = await startApp(adapter, { controllers: [controller] });
+    await (await app.open('/stream')).receive('retry: ');
+    handed.push(connectionOf(app));
+
+    const prototype = Object.getPrototypeOf(handed[0]) as object;
+    const members = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor');
+    expect(handed[1]).toBe(handed[0]);
+    expect(Object.keys(handed[0]!)).toEqual([]);
+    expect(members.sort()).toEqual([
+      'address',
+      'close',
+      'id',
+      'lastEventId',
+      'principal',
+      'request',
+      'send',
+      'signal',
+      'subscribe',
+      'topics',
+      'unsubscribe',
+    ]);
+  });
+
   test('heartbeats are bare comment lines, sent while the stream is silent', async () => {
     await using app = await startApp(adapter, { controllers: [streamOf(() => NEVER, { heartbeatMs: 25 })] });
 

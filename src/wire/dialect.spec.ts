@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import { SseError } from '../errors.js';
+import { EVENT_STREAM } from './dialect.js';
+import { packEvent } from './payload.js';
+import type { RefusalReason } from './words.js';
+
+describe('an event stream', () => {
+  it('begins with when to come back, or with a comment that says nothing', () => {
+    expect([EVENT_STREAM.start(3_000), EVENT_STREAM.start(false), EVENT_STREAM.heartbeat]).toEqual([
+      'retry: 3000\n',
+      ':\n',
+      ':\n',
+    ]);
+  });
+
+  it('has the id of an entry before its lines, and that of an own event behind them', () => {
+    const parts: (string | Uint8Array)[] = [];
+    EVENT_STREAM.entry(parts, 'p', packEvent({ type: 'tick', data: { n: 1 } }));
+
+    expect(Buffer.concat(parts.map((part) => Buffer.from(part))).toString()).toBe(
+      'id: p\nevent: tick\ndata: {"n":1}\n\n',
+    );
+    expect(EVENT_STREAM.event({ data: 'x' }, 'p')).toBe('id: p\ndata: x\n\n');
+    expect(EVENT_STREAM.event({ data: 'x', id: 'own' })).toBe('data: x\nid: own\n\n');
+    expect(EVENT_STREAM.place('p')).toBe('id: p\n\n');
+  });
+
+  it('says what is missing, and why it ends', () => {
+    expect(EVENT_STREAM.reset('trimmed', ['a'])).toBe(
+      'event: stream.reset\ndata: {"reason":"trimmed","topics":["a"]}\n\n',
+    );
+    expect(EVENT_STREAM.end({ reason: 'lifetime', reconnect: true, retryMs: 5, place: 'p' })).toBe(
+      'retry: 5\nevent: stream.end\ndata: {"reason":"lifetime","reconnect":true}\nid: p\n\n',
+    );
+    expect(EVENT_STREAM.end({ reason: 'complete', reconnect: false, place: 'p' })).toBe(
+      'event: stream.end\ndata: {"reason":"complete","reconnect":false}\nid: stream.end\n\n',
+    );
+  });
+
+  it('says nothing of an error but the code of one of its own', () => {
+    const message = '"message":"The stream was ended by an error on the server"';
+    const failures = [new Error('secret'), new SseError('forbidden', 'secret'), undefined];
+
+    expect(failures.map((error) => EVENT_STREAM.failure(error))).toEqual([
+      `event: stream.error\ndata: {${message}}\n\n`,
+      `event: stream.error\ndata: {${message},"code":"forbidden"}\n\n`,
+      `event: stream.error\ndata: {${message}}\n\n`,
+    ]);
+    expect(EVENT_STREAM.failure(undefined, 'p')).toBe(`event: stream.error\ndata: {${message}}\nid: p\n\n`);
+  });
+
+  it.each<[RefusalReason, string]>([
+    ['shutdown', 'retry: 5\nevent: stream.end\ndata: {"reason":"shutdown","reconnect":true}\n\n'],
+    ['expired', 'retry: 5\nevent: stream.end\ndata: {"reason":"expired","reconnect":true}\n\n'],
+    ['connections', 'retry: 5\n: too many streams are open\n'],
+    ['unavailable', 'retry: 5\n: not available at the moment\n'],
+  ])('that is not opened (%s) says when to come back', (reason, said) => {
+    expect(EVENT_STREAM.refusal(reason, 5)).toBe(said);
+  });
+});
