@@ -2,7 +2,6 @@ import { destroyResponse, destroySocketOf } from '../http/raw-response.js';
 import type { StartedResponse } from '../http/raw-response.js';
 import type { WriterOwner } from '../http/response-writer.js';
 import type { StreamRequest } from '../http/stream-request.js';
-import type { OnSlow } from '../topic/define.js';
 import { parsePosition } from '../topic/position.js';
 import type { Principal } from '../topic/principal.js';
 import type { Dialect } from '../wire/dialect.js';
@@ -81,11 +80,6 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
   /** Once it is open. */
   get output(): Output {
     return this.#output as Output;
-  }
-
-  /** The strictest of what its topics ask for. */
-  get onSlow(): OnSlow {
-    return this.topics.onSlow;
   }
 
   /** Begins to stream. */

@@ -20,7 +20,7 @@ export interface ReadingOwner {
   readonly dialect: Dialect;
   readonly settings: { readonly maxPendingBytes: number };
   readonly steps: readonly Step[];
-  readonly onSlow: OnSlow;
+  readonly topics: { readonly onSlow: OnSlow };
   /** Calls what is the application's in the context of the stream's own request. */
   within<T>(work: () => T): T;
   topicEnded(topic: string): void;
@@ -68,7 +68,7 @@ export class TopicReading implements CursorSink {
 
   /** Whoever has no answer yet is not slow. */
   get onSlow(): OnSlow {
-    return this.#writer === undefined ? 'resume' : this.#owner.onSlow;
+    return this.#writer === undefined ? 'resume' : this.#owner.topics.onSlow;
   }
 
   /** @param begin what a route asks for, as far as that is known */

@@ -87,10 +87,10 @@ export class EventStreamService {
     const { connections } = node;
     this.connections = {
       get count(): number {
-        return connections.size;
+        return connections.open.size;
       },
       refused: connections.refused,
-      list: () => connections.list(),
+      list: () => connections.open.list(),
       close: async (selector, options = {}) => {
         checkSelector(selector);
         await node.closeStreams(selector, options);

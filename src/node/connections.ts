@@ -1,7 +1,6 @@
 import type { Access } from '../access/access.js';
 import { spread } from '../access/refusals.js';
 import type { Source } from '../connection/source.js';
-import type { SseConnection } from '../connection/sse-connection.js';
 import { type ConnectionRequest, type StreamHost, retryMsOf } from '../connection/stream-host.js';
 import { Stream } from '../connection/stream.js';
 import { Wheel } from '../connection/wheel.js';
@@ -10,14 +9,13 @@ import type { StartedResponse } from '../http/raw-response.js';
 import { ResponseWriter } from '../http/response-writer.js';
 import type { Hub } from '../hub/hub.js';
 import type { Teller } from '../signals.js';
-import { concerns } from '../topic/pattern.js';
 import type { RefusalReason } from '../wire/words.js';
 import { Admission } from './admission.js';
 import type { ConnectionLimits } from './admission.js';
 import { drain } from './drain.js';
 import type { DrainTimes } from './drain.js';
 import { Farewells } from './farewells.js';
-import type { CloseOptions, ConnectionSelector, LocalNode, Member } from './presence.js';
+import { OpenStreams } from './open-streams.js';
 import type { NodeSignals } from './signals.js';
 
 /** What the register of streams is built on. */
@@ -30,13 +28,13 @@ export interface ConnectionsParts {
 }
 
 /** The streams of this process, from their requests to their ends. */
-export class Connections implements StreamHost, LocalNode {
-  readonly id: string;
+export class Connections implements StreamHost {
   readonly hub: Hub;
   readonly rules: Access;
   readonly signals: Teller<NodeSignals>;
   readonly isHeard: boolean;
   readonly wheel = new Wheel();
+  readonly open: OpenStreams;
   /** How many streams were not opened, by reason. */
   readonly refused: Partial<Record<RefusalReason, number>> = {};
   /** Requests of which it is being found out who asks. */
@@ -45,23 +43,17 @@ export class Connections implements StreamHost, LocalNode {
   readonly #admission: Admission;
   /** Those whose handler has not returned yet. */
   readonly #pending = new Set<Stream>();
-  readonly #open = new Set<Stream>();
   #count = 0;
   #isDraining = false;
 
   /** @param id names this process among those that share its log */
   constructor(id: string, { hub, access, signals, limits, isHeard }: ConnectionsParts) {
-    this.id = id;
+    this.open = new OpenStreams(id, access);
     this.hub = hub;
     this.rules = access;
     this.signals = signals;
     this.isHeard = isHeard;
     this.#admission = new Admission(limits);
-  }
-
-  /** How many are open. */
-  get size(): number {
-    return this.#open.size;
   }
 
   /** How many are counted in: those that are open, and those that are on their way. */
@@ -74,13 +66,9 @@ export class Connections implements StreamHost, LocalNode {
     return this.#isDraining;
   }
 
-  list(): SseConnection[] {
-    return [...this.#open].map(({ connection }) => connection);
-  }
-
   /** A stream for a request that has not been answered yet. */
   prepare(request: ConnectionRequest): Stream {
-    const stream = new Stream(this, `${this.id}.${(++this.#count).toString(36)}`, request);
+    const stream = new Stream(this, `${this.open.id}.${(++this.#count).toString(36)}`, request);
     this.#pending.add(stream);
     return stream;
   }
@@ -112,7 +100,7 @@ export class Connections implements StreamHost, LocalNode {
     // Of one that is over it cannot be asked for any more. It asks the framework, which may ask the application.
     if (this.isHeard) void stream.address;
     this.#pending.delete(stream);
-    this.#open.add(stream);
+    this.open.add(stream);
     // It may have come to be since it was counted in.
     if (this.rules.isRevoked(stream, stream.topics.names)) stream.end('revoked');
     stream.open(response, source);
@@ -123,54 +111,18 @@ export class Connections implements StreamHost, LocalNode {
   closed(stream: Stream): void {
     this.#admission.leave(stream);
     this.#pending.delete(stream);
-    this.#open.delete(stream);
-  }
-
-  /** How many streams read a topic here. */
-  count(topic: string): number {
-    let count = 0;
-    for (const { topics } of this.#open) if (concerns(topic, topics.names)) count++;
-    return count;
-  }
-
-  /** Who reads a topic here. */
-  members(topic: string): Member[] {
-    const counts = new Map<string, number>();
-    for (const { principal, topics } of this.#open) {
-      if (principal === null || !concerns(topic, topics.names)) continue;
-      counts.set(principal.id, (counts.get(principal.id) ?? 0) + 1);
-    }
-    return [...counts].map(([id, connections]) => ({ id, connections }));
-  }
-
-  /** Ends streams here. */
-  close({ id, principalId, topic }: ConnectionSelector, { reconnect = false }: CloseOptions): void {
-    for (const stream of [...this.#open]) {
-      const isMeant =
-        (id === undefined || stream.id === id) &&
-        (principalId === undefined || stream.principal?.id === principalId) &&
-        concerns(topic, stream.topics.names);
-      if (isMeant) stream.end('closed', { reconnect });
-    }
-  }
-
-  /** Ends the streams of a principal that it may not read any more. */
-  endRevoked(principalId: string): void {
-    for (const stream of [...this.#open]) {
-      if (stream.principal?.id === principalId && this.rules.isRevoked(stream, stream.topics.names))
-        stream.end('revoked');
-    }
+    this.open.delete(stream);
   }
 
   /** Opens no more, and ends all. Resolves when none is open. */
   async drain(times: DrainTimes): Promise<void> {
     this.#isDraining = true;
-    await drain({ open: this.#open, pending: this.#pending, deciding: this.deciding }, times);
+    await drain({ open: this.open, pending: this.#pending, deciding: this.deciding }, times);
   }
 
   /** Cuts what is still open. */
   cut(): void {
-    for (const stream of [...this.#open]) stream.drop('socket');
+    for (const stream of [...this.open]) stream.drop('socket');
     this.wheel.close();
   }
 }

@@ -5,7 +5,7 @@ import { closeSocketBehind } from '../http/raw-response.js';
 
 /** What there is to end. */
 export interface Drained {
-  readonly open: ReadonlySet<Stream>;
+  readonly open: Iterable<Stream> & { readonly size: number };
   readonly pending: ReadonlySet<Stream>;
   /** Requests that have not come to their handler. */
   readonly deciding: ReadonlySet<{ destroy(): void }>;

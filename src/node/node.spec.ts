@@ -121,7 +121,7 @@ describe('a node without an application', () => {
     await stream.until('id: ');
     const { id } = await node.publisher.publish('a', { data: 'hello' });
     await stream.until(`id: ${id}\ndata: hello\n\n`);
-    node.connections.close({ topic: 'a' }, {});
+    node.connections.open.close({ topic: 'a' }, {});
     await stream.until('"reason":"closed"');
     await expect(stream.until('never')).rejects.toThrow();
 
@@ -153,7 +153,7 @@ describe('a node without an application', () => {
     const closed = new Promise((resolve) => node.signals.on('closed', resolve));
     await first.leave();
     await closed;
-    expect([node.connections.size, node.connections.counted]).toEqual([1, 1]);
+    expect([node.connections.open.size, node.connections.counted]).toEqual([1, 1]);
   });
 
   it('refuses what may not be read, while nothing has been sent', async () => {
@@ -161,7 +161,7 @@ describe('a node without an application', () => {
     const { status } = await fetch(`${url}/secret`);
 
     expect([status, failed]).toEqual([500, [expect.objectContaining({ code: 'forbidden' })]]);
-    expect([node.connections.size, node.connections.counted]).toEqual([0, 0]);
+    expect([node.connections.open.size, node.connections.counted]).toEqual([0, 0]);
   });
 
   it('tells all to come back when it is drained, and opens none', async () => {

@@ -97,7 +97,7 @@ export class Node {
       },
       health: () => engine.health(),
     };
-    const onRevoked = (principalId: string): void => this.connections.endRevoked(principalId);
+    const onRevoked = (principalId: string): void => this.connections.open.endRevoked(principalId);
     const access = new Access({ hub, engine, registry, log: reporter, report, onRevoked }, options);
     this.access = access;
     this.connections = new Connections(this.id, { hub, access, signals, limits, isHeard });
@@ -135,7 +135,7 @@ export class Node {
    * @throws SseError as a rejection, when the other nodes could not be told
    */
   async closeStreams(selector: ConnectionSelector, options: CloseOptions): Promise<void> {
-    this.connections.close(selector, options);
+    this.connections.open.close(selector, options);
     await this.#others?.close(selector, options);
   }
 
@@ -146,8 +146,8 @@ export class Node {
    */
   async presence(topic: string, wantsMembers: boolean, timeoutMs: number): Promise<Presence> {
     if (this.#others !== undefined) return this.#others.presence(topic, wantsMembers, timeoutMs);
-    const local = { count: this.connections.count(topic), answered: 1, expected: 1 };
-    return wantsMembers ? { ...local, members: this.connections.members(topic) } : local;
+    const local = { count: this.connections.open.count(topic), answered: 1, expected: 1 };
+    return wantsMembers ? { ...local, members: this.connections.open.members(topic) } : local;
   }
 
   /** Tells the application of an error that no caller can be given. */
@@ -178,7 +178,7 @@ export class Node {
 
   #join(): Nodes {
     const nodes: Nodes = new Nodes(
-      this.connections,
+      this.connections.open,
       new OwnTopic<NodeMessage>(this.hub, this.#engine, {
         name: '/nodes',
         retention: NODES_RETENTION,

@@ -29,7 +29,7 @@ function leftBehind(app: TestApp, topics: readonly string[] = ['topic']) {
   const node = app.nest.get(Node, { strict: false });
   const view = node.hub.acquire(topics);
   const found = {
-    connections: node.connections.size,
+    connections: node.connections.open.size,
     admitted: node.connections.counted,
     cursors: view.cursors.size,
     refs: view.refs - 1,
