@@ -35,7 +35,7 @@ describe.each(adapters)('on $name', (adapter) => {
   test.each([(at: number) => at, (at: number) => new Date(at)])('an expiry is a date or ms', async (form) => {
     const { tokens, given } = withTokens({});
     await using app = await startApp(adapter, given);
-    tokens.set('short', { id: 'ann', expiresAt: form(Date.now() + 100) });
+    tokens.set('short', { id: 'ann', expiresAt: form(Date.now() + 1_500) });
 
     expect(await (await app.open('/source', as('short'))).rest()).toEqual([END]);
   });
