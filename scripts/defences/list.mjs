@@ -1371,7 +1371,7 @@ const network = [
   {
     name: 'a client that takes nothing for too long is ended',
     file: 'src/connection/timekeeper.ts',
-    find: "if (blockedMs >= this.#stallTimeoutMs) return this.#stream.end('slow-consumer');",
+    find: "if (blockedMs >= this.#stallTimeoutMs) return this.#stream.end('slow-consumer', { isSudden: true });",
     replace: '',
     spec: 'src/connection/timekeeper.spec.ts',
     test: 'ends it after the stall timeout',

@@ -7,12 +7,14 @@ import { createAbort } from './abort.js';
 /** Before its head, while it runs, while its last bytes leave, and when nothing more comes. */
 export type LifeState = 'pending' | 'open' | 'ending' | 'closed';
 
-/** Whether and when the client of a stream that has ended comes back. */
-export interface Return {
+/** How a stream ends: whether and when its client comes back, and what comes before. */
+export interface Ended {
   /** As usual for the reason unless given. */
   readonly reconnect?: boolean | undefined;
   /** In ms; as it was told before unless given. */
   readonly retryMs?: number | undefined;
+  /** In the midst of what there is: its client takes no more. */
+  readonly isSudden?: boolean | undefined;
 }
 
 /**
@@ -57,14 +59,14 @@ export abstract class Life {
   }
 
   /** Ends the stream, telling its client why. One that has not begun ends as it begins. */
-  end(reason: EndReason, { reconnect = RECONNECTS[reason], retryMs }: Return = {}): void {
+  end(reason: EndReason, { reconnect = RECONNECTS[reason], retryMs, isSudden }: Ended = {}): void {
     if (this.#state === 'pending') {
       this.#early ??= { reason, words: this.dialect.end({ reason, reconnect, retryMs }) };
       return this.within(() => this.#abort?.abort());
     }
     if (this.#state !== 'open') return;
-    // What was published before the end comes before it. Who is too slow for that is ended in the midst of it.
-    if (reason !== 'slow-consumer') this.flush();
+    // What was published before the end comes before it.
+    if (isSudden !== true) this.flush();
     this.finish(reason, this.dialect.end({ reason, reconnect, retryMs, place: this.place() }));
   }
 

@@ -100,7 +100,7 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     const text = this.dialect.event(given);
     if (this.state === 'pending') this.#early += text;
     else if (this.state !== 'open') return;
-    else if (!this.output.push(text, this.settings.maxPendingBytes)) this.end('slow-consumer');
+    else if (!this.output.push(text, this.settings.maxPendingBytes)) this.end('slow-consumer', { isSudden: true });
   }
 
   /** Drops the response without a word; with its socket, on HTTP/2 all others of its client, too: the server is closing, and must not wait. */

@@ -20,7 +20,7 @@ export interface TimedStream {
   /** It has been silent for too long. */
   beat(): void;
   /** Its time is over. */
-  end(reason: EndReason): void;
+  end(reason: EndReason, how?: { readonly isSudden: boolean }): void;
   /** It has ended, and its client does not take the rest. */
   drop(what: 'response'): void;
 }
@@ -69,7 +69,7 @@ export class Timekeeper implements WheelTask {
     if (this.#expiry !== undefined && nowMs >= this.#expiry.at) return this.#stream.end(this.#expiry.reason);
     const { blockedSinceMs, lastWriteAtMs } = this.#stream.output;
     const blockedMs = blockedSinceMs === undefined ? 0 : this.#seenMs(blockedSinceMs, nowMs);
-    if (blockedMs >= this.#stallTimeoutMs) return this.#stream.end('slow-consumer');
+    if (blockedMs >= this.#stallTimeoutMs) return this.#stream.end('slow-consumer', { isSudden: true });
     if (blockedSinceMs === undefined && nowMs - lastWriteAtMs >= this.#heartbeatMs) this.#stream.beat();
     if (this.#end === undefined) this.#scheduleNext();
   }

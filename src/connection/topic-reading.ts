@@ -26,7 +26,7 @@ export interface ReadingOwner {
   topicEnded(topic: string): void;
   fail(error?: unknown, id?: string): void;
   /** Ends it for not keeping up. */
-  end(reason: 'slow-consumer'): void;
+  end(reason: 'slow-consumer', how: { readonly isSudden: boolean }): void;
   tell<Kind extends 'behind' | 'reset'>(kind: Kind, about: () => About<Kind>): void;
 }
 
@@ -184,7 +184,7 @@ export class TopicReading implements CursorSink {
   }
 
   tooSlow(): void {
-    this.#owner.end('slow-consumer');
+    this.#owner.end('slow-consumer', { isSudden: true });
   }
 
   /** Before the first place: what was published since the head and up to here may be missing. */

@@ -172,16 +172,22 @@ describe.each(transports)('on $name', (adapter) => {
 });
 
 describe.each(adapters)('on $name', (adapter) => {
-  test('an event that was published before a connection is closed is sent before the end', async () => {
-    await using app = await startApp(adapter, { controllers: [TopicController] });
-    const stream = await app.open('/topic');
-    await stream.receive('id: ');
+  test.each([
+    ['closed', false],
+    ['slow-consumer', true],
+  ] as const)(
+    'an event that was published before a connection is closed is sent before the end: %s',
+    async (reason, reconnect) => {
+      await using app = await startApp(adapter, { controllers: [TopicController] });
+      const stream = await app.open('/topic');
+      await stream.receive('id: ');
 
-    await app.streams.publish('topic', { data: 'last' });
-    connectionOf(app).close();
+      await app.streams.publish('topic', { data: 'last' });
+      connectionOf(app).close({ reason });
 
-    expect((await stream.rest()).map(({ data }) => data)).toEqual(['last', '{"reason":"closed","reconnect":false}']);
-  });
+      expect((await stream.rest()).map(({ data }) => data)).toEqual(['last', JSON.stringify({ reason, reconnect })]);
+    },
+  );
 
   test('a topic is added to a live stream from its next event on, and taken away again', async () => {
     await using app = await startApp(adapter, { controllers: [TopicController] });
