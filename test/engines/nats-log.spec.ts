@@ -43,14 +43,14 @@ describe('the log in a JetStream stream', () => {
   test('an event that is too old is not read, and who has not read it is told', async () => {
     await using nats = openNew();
     const before = await nats.append('before');
-    const [first, second] = [await nats.append('a', '1', { maxAgeMs: 400 }), await nats.append('a', '2')];
-    await nats.append('a', '3', { maxAgeMs: 400 });
+    const [first, second] = [await nats.append('a', '1', { maxAgeMs: 1_500 }), await nats.append('a', '2')];
+    await nats.append('a', '3', { maxAgeMs: 1_500 });
     expect((await nats.read(['a'])).entries.length).toBe(3);
 
     await eventually(async () => (await nats.read(['a'])).entries.length === 0, 'the events to be too old');
     expect(await nats.holes(['a'], before)).toEqual(['trimmed a']);
     expect(await nats.holes(['a'], second)).toEqual(['trimmed a']);
-    await nats.append('a', '4', { maxAgeMs: 400 });
+    await nats.append('a', '4', { maxAgeMs: 1_500 });
     const last = await nats.resume(['a'], first);
     expect(textsOf(last.entries)).toEqual(['4']);
     expect([...(await nats.engine.list('')).names].sort()).toEqual(['a', 'before']);
