@@ -76,7 +76,7 @@ describe.each(adapters)('on $name', (adapter) => {
     await app.streams.publish('done', { data: 'yes' });
 
     expect(await stream.next()).toMatchObject({ data: 'yes' });
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 
   test('more topics than one connection may read are refused with 400', async () => {
