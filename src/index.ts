@@ -30,7 +30,7 @@ export type { SseModuleExtras } from './nest/sse.module.js';
 export type { HubRouteOptions, SseModuleOptions, SseStreamOptions, StreamHooks } from './nest/sse-options.js';
 export type { StreamSettings } from './connection/stream-settings.js';
 export type { ErrorContext } from './node/reporter.js';
-export type { Authenticate, Authorize } from './access/rules.js';
+export type { Authenticate, Authorize } from './access/options.js';
 export type { MemoryEngineOptions } from './engine/memory.js';
 
 // Types: events and topics.

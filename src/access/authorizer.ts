@@ -5,9 +5,9 @@ import { coversPattern } from '../topic/path.js';
 import { concerns, isPattern } from '../topic/pattern.js';
 import type { Principal } from '../topic/principal.js';
 import type { TopicRegistry } from '../topic/registry.js';
+import type { Authorize } from './options.js';
 import type { Refusals } from './refusals.js';
 import type { Revocations } from './revocations.js';
-import type { Authorize } from './rules.js';
 
 /** Decides who may read what. Whoever is refused learns nothing else: the answer is the same for every topic. */
 export class Authorizer {

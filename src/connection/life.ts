@@ -44,8 +44,10 @@ export abstract class Life {
   protected abstract release(abort: () => void): void;
   /** It is over. */
   protected abstract closed(reason: CloseReason): void;
-  /** What the application has given has failed: its source, its response, or a listener of its signal. */
-  protected abstract failed(what: 'source' | 'response' | 'listener', error: unknown): void;
+  /** What the application has given has failed, and ended it: its source, or its response. */
+  protected abstract failed(error: unknown): void;
+  /** A listener of its signal, the application's own, has failed. */
+  protected abstract listenerFailed(error: unknown): void;
 
   get state(): LifeState {
     return this.#state;
@@ -55,7 +57,7 @@ export abstract class Life {
   get signal(): AbortSignal {
     this.keepContext();
     const isOver = ['ending', 'closed'].includes(this.#state) || this.#early !== undefined;
-    return (this.#abort ??= createAbort(isOver, (error) => this.failed('listener', error))).signal;
+    return (this.#abort ??= createAbort(isOver, (error) => this.listenerFailed(error))).signal;
   }
 
   /** Ends the stream, telling its client why. One that has not begun ends as it begins. */
@@ -74,7 +76,7 @@ export abstract class Life {
   fail(error?: unknown, id?: string): void {
     if (this.#state !== 'open') return;
     this.finish('failed', this.dialect.failure(error, id));
-    if (error !== undefined) this.failed('source', error);
+    if (error !== undefined) this.failed(error);
   }
 
   /** The client is gone, or the stream never came to be. */
@@ -89,7 +91,7 @@ export abstract class Life {
   writeFailed(error: unknown): void {
     this.#reason = 'failed';
     this.disconnected();
-    this.failed('response', error);
+    this.failed(error);
   }
 
   /** Calls what is the application's in the context of the stream's own request. */

@@ -7,8 +7,8 @@ export interface ConnectionSignals {
   /** Its client takes less than there is, and the window has gone on without it. */
   readonly behind: {
     readonly connection: SseConnection;
-    /** What waits for the client. */
-    readonly pendingBytes: number;
+    /** How many events of the whole log it is behind the newest of its topics. */
+    readonly lag: number;
   };
   /** Its client was told that events are missing. */
   readonly reset: {

@@ -165,9 +165,12 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     if (isOpened) this.tell('closed', () => ({ reason, ...this.#sum() }));
   }
 
-  protected failed(what: 'source' | 'response' | 'listener', error: unknown): void {
-    if (what === 'listener') this.#route.onListenerFailed(this, error);
-    else this.within(() => this.#route.onFailed(this, error));
+  protected failed(error: unknown): void {
+    this.within(() => this.#route.onFailed(this, error));
+  }
+
+  protected listenerFailed(error: unknown): void {
+    this.#route.onListenerFailed(this, error);
   }
 
   #start(source: Source): void {

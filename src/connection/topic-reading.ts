@@ -178,9 +178,8 @@ export class TopicReading implements CursorSink {
     else this.#owner.topicEnded(topic);
   }
 
-  fellBehind(): void {
-    const writer = this.#writer;
-    if (writer !== undefined) this.#owner.tell('behind', () => ({ pendingBytes: writer.pendingBytes }));
+  fellBehind(lag: number): void {
+    if (this.#writer !== undefined) this.#owner.tell('behind', () => ({ lag }));
   }
 
   tooSlow(): void {

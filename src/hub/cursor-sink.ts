@@ -19,8 +19,12 @@ export interface CursorSink {
   reset(reason: ResetReason, topics: readonly string[]): void;
   /** A topic has come to its end; the id resumes behind it. */
   ended?(topic: string, how: Control, id: string): void;
-  /** It has taken so little that the window has gone on without it; what follows depends on `onSlow`. */
-  fellBehind?(): void;
+  /**
+   * It has taken so little that the window has gone on without it; what follows depends on `onSlow`.
+   *
+   * @param lag how many events of the whole log it is behind the newest of its topics
+   */
+  fellBehind?(lag: number): void;
   /** With `onSlow: 'disconnect'`: it is to be ended for that. */
   tooSlow?(): void;
 }

@@ -274,7 +274,7 @@ export class Cursor extends Selected {
   #leaveWindow(): void {
     // Behind the place where a window begins is only who has just moved to it.
     const hasFallenBehind = this.seq >= this.view.base.seq;
-    if (hasFallenBehind) this.sink.fellBehind?.();
+    if (hasFallenBehind) this.sink.fellBehind?.(this.view.lastSeq - this.seq);
     if (this.sink.onSlow === 'resume' || !hasFallenBehind) {
       this.#state = 'replaying';
       return;

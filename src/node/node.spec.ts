@@ -156,6 +156,54 @@ describe('a node without an application', () => {
     expect([node.connections.open.size, node.connections.counted]).toEqual([1, 1]);
   });
 
+  it('says what is read of the log, and who is given what is new, with numbers', async () => {
+    const { node, url } = await start();
+    const happened: unknown[] = [];
+    const ids: string[] = [];
+    for (const data of ['one', 'two', 'three']) ids.push((await node.publisher.publish('a', { data })).id);
+    node.signals.on('page', (signal) => void happened.push(['page', signal]));
+    const [late, live] = [
+      read(await fetch(`${url}/a`, { headers: { 'last-event-id': ids[0]! } })),
+      read(await fetch(`${url}/a`)),
+    ];
+    await late.until('three');
+    await live.until('id: ');
+    node.signals.on('round', (signal) => void happened.push(['round', signal]));
+    await node.publisher.publish('a', { data: 'four' });
+    for (const stream of [late, live]) await stream.until('four');
+    await new Promise(setImmediate);
+
+    const ms = expect.any(Number);
+    // What is stored of an event: its kind, and its lines.
+    const bytes = 'tdata: two\n'.length + 'tdata: three\n'.length;
+    // The module reads topics of its own, which have nothing.
+    const pages = happened.filter((each) => !JSON.stringify(each).includes('"events":0'));
+    expect(pages).toEqual([
+      ['page', { topics: 1, events: 2, bytes, ms }],
+      ['round', { readers: 2, ms }],
+    ]);
+  });
+
+  it('says what the engine has not stored, and how the engine does', async () => {
+    const engine = Object.assign(memoryEngine(), { open: undefined });
+    const { node, errors } = await start({ engine });
+    const happened: unknown[] = [];
+    for (const kind of ['published', 'unpublished', 'engine'] as const)
+      node.signals.on(kind, (signal) => void happened.push([kind, signal]));
+    const broken = new Error('the disk is full');
+    engine.append = async () => Promise.reject(broken);
+
+    await expect(node.publisher.publish('a', { data: 1 })).rejects.toMatchObject({ code: 'engine-failed' });
+    await expect(node.publisher.publish('a', { data: () => undefined })).rejects.toMatchObject({
+      code: 'invalid-event',
+    });
+    expect(happened).toEqual([
+      ['unpublished', { topic: 'a', error: broken, ms: expect.any(Number) }],
+      ['engine', { state: 'down', error: broken }],
+    ]);
+    expect(errors).toEqual([expect.objectContaining({ cause: broken })]);
+  });
+
   it('refuses what may not be read, while nothing has been sent', async () => {
     const { url, node, failed } = await start({ authorize: (_who, topic) => topic !== 'secret' });
     const { status } = await fetch(`${url}/secret`);

@@ -5,6 +5,7 @@ import {
   type CloseReason,
   type EndReason,
   type SseConnection,
+  SseSignals,
   type StreamHooks,
   defineTopic,
 } from 'nestjs-event-stream';
@@ -192,6 +193,8 @@ describe.each(adapters)('on $name', (adapter) => {
     await client.receive('id: ');
     client.socket.pause();
     const { signal } = app.streams.connections.list()[0]!;
+    const ending: string[] = [];
+    app.nest.get(SseSignals).on('ending', ({ reason }) => void ending.push(reason));
 
     for (let n = 0; n < 8_000 && !signal.aborted; n++) {
       await app.streams.publish('topic', { data: 'x'.repeat(4_096) });
@@ -202,6 +205,7 @@ describe.each(adapters)('on $name', (adapter) => {
 
     const seen = calls.map(([name, , ...given]) => [name, ...given].join(' '));
     expect(seen.filter((call) => call === 'onSlow')).toHaveLength(1);
+    expect(ending).toEqual(['slow-consumer']);
     expect(seen.indexOf('onSlow')).toBeLessThan(seen.indexOf('onClosed slow-consumer'));
   }, 15_000);
 

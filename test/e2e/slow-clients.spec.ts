@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Observable } from 'rxjs';
-import { type OnSlow, defineTopic } from 'nestjs-event-stream';
+import { type OnSlow, SseSignals, defineTopic } from 'nestjs-event-stream';
 import { type TestApp, adapters, startApp } from '../support/app.js';
 import { TopicController, streamOf } from '../support/controllers.js';
 import { type RawClient, openRaw } from '../support/raw.js';
@@ -79,6 +79,10 @@ describe.each(adapters)('on $name', (adapter) => {
     const { app, client } = await startWithPaused(adapter, 'skip');
     await using owned = app;
     await using reading = client;
+    const heard: unknown[] = [];
+    const signals = owned.nest.get(SseSignals);
+    signals.on('behind', ({ lag }) => void heard.push(['behind', lag > 1_000 && lag <= COUNT]));
+    signals.on('reset', ({ reason, topics }) => void heard.push(['reset', reason, topics]));
 
     await publishMany(owned);
     reading.socket.resume();
@@ -93,6 +97,10 @@ describe.each(adapters)('on $name', (adapter) => {
     expect(new Set(numbers).size).toBe(numbers.length);
     expect(numbers.length).toBeLessThan(COUNT);
     expect(before).toContain('data: 0 x');
+    expect(heard.slice(0, 2)).toEqual([
+      ['behind', true],
+      ['reset', 'skipped', ['topic']],
+    ]);
   });
 
   test('a slow client makes no other wait', async () => {
