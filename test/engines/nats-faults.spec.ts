@@ -107,12 +107,12 @@ describe('the NATS engine when things break', () => {
   });
 
   test('an append in an outage rejects within its time: failed when it was not sent, uncertain when it was', async () => {
-    await using nats = new OpenNats(proxy.port, { timeoutMs: 400 });
+    await using nats = new OpenNats(proxy.port, { timeoutMs: 1_000 });
     await nats.append('a', 'before');
     proxy.mute(true);
     const startedAt = performance.now();
     await expect(nats.append('a', 'sent')).rejects.toMatchObject({ code: 'engine-uncertain' });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
 
     proxy.mute(false);
     proxy.refuse(true);

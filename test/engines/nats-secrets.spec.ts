@@ -124,7 +124,7 @@ describe('credentials', () => {
     let close = (_reason: Error): void => undefined;
     const closed = new Promise<Error>((resolve) => (close = resolve));
     const given = Object.create(connection, { closed: { value: () => closed } }) as typeof connection;
-    await using nats = new OpenNats(port, { connection: given, timeoutMs: 300 });
+    await using nats = new OpenNats(port, { connection: given, timeoutMs: 1_000 });
     const told: unknown[] = [];
     await nats.engine.start({
       entry: () => undefined,

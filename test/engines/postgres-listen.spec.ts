@@ -73,7 +73,8 @@ describe('the connection that listens', () => {
 
   it('leaves nobody behind in the server that waits for a lock', async () => {
     const schema = newSchema();
-    const engine = lab.engine({ schema, pollMs: 5, probeMs: 200, timeoutMs: 200 });
+    const engine = lab.engine({ schema, pollMs: 5, probeMs: 200, timeoutMs: 500 });
+    await persist(() => engine.heads([]));
     const recorder = await record(engine, ['a']);
     await append(engine, 'a', 'before');
     await eventually(isListening, 'the connection that listens');
@@ -99,7 +100,6 @@ describe('the connection that listens', () => {
   it('is one again after the network has flapped, and so are the others', async () => {
     await using proxy = await TcpProxy.start(lab.server.port);
     const engine = lab.engine({ options: { connectionString: through(proxy), max: 3 }, timeoutMs: 300 });
-    // On a busy machine the schema takes longer than that.
     await persist(() => engine.heads([]));
     const recorder = await record(engine, ['a']);
     await append(engine, 'a');

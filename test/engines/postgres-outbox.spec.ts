@@ -5,6 +5,7 @@ import {
   append,
   eventually,
   newSchema,
+  persist,
   readAll,
   record,
   request,
@@ -71,7 +72,7 @@ describe('an event that is published in a transaction', () => {
 
   it('holds nobody up, however long its transaction stays open', async () => {
     const schema = newSchema();
-    const engine = lab.engine({ schema, timeoutMs: 500, sweepMs: 10, outboxMs: 10 });
+    const engine = lab.engine({ schema, timeoutMs: 2_000, sweepMs: 10, outboxMs: 10 });
     await using idle = await lab.begin();
     await engine.appendInTransaction(idle, request('a', 'late'));
     for (let n = 0; n < 20; n++) await append(engine, 'a', `${n}`);
@@ -156,7 +157,8 @@ describe('an event that is published in a transaction', () => {
 
   it('that cannot be moved makes the engine unhealthy, until it can', async () => {
     const schema = newSchema();
-    const engine = lab.engine({ schema, outboxMs: 10, timeoutMs: 300 });
+    const engine = lab.engine({ schema, outboxMs: 10, timeoutMs: 1_000 });
+    await persist(() => engine.heads([]));
     await engine.appendInTransaction(lab.pool, request('a'));
     await eventually(async () => (await texts(engine, 'a')).length === 1, 'it to be moved');
     await engine.health();

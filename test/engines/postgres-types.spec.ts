@@ -91,7 +91,7 @@ describe('an application that has registered parsers of its own', () => {
       pool: { connect },
       notify: 'poll',
       pollMs: 5,
-      timeoutMs: 300,
+      timeoutMs: 1_000,
       migrate: false,
     });
     const recorder = await record(engine, ['a']);

@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { adapters, alone, startApp } from '../support/app.js';
 import { TopicController } from '../support/controllers.js';
-import { PostgresLab, newSchema } from '../support/postgres.js';
+import { PostgresLab, newSchema, persist } from '../support/postgres.js';
 import { until } from '../support/until.js';
 
 jest.setTimeout(60_000);
@@ -9,7 +9,8 @@ jest.setTimeout(60_000);
 test('while PostgreSQL takes no writes the engine is degraded, told once, and up when it does', async () => {
   await using lab = await PostgresLab.start();
   const states: string[] = [];
-  const engine = alone(lab.engine({ schema: newSchema(), timeoutMs: 400 }));
+  const engine = alone(lab.engine({ schema: newSchema(), timeoutMs: 800 }));
+  await persist(() => engine.heads([]));
   const options = { engine, hooks: { onEngineState: (state: string) => void states.push(state) } };
   await using app = await startApp(adapters[0]!, { controllers: [TopicController], options });
   const stream = await app.open('/topic');

@@ -11,7 +11,7 @@ jest.setTimeout(40_000);
 test('while Redis has no memory for writes the engine is degraded, told once, and up when it has', async () => {
   await using server = await ServerProcess.start(redisServer());
   const states: string[] = [];
-  const engine = redisEngine({ url: `redis://127.0.0.1:${server.port}`, timeoutMs: 300 });
+  const engine = redisEngine({ url: `redis://127.0.0.1:${server.port}`, timeoutMs: 1_000 });
   const options = { engine, hooks: { onEngineState: (state: string) => void states.push(state) } };
   await using app = await startApp(adapters[0]!, { controllers: [TopicController], options });
   const stream = await app.open('/topic');

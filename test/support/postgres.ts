@@ -153,7 +153,7 @@ export async function eventually(condition: () => Promise<unknown>, what: string
   }
 }
 
-/** Calls until it succeeds: for what a hub or an application would try again. */
+/** Calls until it succeeds: for what a hub or an application would try again, and before a test of short deadlines has a schema made. */
 export async function persist<T>(call: () => Promise<T>, deadlineMs = 30_000): Promise<T> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
