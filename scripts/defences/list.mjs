@@ -285,8 +285,8 @@ const places = [
   {
     name: 'the 204 on the id of the end',
     file: 'src/node/arrival.ts',
-    find: "if (this.stream.lastEventId === END_ID) this.#answer = 'over';",
-    replace: '',
+    find: "if (this.stream.lastEventId === END_ID) this.#answer = 'over';\n      else if (refusal",
+    replace: 'if (refusal',
     spec: 'test/e2e/completion.spec.ts',
     test: 'on Express the EventSource of .* gets a source once',
   },
@@ -787,28 +787,13 @@ const network = [
     changes: [
       {
         file: 'src/connection/source-pump.ts',
-        find: 'this.#isStopped = true;\n    this.#callCancel();',
-        replace: 'this.#isStopped = true;\n    return this.#callCancel();',
-      },
-      {
-        file: 'src/connection/source-pump.ts',
-        find: '      Promise.resolve(cancel?.()).catch(ignore);',
-        replace: '      return Promise.resolve(cancel?.()).catch(ignore) as never;',
+        find: 'Promise.resolve(cancel?.()).catch(ignore);',
+        replace: '(this.#target as any).stopping ??= Promise.resolve(cancel?.()).catch(ignore);',
       },
       {
         file: 'src/connection/stream.ts',
-        find: 'this.within(() => this.#pump?.stop());',
-        replace: '(this as any).stopping ??= this.#pump?.stop();',
-      },
-      {
-        file: 'src/connection/stream.ts',
-        find: 'if (isOpened) this.tell(',
-        replace: 'if (isOpened) void Promise.resolve((this as any).stopping).then(() => this.tell(',
-      },
-      {
-        file: 'src/connection/stream.ts',
-        find: '({ reason, ...this.#sum() }));',
-        replace: '({ reason, ...this.#sum() })));',
+        find: 'this.#host.closed(this);',
+        replace: 'void Promise.resolve((this as any).stopping).then(() => this.#host.closed(this));',
       },
     ],
     spec: 'test/e2e/leaving.spec.ts',
