@@ -1,5 +1,5 @@
 import { describe } from '../errors.js';
-import { EventStreamParser } from '../wire/parse.js';
+import { type EventStreamParser, createStreamParser } from '../wire/parse.js';
 
 /** An event as a client's listener gets it, those of the module itself (`stream.reset`, …) included. */
 export interface StreamEvent {
@@ -59,9 +59,9 @@ export class LiveReading implements StreamReading {
   readonly comments: string[] = [];
   readonly events: StreamEvent[] = [];
   retryMs: number | undefined;
+  lastEventId: string;
 
   readonly #setup: ReadingSetup;
-  readonly #parser: EventStreamParser;
   readonly #done: Promise<void>;
   readonly #waiting = new Set<() => void>();
   #text = '';
@@ -74,20 +74,20 @@ export class LiveReading implements StreamReading {
     this.status = response.status;
     this.headers = response.headers;
     this.#setup = setup;
-    this.#parser = new EventStreamParser(
+    this.lastEventId = setup.lastEventId ?? '';
+    const parser = createStreamParser(
       {
-        onEvent: ({ type, data, lastEventId }) =>
-          this.events.push({ type, data, id: lastEventId, json: () => JSON.parse(data) as unknown }),
+        onEvent: ({ type, data, lastEventId }) => {
+          this.events.push({ type, data, id: lastEventId, json: () => JSON.parse(data) as unknown });
+          this.lastEventId = lastEventId;
+        },
         onRetry: (retryMs) => (this.retryMs = retryMs),
         onComment: (text) => this.comments.push(text),
+        onCursor: (id) => (this.lastEventId = id),
       },
       { lastEventId: setup.lastEventId },
     );
-    this.#done = this.#read(response);
-  }
-
-  get lastEventId(): string {
-    return this.#parser.lastEventId;
+    this.#done = this.#read(response, parser);
   }
 
   get isEventStream(): boolean {
@@ -144,12 +144,12 @@ export class LiveReading implements StreamReading {
     await this.#done;
   }
 
-  async #read(response: Response): Promise<void> {
+  async #read(response: Response, parser: EventStreamParser): Promise<void> {
     const decoder = new TextDecoder();
     try {
       for await (const chunk of response.body ?? []) {
         this.#text += decoder.decode(chunk, { stream: true });
-        if (this.isEventStream) this.#parser.push(chunk);
+        if (this.isEventStream) parser.push(chunk);
         this.#wake();
       }
     } catch (cause) {

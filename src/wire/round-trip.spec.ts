@@ -9,7 +9,7 @@ import { EventSource as UndiciEventSource } from 'undici';
 import { streamHeaders } from '../http/headers.js';
 import { encodeEvent } from './encode.js';
 import type { SseEvent } from './event.js';
-import { EventStreamParser, type ParsedEvent } from './parse.js';
+import { createStreamParser, type ParsedEvent } from './parse.js';
 
 type SentEvent = SseEvent & { readonly id: string };
 
@@ -66,7 +66,7 @@ describe('events that are encoded, cut anywhere and parsed', () => {
     fc.assert(
       fc.property(streams, cuts, (events, sizes) => {
         const received: ParsedEvent[] = [];
-        const parser = new EventStreamParser({ onEvent: (event) => received.push(event) });
+        const parser = createStreamParser({ onEvent: (event) => received.push(event) });
 
         cut(encode(events), sizes).forEach((chunk) => parser.push(chunk));
 
@@ -79,7 +79,7 @@ describe('events that are encoded, cut anywhere and parsed', () => {
   it('are the same at several MiB', () => {
     const events = ['x', 'ü', '🦊\n', '\r'].map((text, id) => ({ data: text.repeat(2 ** 21), id: String(id) }));
     const received: ParsedEvent[] = [];
-    const parser = new EventStreamParser({ onEvent: (event) => received.push(event) });
+    const parser = createStreamParser({ onEvent: (event) => received.push(event) });
 
     cut(encode(events), [65_536, 1]).forEach((chunk) => parser.push(chunk));
 
