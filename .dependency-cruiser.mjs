@@ -75,6 +75,8 @@ export default {
       from: { path: '^src/', pathNot: ['^src/index\\.ts$', inLayers(...Object.keys(layers))] },
       to: {},
     },
+    onlyIn('react-in-its-binding', '^src/client/react/', packages('react', 'react-dom')),
+    onlyIn('vue-in-its-binding', '^src/client/vue/', packages('vue', '@vue/[^/]+')),
     onlyIn('nest-at-the-edge', inLayers('nest', 'testing', 'dashboard'), packages('@nestjs/[^/]+', 'reflect-metadata')),
     // Observables come in as sources, and topics go out as Observables.
     onlyIn(

@@ -37,3 +37,16 @@ export const RECONNECTS: Readonly<Record<EndReason, boolean>> = {
   shutdown: true,
   closed: false,
 };
+
+const HEARTBEAT_WORD = 'heartbeat ';
+const TOPIC_WORD = 'topic ';
+
+/** What a comment announces as the period of heartbeats, in ms. */
+export function heartbeatOf(comment: string): number | undefined {
+  return comment.startsWith(HEARTBEAT_WORD) ? Number(comment.slice(HEARTBEAT_WORD.length)) || undefined : undefined;
+}
+
+/** The topic that a comment names, which the event of its block is from. */
+export function topicOf(comment: string): string | undefined {
+  return comment.startsWith(TOPIC_WORD) ? comment.slice(TOPIC_WORD.length) : undefined;
+}

@@ -1,0 +1,20 @@
+// The client: for browsers, Node, Bun, Deno and React Native.
+export { openStream } from './open-stream.js';
+export { StreamError } from './state.js';
+export { createStreamParser } from '../wire/parse.js';
+
+export type { EventsOf, Jsonify } from '../wire/typed.js';
+export type {
+  AnyEvents,
+  ControlEvents,
+  ControlType,
+  EventOf,
+  Received,
+  Reset,
+  StreamEvent,
+  TextTypes,
+} from './events.js';
+export type { Attempt, DebugFrame, FetchLike, StreamOptions, TypedOptions, Url } from './options.js';
+export type { ClosedState, CloseReason, StreamErrorCode, StreamState, WaitReason } from './state.js';
+export type { Stream } from './stream.js';
+export type { EventStreamParser, ParsedEvent, ParserHandlers, ParserOptions } from '../wire/parse.js';
