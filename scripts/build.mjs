@@ -1,11 +1,13 @@
 // Builds the package: what `nest build` (see nest-cli.json) and tsc compile into .cache/build is bundled into dist.
 // - dist/body has the code, once for both module formats, and its source maps
-// - dist/esm and dist/cjs are the doors to it, and the types
+// - dist/esm and dist/cjs are the doors to it, the client and the types
+// - dist/client.js is the client for a page without a bundler
 //   --if-stale   does nothing when dist is newer than everything it is made from
 import { spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { bundleClient } from './build/client.mjs';
 import { bundleCode } from './build/code.mjs';
 import { bundleTypes } from './build/types.mjs';
 import { isStale } from './stale.mjs';
@@ -32,6 +34,7 @@ if (
   if (compiled.includes(false)) process.exit(1);
   rmSync('dist', { recursive: true, force: true });
   await bundleCode('.cache/build/code', 'dist');
+  await bundleClient('.cache/build/code', 'dist');
   await bundleTypes('.cache/build/types', ['dist/esm', 'dist/cjs']);
   for (const [folder, type] of Object.entries(markers)) {
     writeFileSync(`dist/${folder}/package.json`, `{ "type": "${type}", "sideEffects": false }\n`);

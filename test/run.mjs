@@ -8,6 +8,7 @@ import jestConfig from '../jest.config.mjs';
 import { check, command, finish, jest, section } from '../scripts/checks.mjs';
 import { LINES, nodeOf } from '../scripts/nodes.mjs';
 import { checkConsumer, consumers, hasCli, installConsumer, isSlow } from './consumers/run.mjs';
+import { clientSizes } from './package/client-sizes.mjs';
 import { packedFiles, sourcesIn, weigh } from './package/packed.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -52,8 +53,18 @@ const steps = {
       problems.length === 0,
       problems.join('\n'),
     );
+    for (const { part, bytes, budget } of await clientSizes())
+      check(`the client's budget: ${part} takes ${bytes} bytes of ${budget}`, bytes <= budget);
     await command('publint', [bin('publint'), 'run', '--strict', tarball]);
-    await command('are the types wrong?', [bin('attw'), '--format', 'ascii', tarball]);
+    await command('are the types wrong?', [
+      bin('attw'),
+      '--format',
+      'ascii',
+      '--exclude-entrypoints',
+      'client.js',
+      '--',
+      tarball,
+    ]);
   },
   async consumers(...only) {
     for (const name of only.length > 0 ? only : consumers()) await checkInstalled(name);

@@ -81,4 +81,4 @@ export type StreamState =
     })
   | ClosedState;
 
-export const IDLE: StreamState = Object.freeze({ phase: 'idle' });
+export const IDLE: StreamState = /* @__PURE__ */ Object.freeze({ phase: 'idle' });

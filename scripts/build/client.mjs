@@ -1,0 +1,55 @@
+// Bundles the client, which browsers load too: each of its entry points is one file for each module format, and what a bundler does not
+// need of it is left out. The bindings import the client itself, so that a page has it once.
+import { dirname, relative, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { clientEntries } from './entries.mjs';
+
+/** A page without a bundler loads this one: the client in one small ES module, without imports. */
+const MINIFIED = 'client.js';
+
+const shared = { bundle: true, target: 'es2022', logLevel: 'warning' };
+/** Once: the code of both formats is readable. */
+const mapOf = (format) => format === 'esm' && 'linked';
+
+export async function bundleClient(from, to) {
+  const { 'client/index': client, ...bindings } = clientEntries(from, '.js');
+  const formats = ['esm', 'cjs'];
+  await Promise.all([
+    build({ ...shared, entryPoints: [client], format: 'esm', minify: true, outfile: `${to}/${MINIFIED}` }),
+    ...formats.flatMap((format) => [
+      build({
+        ...shared,
+        sourcemap: mapOf(format),
+        entryPoints: [client],
+        format,
+        outfile: `${to}/${format}/client/index.js`,
+      }),
+      ...Object.entries(bindings).map(([name, entry]) =>
+        build({
+          ...shared,
+          sourcemap: mapOf(format),
+          entryPoints: [entry],
+          format,
+          packages: 'external',
+          plugins: [clientItself(client, entry)],
+          outfile: `${to}/${format}/${name}.js`,
+        }),
+      ),
+    ]),
+  ]);
+}
+
+/** What a binding imports of the client's files comes from its entry point. */
+function clientItself(client, entry) {
+  const own = dirname(entry);
+  const path = relative(own, client);
+  return {
+    name: 'client-itself',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\./ }, ({ path: wanted, resolveDir }) => {
+        const isOwn = resolve(resolveDir, wanted).startsWith(resolve(own));
+        return isOwn ? undefined : { path, external: true };
+      });
+    },
+  };
+}
