@@ -1,4 +1,4 @@
-import { retryAfterMs } from './backoff.js';
+import { retryAfterMs } from './retries.js';
 import type { StreamOptions } from './options.js';
 import type { Outcome } from './outcome.js';
 import { StreamError } from './state.js';
@@ -9,30 +9,28 @@ export function judge(
   retryOn: StreamOptions['retryOn'],
   canAskAgain: boolean,
 ): Outcome | undefined {
-  const { status, headers } = response;
+  const { status, headers, body } = response;
   if (status === 204) return { closes: 'complete', status };
-  const wish = status === 200 ? undefined : retryOn?.({ status, response });
-  const waits = { reason: 'status', status, leastMs: retryAfterMs(headers.get('retry-after')) } as const;
-  if (typeof wish === 'number') return { ...waits, leastMs: 0, exactMs: wish };
-  if (wish ?? isForNow(status)) return waits;
-  if (status === 401 && canAskAgain && wish === undefined) return { reason: 'unauthorized', status, isAgain: true };
-  if (status !== 200) return refused('status', `The answer was ${status}`, response);
-  const type = headers.get('content-type');
-  if (!/^text\/event-stream\s*(;|$)/i.test(type ?? ''))
-    return refused('content-type', `The answer is no event stream but ${type}`, response);
-  if (!response.body)
-    return refused(
-      'no-body',
-      'The answer has no body that can be streamed; on React Native, give a `fetch` that has: that of expo/fetch',
-      response,
-    );
-  return undefined;
-}
-
-function isForNow(status: number): boolean {
-  return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
-}
-
-function refused(code: string, message: string, response: Response): Outcome {
-  return { closes: 'refused', status: response.status, error: new StreamError(code, message, response) };
+  const wish = status !== 200 && retryOn?.({ status, response });
+  if (typeof wish === 'number') return { reason: 'status', status, exactMs: wish };
+  // For now.
+  if (wish || (wish == null && /^(408|425|429|5(?!01|05)..)$/.test(`${status}`)))
+    return { reason: 'status', status, leastMs: retryAfterMs(headers.get('retry-after')) };
+  if (status === 401 && canAskAgain && wish == null) return { reason: 'unauthorized', status, isAgain: true };
+  const type = headers.get('content-type') ?? 'nothing';
+  const problem =
+    status !== 200
+      ? (['status', status] as const)
+      : /^text\/event-stream\s*(;|$)/i.test(type)
+        ? body
+          ? undefined
+          : (['no-body', 'no body to be read; React Native needs the fetch of expo/fetch'] as const)
+        : (['content-type', type] as const);
+  return (
+    problem && {
+      closes: 'refused',
+      status,
+      error: new StreamError(problem[0], `The answer was ${problem[1]}`, response),
+    }
+  );
 }

@@ -1,9 +1,10 @@
-import { EventQueue } from './event-queue.js';
 import type { ControlType, EventOf, ReceivedEvent, StreamEvent } from './events.js';
 import type { Url } from './options.js';
-import { IDLE } from './state.js';
 import type { ClosedState, StreamState } from './state.js';
 import type { Stream } from './stream.js';
+
+/** As many events wait before the stream reads no further. */
+const ROOM = 64;
 
 type Listener = (event: never) => void;
 
@@ -11,16 +12,20 @@ type Listener = (event: never) => void;
 export abstract class BaseStream<E extends object> implements Stream<E> {
   lastEventId = '';
   readonly closed: Promise<ClosedState>;
-  #state = IDLE;
-  readonly #listeners = new Map<string, Set<Listener>>();
+  #state: StreamState = Object.freeze({ phase: 'idle' });
+  readonly #listeners: Record<string, Set<Listener>> = {};
   readonly #watchers = new Set<(state: StreamState) => void>();
-  /** For the iterator, and until somebody listens. */
-  #queue: EventQueue<ReceivedEvent> | undefined = new EventQueue((place) => (this.lastEventId = place));
+  /** Events with the place that each leads to: for the iterator, and until somebody listens. */
+  #queue: { readonly event: ReceivedEvent; place: string }[] | undefined = [];
   #isIterated = false;
   #resolveClosed!: (state: ClosedState) => void;
+  /** Resolves when there is another event, more room, or an end. */
+  #changed!: Promise<void>;
+  #change: () => void = () => undefined;
 
   constructor() {
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    this.#changes();
   }
 
   abstract reconnect(change?: { readonly url?: Url | undefined }): void;
@@ -33,20 +38,21 @@ export abstract class BaseStream<E extends object> implements Stream<E> {
     type: Type,
     listener: (event: EventOf<E, Type>) => void,
   ): () => void {
-    const listeners = this.#listeners.get(type) ?? new Set<Listener>();
-    // One that is given twice is called twice.
-    const own = (event: never): void => listener(event);
-    this.#listeners.set(type, listeners.add(own));
+    const off = add((this.#listeners[`$${type}`] ??= new Set()), listener);
     // Not at once: others may come.
-    if (!this.#isIterated) queueMicrotask(() => this.#handOver());
-    return () => listeners.delete(own);
+    queueMicrotask(() => {
+      if (this.#isIterated) return;
+      const held = this.#queue ?? [];
+      this.#queue = undefined;
+      for (const { event } of held) this.dispatch(event, false);
+      this.#changes();
+    });
+    return off;
   }
 
   subscribe(listener: (state: StreamState) => void): () => void {
-    const own = (state: StreamState): void => callListener(listener, state);
-    this.#watchers.add(own);
-    own(this.#state);
-    return () => this.#watchers.delete(own);
+    callListener(listener, this.#state);
+    return add(this.#watchers, listener);
   }
 
   close(): void {
@@ -56,76 +62,94 @@ export abstract class BaseStream<E extends object> implements Stream<E> {
   [Symbol.asyncIterator](): AsyncIterableIterator<StreamEvent<E>> {
     if (this.#isIterated) throw new TypeError('A stream is read by one iterator');
     this.#isIterated = true;
-    const queue = (this.#queue ??= this.#newQueue());
-    return {
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-      next: () => queue.next() as Promise<IteratorResult<never>>,
-      return: async () => {
-        this.close();
-        queue.clear();
-        return { done: true, value: undefined };
-      },
+    const events = this.#read((this.#queue ??= []));
+    const end = events.return.bind(events);
+    // Also while the next event is waited for.
+    events.return = (value) => {
+      this.close();
+      return end(value);
     };
+    return events as AsyncGenerator<never, void>;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
 
-  /** With `quietly`, nobody is called: the page is being left. */
-  protected setState(state: StreamState, quietly = false): void {
-    this.#state = Object.freeze(state);
-    if (!quietly) for (const watcher of [...this.#watchers]) watcher(state);
+  /** Whether to read no further. */
+  get isFull(): boolean {
+    return (this.#queue ?? []).length >= ROOM && this.#state.phase !== 'closed';
   }
 
-  /** Ends it, unless it has ended. With an error, the iterator throws. */
-  protected finish(reason: ClosedState['reason'], more: Pick<ClosedState, 'status' | 'error'> = {}): void {
-    if (this.#state.phase === 'closed') return;
-    const { downSince } = this.#state;
-    const state: ClosedState = { phase: 'closed', reason, ...(downSince && { downSince }), ...more };
-    this.setState(state);
-    this.#queue?.end(more.error);
-    this.#resolveClosed(state);
-  }
-
-  /** Hands an event to whoever reads, and keeps it when nobody has ever. */
-  protected dispatch(event: ReceivedEvent, isControl: boolean): void {
-    for (const type of isControl ? [event.type] : [event.type, '*'])
-      for (const listener of [...(this.#listeners.get(type) ?? [])])
-        callListener(listener as (event: ReceivedEvent) => void, event);
-    if (isControl) return;
-    if (this.#queue) this.#queue.push(event, event.lastEventId);
-    else this.lastEventId = event.lastEventId;
+  async whenRoom(): Promise<void> {
+    while (this.isFull) await this.#changed;
   }
 
   /** The place in the stream goes on without an event. */
   moved(place: string): void {
-    if (this.#queue) this.#queue.moved(place);
+    const last = this.#queue?.at(-1);
+    if (last) last.place = place;
     else this.lastEventId = place;
   }
 
-  /** Whether to read no further. */
-  get isFull(): boolean {
-    return this.#queue?.isFull === true;
+  /** With `quietly`, nobody is called: the page is being left. */
+  protected setState(state: StreamState, quietly?: boolean): void {
+    this.#state = Object.freeze(state);
+    if (!quietly) for (const watcher of [...this.#watchers]) callListener(watcher, state);
   }
 
-  async whenRoom(): Promise<void> {
-    await this.#queue?.whenRoom();
+  /** Ends it, unless it has ended. With an error, the iterator throws. */
+  protected finish(reason: ClosedState['reason'], more?: Pick<ClosedState, 'status' | 'error'>): void {
+    if (this.#state.phase === 'closed') return;
+    this.setState({ phase: 'closed', reason, ...more });
+    this.#resolveClosed(this.state as ClosedState);
+    this.#changes();
   }
 
-  /** To listeners, what has come before them. */
-  #handOver(): void {
-    const queue = this.#queue;
-    if (this.#isIterated || !queue) return;
-    this.#queue = undefined;
-    for (let item; (item = queue.take());) this.dispatch(item.event, false);
+  /** Hands an event to whoever reads, and keeps it when nobody has ever. */
+  protected dispatch(event: ReceivedEvent, isControl: boolean): void {
+    const { lastEventId: place, type } = event;
+    if (this.#isIterated || !this.#queue || isControl)
+      for (const each of isControl ? [type] : [type, '*'])
+        for (const listener of [...(this.#listeners[`$${each}`] ?? [])]) callListener(listener, event as never);
+    if (isControl) return;
+    this.#queue?.push({ event, place });
+    if (this.#queue) this.#changes();
+    else this.lastEventId = place;
   }
 
-  #newQueue(): EventQueue<ReceivedEvent> {
-    return new EventQueue((place) => (this.lastEventId = place));
+  async *#read(
+    queue: { readonly event: ReceivedEvent; readonly place: string }[],
+  ): AsyncGenerator<ReceivedEvent, void> {
+    try {
+      for (;;) {
+        for (let item; (item = queue.shift());) {
+          this.lastEventId = item.place;
+          this.#changes();
+          yield item.event;
+        }
+        if (this.#state.phase === 'closed') {
+          if (this.#state.error) throw this.#state.error;
+          return;
+        }
+        await this.#changed;
+      }
+    } finally {
+      this.close();
+    }
   }
+
+  #changes(): void {
+    this.#change();
+    this.#changed = new Promise((resolve) => (this.#change = resolve));
+  }
+}
+
+/** One that is given twice is called twice. @returns takes it away */
+function add<T>(listeners: Set<(value: T) => void>, listener: (value: T) => void): () => void {
+  const own = (value: T): void => listener(value);
+  listeners.add(own);
+  return () => listeners.delete(own);
 }
 
 /** What a user's function throws must stop nobody else. */
@@ -133,13 +157,8 @@ export function callListener<T>(listener: (value: T) => void, value: T): void {
   try {
     listener(value);
   } catch (error) {
-    report(error);
+    // Node has no such thing, and thrown from a timer it would end the process.
+    // eslint-disable-next-line no-console
+    (globalThis.reportError ?? console.error)(error);
   }
-}
-
-function report(error: unknown): void {
-  if (typeof reportError === 'function') reportError(error);
-  // Node has no such thing, and thrown from a timer it would end the process.
-  // eslint-disable-next-line no-console
-  else console.error(error);
 }

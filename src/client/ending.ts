@@ -1,4 +1,5 @@
-import { END, type FAILURE } from '../wire/words.js';
+import { END } from '../wire/words.js';
+import type { FAILURE } from '../wire/words.js';
 import type { ControlEvents, ReceivedEvent } from './events.js';
 import type { Outcome } from './outcome.js';
 import { StreamError } from './state.js';
@@ -7,18 +8,15 @@ import type { WaitReason } from './state.js';
 type Said = Partial<ControlEvents[typeof END] & ControlEvents[typeof FAILURE]>;
 
 /** What the last event of a stream says of what comes behind it. */
-export function endingOf({ type, text }: ReceivedEvent, isRepeatable: boolean): Outcome {
-  const { reason = 'closed', reconnect = true, message = 'The stream failed' } = asObject(text) as Said;
-  if (type === END) return reconnect ? { reason: reason as WaitReason, isPlanned: true } : { closes: reason };
+export function endingOf(event: ReceivedEvent, isRepeatable: boolean): Outcome {
+  let said: Said = {};
+  try {
+    said = Object(event.json()) as Said;
+  } catch {
+    // What another server sends under our names may be anything.
+  }
+  const { reason = 'closed', reconnect = true, message = 'The stream failed' } = said;
+  if (event.type === END) return reconnect ? { reason: reason as WaitReason, isPlanned: true } : { closes: reason };
   const error = new StreamError('failed', message);
   return reconnect && isRepeatable ? { reason: 'error', error } : { closes: 'failed', error };
-}
-
-/** What another server sends under our names may be anything. */
-function asObject(text: string): object {
-  try {
-    return Object(JSON.parse(text)) as object;
-  } catch {
-    return {};
-  }
 }

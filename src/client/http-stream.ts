@@ -5,7 +5,7 @@ import { BaseStream, callListener } from './base-stream.js';
 import { endingOf } from './ending.js';
 import { ReceivedEvent } from './events.js';
 import type { AnyEvents, Reset } from './events.js';
-import type { Attempt, DebugFrame, StreamOptions, Url } from './options.js';
+import type { DebugFrame, StreamOptions, Url } from './options.js';
 import type { Outcome } from './outcome.js';
 import { watchPage } from './page.js';
 import { readBody } from './read-body.js';
@@ -23,31 +23,24 @@ const JOIN_MS = 50;
 /** The longest that a timer can be. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-const NUMBERS = [
-  'retryInterval',
-  'maxRetryInterval',
-  'retries',
-  'connectTimeout',
-  'heartbeat',
-  'maxBufferSize',
-] as const;
+const AGAIN: Outcome = { isAgain: true };
 
 /** A stream of its own connections. */
 export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> implements EventSink {
-  #url: Url;
+  #url!: Url;
   readonly #options: StreamOptions;
+  readonly #retries: Retries;
   /** Behind what has come: where it resumes. */
   #place: string;
-  readonly #retries: Retries;
   /** What came of the last attempt. */
-  #last: Outcome | undefined;
+  #last: Outcome = {};
   /** Resets without an event between them. */
   #resets = 0;
   /** What a snapshot is to be taken for. */
   #why: Reset | { readonly reason: 'start' } | undefined;
   /** Where the answer to a request that is not repeated has said to go on. */
   #resumeUrl: string | undefined;
-  /** Ends the attempt, or the wait, that is under way. */
+  /** Ends the attempt, or the wait, that is under way, with its outcome. */
   #current = new AbortController();
   #wokenAt = -WAKE_MS;
   /** The page is frozen, or left. */
@@ -58,17 +51,21 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
 
   constructor(url: Url, options: StreamOptions) {
     super();
-    if (typeof url !== 'function') urlOf(url);
-    for (const name of NUMBERS) {
-      const value = options[name] ?? 0;
-      if (value !== false && !(value >= 0))
-        throw new TypeError(`${name} must be a number of at least 0; got ${String(value)}`);
-    }
+    this.#move(url);
+    for (const name of [
+      'retryInterval',
+      'maxRetryInterval',
+      'retries',
+      'connectTimeout',
+      'heartbeat',
+      'maxBufferSize',
+    ] as const)
+      if (!(Number(options[name] ?? 0) >= 0))
+        throw new TypeError(`${name} must be a number of at least 0; got ${options[name]}`);
     const { lastEventId, signal } = options;
-    this.#url = url;
     this.#options = options;
-    this.#place = this.lastEventId = (typeof lastEventId === 'function' ? lastEventId() : lastEventId) ?? '';
     this.#retries = new Retries(options);
+    this.#place = this.lastEventId = (typeof lastEventId === 'function' ? lastEventId() : lastEventId) ?? '';
     if (!this.#place && options.snapshot) this.#why = { reason: 'start' };
     this.#unwatch = watchPage({ left: () => this.#leave(), back: () => this.#return(), seen: () => this.#see() });
     signal?.addEventListener('abort', this.#onAbort);
@@ -77,9 +74,8 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   }
 
   reconnect({ url = this.#url }: { readonly url?: Url | undefined } = {}): void {
-    if (typeof url !== 'function') urlOf(url);
     const isMoved = url !== this.#url;
-    this.#url = url;
+    this.#move(url);
     if (!this.#isRepeatable || this.#isAway) return;
     if (isMoved || this.state.phase !== 'waiting') this.#again(JOIN_MS);
     else this.#wake();
@@ -93,7 +89,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     this.dispatch(event, isControl);
     if (isControl) return endingOf(event, this.#isRepeatable);
     if (type !== RESET) this.#resets = 0;
-    else if (snapshot && !this.#isOver) {
+    else if (snapshot) {
       this.#why = event.json<Reset>();
       return { reason: 'reset', isAgain: ++this.#resets < 3 };
     }
@@ -110,6 +106,10 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     this.#retries.baseMs = ms;
   }
 
+  readonly debug = (frame: DebugFrame): void => {
+    if (this.#options.debug) callListener(this.#options.debug, frame);
+  };
+
   protected override finish(reason: ClosedState['reason'], more?: Pick<ClosedState, 'status' | 'error'>): void {
     super.finish(reason, more);
     clearTimeout(this.#timer);
@@ -118,28 +118,34 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     this.#current.abort();
   }
 
-  protected override setState(state: StreamState, quietly?: boolean): void {
+  protected override setState(given: StreamState, quietly?: boolean): void {
     const { downSince } = this.#retries;
-    const told = downSince ? { ...state, downSince } : state;
-    super.setState(told, quietly);
-    this.#debug({ kind: 'state', state: told });
+    const state = downSince ? { ...given, downSince } : given;
+    super.setState(state, quietly);
+    this.debug({ kind: 'state', state });
   }
+
+  readonly #onAbort = (): void => this.close();
 
   get #isOver(): boolean {
     return this.state.phase === 'closed';
   }
 
   get #isRepeatable(): boolean {
-    return this.#resumeUrl !== undefined || isRepeatable(this.#options);
+    return !!this.#resumeUrl || isRepeatable(this.#options);
+  }
+
+  #move(url: Url): void {
+    if (typeof url !== 'function') urlOf(url);
+    this.#url = url;
   }
 
   async #run(): Promise<void> {
     while (!this.#isOver) {
       this.setState({ phase: 'connecting', attempt: this.#retries.failures + 1 });
-      let outcome: Outcome = await this.#until((signal) => this.#attempt(signal));
-      this.#last = outcome;
+      let outcome = (this.#last = await this.#until((signal) => this.#attempt(signal)));
       // A page that is left while it waits comes back to no wait.
-      for (let ms; !this.#isOver && (ms = this.#settle(outcome)) > 0;)
+      for (let ms; !this.#isOver && (ms = this.#settle(outcome));)
         outcome = await this.#until((signal) => pause(ms, signal));
     }
   }
@@ -148,11 +154,10 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   async #until(work: (signal: AbortSignal) => Promise<Outcome>): Promise<Outcome> {
     const current = (this.#current = new AbortController());
     const { signal } = current;
-    const ended = new Promise<Outcome>((resolve) => {
-      signal.addEventListener('abort', () => resolve(signal.reason as Outcome));
-    });
-    const worked = work(signal).catch((error: unknown): Outcome => ({ reason: 'error', error }));
-    const outcome = await Promise.race([ended, worked]);
+    const outcome = await Promise.race([
+      new Promise<Outcome>((resolve) => signal.addEventListener('abort', () => resolve(signal.reason as Outcome))),
+      work(signal).catch((error: unknown): Outcome => ({ reason: 'error', error })),
+    ]);
     // An answer that is refused can still be read.
     if (!outcome.closes) current.abort();
     else if (!this.#isOver) this.#current = new AbortController();
@@ -160,101 +165,87 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   }
 
   async #attempt(signal: AbortSignal): Promise<Outcome> {
-    const { connectTimeout = 30_000, fetch = globalThis.fetch, headers, heartbeat, retryOn } = this.#options;
+    const { connectTimeout = 30_000, fetch = globalThis.fetch, headers, heartbeat, retryOn, snapshot } = this.#options;
+    const end = (reason: 'timeout' | 'silent') => (): void => current.abort({ reason } satisfies Outcome);
     const current = this.#current;
-    await this.#takeSnapshot(signal);
-    const timer = setTimeout(() => current.abort({ reason: 'timeout' } satisfies Outcome), connectTimeout);
+    if (this.#why) {
+      const { lastEventId = '' } = (await snapshot!(this.#why, signal)) ?? {};
+      if (signal.aborted) return AGAIN;
+      this.#why = undefined;
+      this.moved(lastEventId);
+    }
+    const timer = setTimeout(end('timeout'), connectTimeout);
     signal.addEventListener('abort', () => clearTimeout(timer));
-    const { reason, status } = { reason: undefined, status: undefined, ...this.#last };
-    const attempt: Attempt = { number: this.#retries.failures + 1, lastEventId: this.#place, reason, status, signal };
-    const asked = await requestOf(this.#resumeUrl ?? this.#url, this.#options, attempt, this.#resumeUrl !== undefined);
+    const { reason, status } = this.#last;
+    const lastEventId = this.#place;
+    const attempt = { number: this.#retries.failures + 1, lastEventId, reason, status, signal };
+    const { url, init } = await requestOf(this.#url, this.#options, attempt, this.#resumeUrl);
     if (signal.aborted) return AGAIN;
-    this.#debug({ kind: 'request', url: asked.url, method: asked.init.method, lastEventId: this.#place });
+    this.debug({ kind: 'request', url, method: init.method, lastEventId });
     let response;
     try {
-      response = await fetch(asked.url, asked.init);
+      response = await fetch(url, init);
     } catch (error) {
       return { reason: 'network', error };
     } finally {
       clearTimeout(timer);
     }
     if (signal.aborted) return AGAIN;
-    this.#debug({ kind: 'response', response });
+    this.debug({ kind: 'response', response });
     const isAsked = typeof headers === 'function' || typeof this.#url === 'function';
     const outcome = judge(response, retryOn, isAsked && reason !== 'unauthorized');
     if (outcome) return outcome;
-    this.#watchdog = new Watchdog(heartbeat, () => current.abort({ reason: 'silent' } satisfies Outcome));
-    this.#opened(response, asked.url);
-    const of = { signal, sink: this, watchdog: this.#watchdog, lastEventId: this.#place, debug: this.#debug };
-    return readBody(response.body as ReadableStream<Uint8Array>, of, this.#options);
-  }
-
-  async #takeSnapshot(signal: AbortSignal): Promise<void> {
-    if (!this.#why) return;
-    const { lastEventId = '' } = (await this.#options.snapshot?.(this.#why, signal)) ?? {};
-    if (signal.aborted) return;
-    this.#why = undefined;
-    this.moved(lastEventId);
-  }
-
-  #opened({ headers }: Response, url: string): void {
-    const location = headers.get('content-location');
-    if (location && !isRepeatable(this.#options)) {
-      const { href, origin } = new URL(location, url);
+    const location = response.headers.get('content-location');
+    if (location && !this.#isRepeatable) {
+      const resume = new URL(location, url);
       // What the headers have is for this origin.
-      if (origin === new URL(url).origin) this.#resumeUrl = href;
+      if (resume.origin === new URL(url).origin) this.#resumeUrl = resume.href;
     }
     this.#retries.opened();
-    this.setState({ phase: 'open', resumed: this.#place !== '' });
+    this.setState({ phase: 'open', resumed: lastEventId !== '' });
+    this.#watchdog = new Watchdog(heartbeat, end('silent'));
+    return readBody(response.body!, this, this.#watchdog, signal, lastEventId, this.#options);
   }
 
   /** Says how the stream is after an attempt. @returns how long to wait before the next, in ms */
   #settle(outcome: Outcome): number {
-    const { status, error } = outcome;
-    const about = { ...(status !== undefined && { status }) };
-    if (outcome.closes !== undefined) return this.#end(outcome.closes, error, about);
-    const { reason } = outcome;
-    if (!this.#isRepeatable && reason !== 'unauthorized')
-      return this.#end(status ? 'refused' : reason === 'error' ? 'failed' : 'lost', error, about);
-    if (reason === 'page') {
-      // Nobody is called any more: a page that is being left must not say that it is offline.
-      this.setState({ phase: 'waiting', reason, attempt: this.#retries.failures, retryAt: Infinity }, true);
-      return Infinity;
-    }
-    const ms = this.#retries.after(outcome);
-    if (ms === Infinity) return this.#end('lost', error, about);
-    if (ms > 0 || !outcome.isAgain) {
-      const retryAt = Math.round(Date.now() + ms);
+    const { reason = 'cut', status, error, isAgain } = outcome;
+    const isPage = reason === 'page';
+    let { closes } = outcome;
+    if (!closes && !this.#isRepeatable && reason !== 'unauthorized')
+      closes = status ? 'refused' : reason === 'error' ? 'failed' : 'lost';
+    const ms = closes ? 0 : isPage ? Infinity : this.#retries.after(outcome);
+    if (ms === Infinity && !isPage) closes = 'lost';
+    if (closes) {
+      const cause =
+        error instanceof StreamError
+          ? error
+          : new StreamError(closes, `The stream is over: ${closes}`, undefined, error);
+      this.finish(closes, { status, error: closes === 'complete' ? undefined : cause });
+    } else if (!isAgain) {
       const { failures: attempt } = this.#retries;
-      this.setState({ phase: 'waiting', reason, attempt, retryAt, ...about, ...(error !== undefined && { error }) });
+      // Of a page that is being left nobody is told: it must not say that it is offline.
+      this.setState({ phase: 'waiting', reason, attempt, retryAt: Math.round(Date.now() + ms), status, error }, isPage);
     }
-    return ms;
-  }
-
-  #end(reason: ClosedState['reason'], cause: unknown, about: Pick<ClosedState, 'status'>): 0 {
-    const error =
-      cause instanceof StreamError ? cause : new StreamError(reason, `The stream is over: ${reason}`, undefined, cause);
-    this.finish(reason, reason === 'complete' ? about : { ...about, error });
-    return 0;
+    return closes ? 0 : ms;
   }
 
   #leave(): void {
     // What is asked for once is read on, if it can be.
-    if (this.#isOver || !this.#isRepeatable) return;
+    if (!this.#isRepeatable) return;
     this.#isAway = true;
     this.#current.abort({ reason: 'page' } satisfies Outcome);
   }
 
   #return(): void {
-    if (!this.#isAway) return;
+    if (this.#isAway) this.#current.abort(AGAIN);
     this.#isAway = false;
-    this.#current.abort(AGAIN);
   }
 
   #see(): void {
     this.#return();
     if (this.state.phase === 'waiting') this.#wake();
-    else if (this.state.phase === 'open' && this.#watchdog?.isQuiet && this.#isRepeatable) this.#again(0);
+    else if (this.#watchdog?.isQuiet && this.#isRepeatable) this.#again(0);
   }
 
   /** Ends a wait, but none that the answer has asked for. */
@@ -270,15 +261,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
       this.#current.abort(AGAIN);
     }, ms);
   }
-
-  readonly #onAbort = (): void => this.close();
-
-  readonly #debug = (frame: DebugFrame): void => {
-    if (this.#options.debug) callListener(this.#options.debug, frame);
-  };
 }
-
-const AGAIN: Outcome = { reason: 'cut', isAgain: true };
 
 /** Ends early when the signal is aborted. */
 function pause(ms: number, signal: AbortSignal): Promise<Outcome> {

@@ -1,15 +1,9 @@
 import type { ClosedState, StreamError, WaitReason } from './state.js';
 
-/** The stream is over. */
-export interface End {
-  readonly closes: ClosedState['reason'];
-  readonly status?: number;
-  readonly error?: StreamError;
-}
-
-export interface AnotherAttempt {
-  readonly closes?: undefined;
-  readonly reason: WaitReason;
+/** How an attempt has ended: the stream is over (`closes`), or waits for another one (`reason`). */
+export interface Outcome {
+  readonly closes?: ClosedState['reason'];
+  readonly reason?: WaitReason;
   readonly status?: number;
   readonly error?: unknown;
   /** At once, and without counting it as a failure. */
@@ -21,6 +15,3 @@ export interface AnotherAttempt {
   /** To wait exactly so many ms. */
   readonly exactMs?: number;
 }
-
-/** How an attempt has ended. */
-export type Outcome = End | AnotherAttempt;

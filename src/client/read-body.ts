@@ -15,38 +15,36 @@ export interface EventSink {
   take(event: ParsedEvent, topic: string | undefined): Outcome | undefined;
   moved(id: string): void;
   retry(ms: number): void;
-}
-
-interface BodyReader {
-  readonly signal: AbortSignal;
-  readonly sink: EventSink;
-  readonly watchdog: Watchdog;
-  readonly lastEventId: string;
   readonly debug: (frame: DebugFrame) => void;
 }
 
 /** Reads the body of an answer until it ends, or its events say that there will be no more. */
 export async function readBody(
   body: ReadableStream<Uint8Array>,
-  { signal, sink, watchdog, lastEventId, debug }: BodyReader,
+  sink: EventSink,
+  watchdog: Watchdog,
+  signal: AbortSignal,
+  lastEventId: string,
   { heartbeat, maxBufferSize }: StreamOptions,
 ): Promise<Outcome> {
+  const { debug } = sink;
   let outcome: Outcome | undefined;
   let topic: string | undefined;
-  const isOver = (): boolean => outcome !== undefined || signal.aborted;
+  const isOver = (): unknown => outcome ?? signal.aborted;
   const parser = createStreamParser(
     {
       onEvent(event) {
         if (isOver()) return;
-        debug({ kind: 'event', type: event.type, text: event.data, lastEventId: event.lastEventId });
+        const { type, data: text, lastEventId } = event;
+        debug({ kind: 'event', type, text, lastEventId });
         outcome = sink.take(event, topic);
         topic = undefined;
       },
-      onCursor(id) {
+      onCursor(text) {
         if (isOver()) return;
-        debug({ kind: 'id', text: id });
+        debug({ kind: 'id', text });
+        sink.moved(text);
         topic = undefined;
-        sink.moved(id);
       },
       onRetry(ms) {
         debug({ kind: 'retry', ms });
@@ -55,36 +53,31 @@ export async function readBody(
       onComment(text) {
         debug({ kind: 'comment', text });
         topic = topicOf(text) ?? topic;
-        const beatMs = heartbeatOf(text);
-        if (beatMs && heartbeat === undefined) watchdog.announced(beatMs);
+        if (heartbeat === undefined) watchdog.fed(heartbeatOf(text));
       },
     },
     { lastEventId, maxEventChars: maxBufferSize },
   );
   const reader = body.getReader();
-  const read = (): ReturnType<typeof reader.read> => {
-    const reading = reader.read();
-    reading.catch(() => undefined);
-    return reading;
-  };
-  watchdog.fed();
+  let reading;
   try {
     // One is always under way before events are handed out: WebKit holds a chunk back while nothing reads (WebKit/WebKit#72494).
-    for (let reading = read(); ;) {
+    for (reading = reader.read(); ;) {
+      watchdog.fed();
       const { done, value } = await reading;
       if (done) return { reason: 'ended' };
-      watchdog.fed();
-      reading = read();
+      reading = reader.read();
+      reading.catch(() => undefined);
       parser.push(value);
       if (isOver()) return outcome ?? { reason: 'cut' };
       if (!sink.isFull) continue;
       watchdog.stop();
       await sink.whenRoom();
-      watchdog.fed();
     }
   } catch (error) {
-    if (!(error instanceof RangeError)) return { reason: 'cut', error };
-    return { closes: 'failed', error: new StreamError('too-large', error.message) };
+    return error instanceof RangeError
+      ? { closes: 'failed', error: new StreamError('too-large', error.message) }
+      : { reason: 'cut', error };
   } finally {
     watchdog.stop();
     reader.cancel().catch(() => undefined);

@@ -1,9 +1,10 @@
-import { delayMs } from './backoff.js';
 import type { StreamOptions } from './options.js';
-import type { AnotherAttempt } from './outcome.js';
+import type { Outcome } from './outcome.js';
 
 /** A stream that was open so long, in ms, was healthy. */
 const HEALTHY_MS = 10_000;
+/** So much is added at least to a wait of nothing: a server that says `retry: 0` and ends at once must not be asked 100 times a second. */
+const LEAST_MS = 250;
 
 /** What has failed since a stream was healthy, and how long that makes it wait. */
 export class Retries {
@@ -15,14 +16,10 @@ export class Retries {
   downSince = 0;
   /** Until when the last answer has asked to wait, by `performance.now()`. */
   notBefore = 0;
-  readonly #maxMs: number;
-  readonly #most: number;
   #openedAt = Infinity;
 
-  constructor({ retryInterval = 1_000, maxRetryInterval = 30_000, retries = Infinity }: StreamOptions) {
-    this.baseMs = retryInterval;
-    this.#maxMs = maxRetryInterval;
-    this.#most = retries;
+  constructor(readonly options: StreamOptions) {
+    this.baseMs = options.retryInterval ?? 1_000;
   }
 
   opened(): void {
@@ -30,8 +27,15 @@ export class Retries {
     this.downSince = 0;
   }
 
-  /** @returns how long to wait before the next attempt, in ms; `Infinity` when there have been too many */
-  after({ reason, isAgain, isPlanned, leastMs = 0, exactMs }: AnotherAttempt): number {
+  /**
+   * The base, which a server has jittered where many come back together, and behind it full jitter (Brooker, "Exponential Backoff And
+   * Jitter", 2015).
+   *
+   * @returns how long to wait before the next attempt, in ms; `Infinity` when there have been too many
+   */
+  after({ reason, isAgain, isPlanned, leastMs = 0, exactMs }: Outcome): number {
+    const { maxRetryInterval = 30_000, retries = Infinity } = this.options;
+    const { baseMs } = this;
     const now = performance.now();
     if (isPlanned || now - this.#openedAt >= HEALTHY_MS) this.failures = 0;
     this.#openedAt = Infinity;
@@ -41,8 +45,15 @@ export class Retries {
       // While the browser knows that it is offline, nothing is learnt of the server.
       if (reason !== 'network' || globalThis.navigator?.onLine !== false) this.failures++;
     }
-    if (this.failures > this.#most) return Infinity;
+    if (this.failures > retries) return Infinity;
+    const spreadMs =
+      this.failures < 2 ? baseMs / 2 : Math.min(maxRetryInterval, Math.max(baseMs, LEAST_MS) * 2 ** this.failures);
     this.notBefore = now + (exactMs ?? leastMs);
-    return exactMs ?? delayMs({ baseMs: this.baseMs, maxMs: this.#maxMs, failures: this.failures, leastMs });
+    return exactMs ?? Math.max(baseMs + Math.random() * spreadMs, leastMs * (1 + Math.random() / 4));
   }
+}
+
+/** Of a header, in ms from now: seconds, or a date (RFC 9110, 10.2.3). */
+export function retryAfterMs(value: string | null): number {
+  return Math.max(0, Number(value) * 1_000 || Date.parse(value ?? '') - Date.now() || 0);
 }

@@ -58,8 +58,8 @@ interface Down {
 export type ClosedState = Down & {
   readonly phase: 'closed';
   readonly reason: CloseReason | (string & {});
-  readonly status?: number;
-  readonly error?: StreamError;
+  readonly status?: number | undefined;
+  readonly error?: StreamError | undefined;
 };
 
 /** How a stream is. Frozen, and a new one with each change. */
@@ -76,9 +76,7 @@ export type StreamState =
       readonly attempt: number;
       /** When the next one is, in ms since 1970; `Infinity` with the reason `page`: when the page is back. */
       readonly retryAt: number;
-      readonly status?: number;
+      readonly status?: number | undefined;
       readonly error?: unknown;
     })
   | ClosedState;
-
-export const IDLE: StreamState = /* @__PURE__ */ Object.freeze({ phase: 'idle' });

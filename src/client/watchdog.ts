@@ -7,27 +7,26 @@ const MOST_GRACE_MS = 5_000;
 export class Watchdog {
   /** How often something comes, in ms; `0`: nothing need come. */
   #beatMs: number;
-  readonly #onSilence: () => void;
   #lastAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isPardoned = false;
 
-  constructor(beat: number | false | undefined, onSilence: () => void) {
+  constructor(
+    beat: number | false | undefined,
+    readonly onSilence: () => void,
+  ) {
     this.#beatMs = beat === false ? 0 : (beat ?? DEFAULT_BEAT_MS);
-    this.#onSilence = onSilence;
   }
 
-  /** The server has said how often. */
-  announced(ms: number): void {
-    this.#beatMs = ms;
-    this.stop();
-    this.fed();
-  }
-
-  fed(): void {
+  /** Something has come; with `beatMs`, the server's word how often. */
+  fed(beatMs?: number): void {
+    if (beatMs) {
+      this.#beatMs = beatMs;
+      this.stop();
+    }
     this.#lastAt = performance.now();
     this.#isPardoned = false;
-    this.#timer ??= this.#arm(this.#limitMs);
+    if (!this.#timer) this.#arm(this.#limitMs);
   }
 
   stop(): void {
@@ -40,23 +39,27 @@ export class Watchdog {
     return this.#beatMs > 0 && performance.now() - this.#lastAt > 2 * this.#beatMs;
   }
 
-  get #limitMs(): number {
-    return 2 * this.#beatMs + Math.min(this.#beatMs, MOST_GRACE_MS);
+  get #graceMs(): number {
+    return Math.min(this.#beatMs, MOST_GRACE_MS);
   }
 
-  #arm(ms: number): ReturnType<typeof setTimeout> | undefined {
-    if (this.#beatMs === 0) return undefined;
+  get #limitMs(): number {
+    return 2 * this.#beatMs + this.#graceMs;
+  }
+
+  #arm(ms: number): void {
     const due = performance.now() + ms;
-    return setTimeout(() => {
-      const now = performance.now();
-      const restMs = this.#lastAt + this.#limitMs - now;
-      // A timer that is late shows that this process stood still, and not the stream: what has come may wait behind it.
-      const isLate = now - due > Math.min(this.#beatMs, MOST_GRACE_MS) && !this.#isPardoned;
-      this.#isPardoned ||= isLate;
-      this.#timer = undefined;
-      if (restMs > 0) this.#timer = this.#arm(restMs);
-      else if (isLate) this.#timer = this.#arm(this.#beatMs);
-      else this.#onSilence();
-    }, ms);
+    if (this.#beatMs)
+      this.#timer = setTimeout(() => {
+        const now = performance.now();
+        const restMs = this.#lastAt + this.#limitMs - now;
+        this.#timer = undefined;
+        if (restMs > 0) this.#arm(restMs);
+        // A timer that is late shows that this process stood still, and not the stream: what has come may wait behind it.
+        else if (now - due > this.#graceMs && !this.#isPardoned) {
+          this.#isPardoned = true;
+          this.#arm(this.#beatMs);
+        } else this.onSilence();
+      }, ms);
   }
 }

@@ -7,7 +7,7 @@ const CLIENT = './dist/esm/client/index.js';
 /** By part: what a page imports, and how many bytes that may take. What a part stands on is counted with it, but for the bindings, which count alone. */
 const PARTS = {
   'the parser': { budget: 600, code: `export { createStreamParser } from '${CLIENT}'` },
-  openStream: { budget: 3_600, code: `export { openStream } from '${CLIENT}'` },
+  openStream: { budget: 5_100, code: `export { openStream } from '${CLIENT}'` },
 };
 
 /** @returns {Promise<{ part: string, bytes: number, budget: number }[]>} */

@@ -42,7 +42,7 @@ describe('the package', () => {
       string,
       object
     >;
-    const named = [...JSON.stringify([exports, main, types, schematics]).matchAll(/"\.\/([^"]+\.\w+)"/g)].map(
+    const named = [...JSON.stringify([exports, main, types, schematics]).matchAll(/"\.\/([^"]+\.\w+)"(?!:)/g)].map(
       ([, file]) => file!,
     );
 
