@@ -1,4 +1,4 @@
-import type { ClosedState, StreamError, WaitReason } from './state.js';
+import type { ClosedState, WaitReason } from './state.js';
 
 /** How an attempt has ended: the stream is over (`closes`), or waits for another one (`reason`). */
 export interface Outcome {
