@@ -2,10 +2,10 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventStreamService, SseModule } from 'nestjs-event-stream';
+import { openStream } from 'nestjs-event-stream/client';
 import { redisEngine } from 'nestjs-event-stream/redis';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type Followed, loadFollow } from '../support/follow.js';
 import { Program } from '../support/program.js';
 import { ServerProcess, freePort } from '../support/server-process.js';
 import { nginxServer } from '../support/servers/nginx.js';
@@ -19,20 +19,19 @@ const whenThere = process.env.REDIS_SERVER === '' ? it.skip : it;
 
 describe('behind the nginx of docs/scaling.md', () => {
   whenThere(
-    'follow() loses nothing and gets nothing twice while its node is killed, away, refusing, and back',
+    'openStream() loses nothing and gets nothing twice while its node is killed, away, refusing, and back',
     async () => {
       const answers = noteAnswers();
       const nodePort = await freePort();
       await using redis = await ServerProcess.start(redisServer());
       await using nginx = await ServerProcess.start(nginxServer(nodePort));
       await using publisher = await Publisher.start(redis.port);
-      const got: Followed[] = [];
-      const follow = await loadFollow();
+      const got: string[] = [];
       let ended: Promise<void>;
       {
         await using node = await startNode(nodePort, redis.port);
         ended = (async () => {
-          for await (const event of follow(`http://127.0.0.1:${nginx.port}/topic`)) got.push(event);
+          for await (const { data } of openStream(`http://127.0.0.1:${nginx.port}/topic`)) got.push(data);
         })();
         await until(() => answers.length === 1, 'the stream to be opened');
         await publisher.publish(50);
@@ -53,7 +52,7 @@ describe('behind the nginx of docs/scaling.md', () => {
       await answerWith(nodePort, { status: 204, times: 1 });
       await ended;
 
-      expect(got.map(({ data }) => Number(data))).toEqual(Array.from({ length: 200 }, (_, n) => n));
+      expect(got.map(Number)).toEqual(Array.from({ length: 200 }, (_, n) => n));
       expect(answers.slice(0, 2)).toEqual([200, 200]);
       expect(answers.filter((status) => status === 503)).toHaveLength(2);
       expect(answers.at(-1)).toBe(204);
@@ -76,7 +75,7 @@ describe('behind the nginx of docs/scaling.md', () => {
   });
 });
 
-/** Notes the status of each answer that the sample gets. */
+/** Notes the status of each answer that the client gets. */
 function noteAnswers(): number[] {
   const statuses: number[] = [];
   const { fetch } = globalThis;
