@@ -13,7 +13,8 @@ export interface StreamSettings {
    */
   readonly retryMs?: number | false | undefined;
   /**
-   * A comment is sent when a stream was silent that long, in ms, so that proxies and clients know it is alive. `false`: none.
+   * A comment is sent when a stream was silent that long, in ms, so that proxies and clients know it is alive. The period is announced at the
+   * start of each stream. `false`: none.
    *
    * Minimum: `1`; kept to 25 ms.
    *

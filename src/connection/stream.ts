@@ -176,7 +176,8 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
   #start(source: Source): void {
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
     const early = this.topics.takeEarly(beginOf(source) ?? this.#route.begin);
-    this.output.writeNow(this.dialect.start(this.settings.retryMs) + this.#early + early);
+    const { retryMs, heartbeatMs } = this.settings;
+    this.output.writeNow(this.dialect.start(retryMs, heartbeatMs) + this.#early + early);
     this.#early = '';
     if (this.endAtOnce()) return discard(source);
     const isOfTopics = source.kind === 'topics';

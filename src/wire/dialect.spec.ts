@@ -5,12 +5,21 @@ import { packEvent } from './payload.js';
 import type { RefusalReason } from './words.js';
 
 describe('an event stream', () => {
-  it('begins with when to come back, or with a comment that says nothing', () => {
-    expect([EVENT_STREAM.start(3_000), EVENT_STREAM.start(false), EVENT_STREAM.heartbeat]).toEqual([
-      'retry: 3000\n',
-      ':\n',
-      ':\n',
-    ]);
+  it.each<[number | false, number | false, string]>([
+    [3_000, 15_000, 'retry: 3000\n: heartbeat 15000\n'],
+    [0, 0.5, 'retry: 0\n: heartbeat 1\n'],
+    [3_000, false, 'retry: 3000\n'],
+    [false, 15_000.1, ': heartbeat 15001\n'],
+    [false, false, ':\n'],
+  ])(
+    'begins with when to come back (%p ms) and how often it shows that it lives (%p ms)',
+    (retryMs, heartbeatMs, said) => {
+      expect(EVENT_STREAM.start(retryMs, heartbeatMs)).toBe(said);
+    },
+  );
+
+  it('lives with a comment that says nothing', () => {
+    expect(EVENT_STREAM.heartbeat).toBe(':\n');
   });
 
   it('has the id of an entry before its lines, and that of an own event behind them', () => {

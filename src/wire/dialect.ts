@@ -31,8 +31,12 @@ export interface Ending {
 export interface Dialect {
   /** A sign of life. It has no blank line after it, because fetch-event-source makes an empty message of one. */
   readonly heartbeat: string;
-  /** The first bytes. With `false` it does not say when to come back. @throws SseError `invalid-event` */
-  start(retryMs: number | false): string;
+  /**
+   * The first bytes: when to come back, and after how long a silence there is a sign of life, both in ms. `false`: not said.
+   *
+   * @throws SseError `invalid-event`
+   */
+  start(retryMs: number | false, heartbeatMs: number | false): string;
   /** Adds an entry of the log to what goes out in one write. */
   entry(parts: (string | Uint8Array)[], id: string, payload: Uint8Array): void;
   /** An event for one stream alone; with the id of an entry, what a stream's steps have made of that. @throws SseError `invalid-event` */
