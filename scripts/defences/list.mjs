@@ -728,8 +728,8 @@ const network = [
   {
     name: 'a client is told nothing of an error',
     file: 'src/wire/dialect.ts',
-    find: "data: { message: 'The stream was ended by an error on the server', code },",
-    replace: 'data: { message: String(error), code },',
+    find: "data: { message: 'The stream was ended by an error on the server', code, reconnect },",
+    replace: 'data: { message: String(error), code, reconnect },',
     spec: 'test/e2e/failure-filters.spec.ts',
     test: 'on Express .* tells the client nothing but that it failed',
   },

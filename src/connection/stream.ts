@@ -1,6 +1,7 @@
 import { destroyResponse, destroySocketOf } from '../http/raw-response.js';
 import type { StartedResponse } from '../http/raw-response.js';
 import type { WriterOwner } from '../http/response-writer.js';
+import { isSafe } from '../http/stream-request.js';
 import type { StreamRequest } from '../http/stream-request.js';
 import { parsePosition } from '../topic/position.js';
 import type { Principal } from '../topic/principal.js';
@@ -133,6 +134,10 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     if (!signals.wants(kind)) return;
     const signal = { connection: this.connection, ...about() } as unknown as ConnectionSignals[Kind];
     this.within(() => signals.tell(kind, signal));
+  }
+
+  protected get isRepeatable(): boolean {
+    return isSafe(this.request);
   }
 
   protected flush(): void {

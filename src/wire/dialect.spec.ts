@@ -50,12 +50,14 @@ describe('an event stream', () => {
     const message = '"message":"The stream was ended by an error on the server"';
     const failures = [new Error('secret'), new SseError('forbidden', 'secret'), undefined];
 
-    expect(failures.map((error) => EVENT_STREAM.failure(error))).toEqual([
-      `event: stream.error\ndata: {${message}}\n\n`,
-      `event: stream.error\ndata: {${message},"code":"forbidden"}\n\n`,
-      `event: stream.error\ndata: {${message}}\n\n`,
+    expect(failures.map((error) => EVENT_STREAM.failure(error, true))).toEqual([
+      `event: stream.error\ndata: {${message},"reconnect":true}\n\n`,
+      `event: stream.error\ndata: {${message},"code":"forbidden","reconnect":true}\n\n`,
+      `event: stream.error\ndata: {${message},"reconnect":true}\n\n`,
     ]);
-    expect(EVENT_STREAM.failure(undefined, 'p')).toBe(`event: stream.error\ndata: {${message}}\nid: p\n\n`);
+    expect(EVENT_STREAM.failure(undefined, false, 'p')).toBe(
+      `event: stream.error\ndata: {${message},"reconnect":false}\nid: p\n\n`,
+    );
   });
 
   it.each<[RefusalReason, string]>([

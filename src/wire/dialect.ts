@@ -48,10 +48,10 @@ export interface Dialect {
   /** The last words. */
   end(ending: Ending): string;
   /**
-   * The last words of a stream that has failed. They say nothing of the error but the code of one of this module's own; the id, if there
-   * is one, is where to resume behind the failure.
+   * The last words of a stream that has failed: whether the client is to come back, and of the error nothing but the code of one of this
+   * module's own; the id, if there is one, is where to resume behind the failure.
    */
-  failure(error: unknown, id?: string): string;
+  failure(error: unknown, reconnect: boolean, id?: string): string;
   /**
    * All of a stream that is not opened now. A status other than 200 would end an `EventSource` for good; this one comes
    * back later.
@@ -70,11 +70,11 @@ export const EVENT_STREAM: Dialect = {
   place: encodeCursor,
   reset: (reason, topics) => encodeEvent({ type: RESET, data: { reason, topics } }),
   end: encodeEnd,
-  failure(error, id) {
+  failure(error, reconnect, id) {
     const code = SseError.is(error) ? error.code : undefined;
     return encodeEvent({
       type: FAILURE,
-      data: { message: 'The stream was ended by an error on the server', code },
+      data: { message: 'The stream was ended by an error on the server', code, reconnect },
       id,
     });
   },

@@ -179,7 +179,7 @@ describe.each(transports)('from a source on $name', (adapter) => {
       { data: 'before' },
       {
         type: 'stream.error',
-        data: '{"message":"The stream was ended by an error on the server","code":"invalid-event"}',
+        data: '{"message":"The stream was ended by an error on the server","code":"invalid-event","reconnect":true}',
       },
     ]);
     expect(stream.text).not.toContain('hunter2');
