@@ -168,6 +168,22 @@ const wire = [
     test: 'on Fastify an invalid header in the options',
   },
   {
+    name: 'a place to resume at is checked, whoever has chosen it',
+    file: 'src/node/resume-at.ts',
+    find: "if (problem !== undefined) refuse('@SseStream()', problem);",
+    replace: '',
+    spec: 'test/e2e/resume-at.spec.ts',
+    test: 'on Express a place with a line break',
+  },
+  {
+    name: 'a request that does something is not asked for again',
+    file: 'src/http/stream-request.ts',
+    find: 'return SAFE_METHODS.includes(method);',
+    replace: 'return true;',
+    spec: 'test/e2e/methods.spec.ts',
+    test: 'on Express a stream of POST that fails',
+  },
+  {
     name: 'no-transform keeps compression away',
     file: 'src/http/headers.ts',
     find: "'no-cache, no-store, no-transform'",

@@ -5,6 +5,7 @@ import { layOver } from '../connection/stream-settings.js';
 import type { ResolvedSettings } from '../connection/stream-settings.js';
 import { exchangeOf } from '../http/exchange-of.js';
 import type { ArrivalRoute } from '../node/arrival.js';
+import type { ResumeAt } from '../node/resume-at.js';
 import type { Begin } from '../topic/begin.js';
 import { EVENT_STREAM } from '../wire/dialect.js';
 import { Callbacks } from './callbacks.js';
@@ -45,6 +46,7 @@ export class StreamRoute implements ArrivalRoute {
   readonly headers: SseStreamOptions['headers'];
   readonly settings: ResolvedSettings;
   readonly begin: Begin | undefined;
+  readonly resumeAt: ResumeAt | undefined;
   readonly dialect = EVENT_STREAM;
   readonly #routes: StreamRoutes;
   readonly #controller: Type;
@@ -57,6 +59,7 @@ export class StreamRoute implements ArrivalRoute {
     const options = optionsOf(controller, handler);
     this.headers = options.headers;
     this.begin = options.from;
+    this.resumeAt = options.resumeAt;
     this.settings = layOver(routes.options.settings, options);
   }
 
