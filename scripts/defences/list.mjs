@@ -7,6 +7,7 @@ import { excerpts } from './excerpts.mjs';
 import { redis } from './redis.mjs';
 import { settingUp } from './set-up.mjs';
 import { standingStill } from './stand-still.mjs';
+import { words } from './words.mjs';
 
 const events = 'test/e2e/event-fields.spec.ts';
 const resume = 'test/e2e/last-event-id.spec.ts';
@@ -166,22 +167,6 @@ const wire = [
     replace: '',
     spec: 'test/e2e/routing.spec.ts',
     test: 'on Fastify an invalid header in the options',
-  },
-  {
-    name: 'a place to resume at is checked, whoever has chosen it',
-    file: 'src/node/resume-at.ts',
-    find: "if (problem !== undefined) refuse('@SseStream()', problem);",
-    replace: '',
-    spec: 'test/e2e/resume-at.spec.ts',
-    test: 'on Express a place with a line break',
-  },
-  {
-    name: 'a request that does something is not asked for again',
-    file: 'src/http/stream-request.ts',
-    find: 'return SAFE_METHODS.includes(method);',
-    replace: 'return true;',
-    spec: 'test/e2e/methods.spec.ts',
-    test: 'on Express a stream of POST that fails',
   },
   {
     name: 'no-transform keeps compression away',
@@ -1831,4 +1816,5 @@ export const defences = [
   ...beginnings,
   ...clients,
   ...standingStill,
+  ...words,
 ];

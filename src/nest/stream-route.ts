@@ -7,7 +7,8 @@ import { exchangeOf } from '../http/exchange-of.js';
 import type { ArrivalRoute } from '../node/arrival.js';
 import type { ResumeAt } from '../node/resume-at.js';
 import type { Begin } from '../topic/begin.js';
-import { EVENT_STREAM } from '../wire/dialect.js';
+import { EVENT_STREAM, NAMING_EVENT_STREAM } from '../wire/dialect.js';
+import type { Dialect } from '../wire/dialect.js';
 import { Callbacks } from './callbacks.js';
 import { FailureFilters } from './failure-filters.js';
 import type { ResolvedOptions } from './resolve-options.js';
@@ -47,7 +48,7 @@ export class StreamRoute implements ArrivalRoute {
   readonly settings: ResolvedSettings;
   readonly begin: Begin | undefined;
   readonly resumeAt: ResumeAt | undefined;
-  readonly dialect = EVENT_STREAM;
+  readonly dialect: Dialect;
   readonly #routes: StreamRoutes;
   readonly #controller: Type;
   readonly #handler: object;
@@ -61,6 +62,7 @@ export class StreamRoute implements ArrivalRoute {
     this.begin = options.from;
     this.resumeAt = options.resumeAt;
     this.settings = layOver(routes.options.settings, options);
+    this.dialect = this.settings.nameTopics ? NAMING_EVENT_STREAM : EVENT_STREAM;
   }
 
   onFailed(stream: Answering, error: unknown): void {

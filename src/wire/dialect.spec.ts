@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { SseError } from '../errors.js';
-import { EVENT_STREAM } from './dialect.js';
+import { EVENT_STREAM, NAMING_EVENT_STREAM } from './dialect.js';
 import { packEvent } from './payload.js';
 import type { RefusalReason } from './words.js';
 
@@ -24,12 +24,12 @@ describe('an event stream', () => {
 
   it('has the id of an entry before its lines, and that of an own event behind them', () => {
     const parts: (string | Uint8Array)[] = [];
-    EVENT_STREAM.entry(parts, 'p', packEvent({ type: 'tick', data: { n: 1 } }));
+    EVENT_STREAM.entry(parts, 'p', packEvent({ type: 'tick', data: { n: 1 } }), 'a');
 
     expect(Buffer.concat(parts.map((part) => Buffer.from(part))).toString()).toBe(
       'id: p\nevent: tick\ndata: {"n":1}\n\n',
     );
-    expect(EVENT_STREAM.event({ data: 'x' }, 'p')).toBe('id: p\ndata: x\n\n');
+    expect(EVENT_STREAM.event({ data: 'x' }, 'p', 'a')).toBe('id: p\ndata: x\n\n');
     expect(EVENT_STREAM.event({ data: 'x', id: 'own' })).toBe('data: x\nid: own\n\n');
     expect(EVENT_STREAM.place('p')).toBe('id: p\n\n');
   });
@@ -67,5 +67,27 @@ describe('an event stream', () => {
     ['unavailable', 'retry: 5\n: not available at the moment\n'],
   ])('that is not opened (%s) says when to come back', (reason, said) => {
     expect(EVENT_STREAM.refusal(reason, 5)).toBe(said);
+  });
+});
+
+describe('an event stream that names topics', () => {
+  it('has the name behind the id of an entry, and before a comment of its own', () => {
+    const parts: (string | Uint8Array)[] = [];
+    NAMING_EVENT_STREAM.entry(parts, 'p', packEvent({ type: 'tick', data: 1, comment: 'topic b' }), 'stocks/AAPL');
+    NAMING_EVENT_STREAM.entry(parts, 'q', packEvent({ comment: 'c' }), 'a');
+
+    expect(Buffer.concat(parts.map((part) => Buffer.from(part))).toString()).toBe(
+      'id: p\n: topic stocks/AAPL\n: topic b\nevent: tick\ndata: 1\n\nid: q\n: topic a\n: c\n\n',
+    );
+    expect(NAMING_EVENT_STREAM.event({ data: 'x' }, 'p', 'a')).toBe('id: p\n: topic a\ndata: x\n\n');
+  });
+
+  it('names none for an event of a source, and says all else in the same words', () => {
+    expect(NAMING_EVENT_STREAM.event({ data: 'x', id: 'own' })).toBe('data: x\nid: own\n\n');
+    expect(NAMING_EVENT_STREAM).toMatchObject({
+      ...EVENT_STREAM,
+      entry: expect.any(Function),
+      event: expect.any(Function),
+    });
   });
 });

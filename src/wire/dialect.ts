@@ -10,7 +10,7 @@ import {
 } from './encode.js';
 import type { SseEvent, SseNotice } from './event.js';
 import { fieldsOf } from './payload.js';
-import { END, END_ID, FAILURE, RESET } from './words.js';
+import { END, END_ID, FAILURE, RESET, TOPIC_NAME } from './words.js';
 import type { EndReason, RefusalReason, ResetReason } from './words.js';
 
 /** How a stream ends that the module ends. */
@@ -38,9 +38,13 @@ export interface Dialect {
    */
   start(retryMs: number | false, heartbeatMs: number | false): string;
   /** Adds an entry of the log to what goes out in one write. */
-  entry(parts: (string | Uint8Array)[], id: string, payload: Uint8Array): void;
-  /** An event for one stream alone; with the id of an entry, what a stream's steps have made of that. @throws SseError `invalid-event` */
-  event(event: SseEvent | SseNotice, id?: string): string;
+  entry(parts: (string | Uint8Array)[], id: string, payload: Uint8Array, topic: string): void;
+  /**
+   * An event for one stream alone; with the id of an entry and its topic, what a stream's steps have made of that.
+   *
+   * @throws SseError `invalid-event`
+   */
+  event(event: SseEvent | SseNotice, id?: string, topic?: string): string;
   /** Where to resume, without an event. */
   place(id: string): string;
   /** Some events are missing. */
@@ -82,6 +86,18 @@ export const EVENT_STREAM: Dialect = {
     if (reason === 'expired' || reason === 'shutdown') return encodeEnd({ reason, reconnect: true, retryMs });
     const why = reason === 'unavailable' ? 'not available at the moment' : 'too many streams are open';
     return `${encodeRetry(retryMs)}${encodeComment(why)}`;
+  },
+};
+
+/** The same, with a comment in each event of a topic that names it. A name has no line breaks. */
+export const NAMING_EVENT_STREAM: Dialect = {
+  ...EVENT_STREAM,
+  entry(parts, id, payload, topic) {
+    parts.push(`id: ${id}\n: ${TOPIC_NAME} ${topic}\n`, fieldsOf(payload), '\n');
+  },
+  event(event, id, topic) {
+    if (id === undefined || topic === undefined) return encodeEvent(event);
+    return `id: ${id}\n: ${TOPIC_NAME} ${topic}\n${encodeFields(event)}\n`;
   },
 };
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { NAMING_EVENT_STREAM } from './dialect.js';
 import { encodeStart } from './encode.js';
 import { createStreamParser } from './parse.js';
-import { heartbeatOf } from './words.js';
+import { heartbeatOf, topicOf } from './words.js';
 
 function commentsOf(stream: string): string[] {
   const comments: string[] = [];
@@ -37,4 +38,20 @@ describe('heartbeatOf', () => {
   ])('reads none from %j', (comment) => {
     expect(heartbeatOf(comment)).toBeUndefined();
   });
+});
+
+describe('topicOf', () => {
+  it.each(['a', 'stocks/AAPL', 'topic', 'with space', ' blank before', 'behind ', ': x', '状態/🦊', 'a\u2028b\u0085c'])(
+    'reads the name %j that a stream gives',
+    (topic) => {
+      expect(commentsOf(NAMING_EVENT_STREAM.event({ data: 'x' }, 'p', topic)).map(topicOf)).toEqual([topic]);
+    },
+  );
+
+  it.each(['', 'topic', 'topic ', 'topics a', 'Topic a', ' topic a', 'heartbeat 1'])(
+    'reads none from %j',
+    (comment) => {
+      expect(topicOf(comment)).toBeUndefined();
+    },
+  );
 });

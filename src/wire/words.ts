@@ -24,6 +24,19 @@ export function heartbeatOf(comment: string): number | undefined {
   return Math.min(Number(/^heartbeat (\d+)$/.exec(comment)?.[1]), Number.MAX_SAFE_INTEGER) || undefined;
 }
 
+/** Begins the comment that names the topic of an event, where a stream is asked to. */
+export const TOPIC_NAME = 'topic';
+
+/**
+ * The topic that a comment names; `undefined` for any other comment. It is one of the server's own right behind the `id:` line of its
+ * event, and nowhere else: those that follow are the author's of the event.
+ *
+ * @param comment without the colon and the space before it
+ */
+export function topicOf(comment: string): string | undefined {
+  return /^topic (.+)$/s.exec(comment)?.[1];
+}
+
 /** Why events may be missing before the first entry of a page. */
 export type HoleReason = 'trimmed' | 'epoch' | 'ahead' | 'diverged' | 'unknown';
 
@@ -50,10 +63,3 @@ export const RECONNECTS: Readonly<Record<EndReason, boolean>> = {
   shutdown: true,
   closed: false,
 };
-
-const TOPIC_WORD = 'topic ';
-
-/** The topic that a comment names, which the event of its block is from. */
-export function topicOf(comment: string): string | undefined {
-  return comment.startsWith(TOPIC_WORD) ? comment.slice(TOPIC_WORD.length) : undefined;
-}
