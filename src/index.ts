@@ -29,6 +29,7 @@ export { SseError } from './errors.js';
 export type { SseModuleExtras } from './nest/sse.module.js';
 export type { HubRouteOptions, SseModuleOptions, SseStreamOptions, StreamHooks } from './nest/sse-options.js';
 export type { StreamSettings } from './connection/stream-settings.js';
+export type { ResumeAt } from './node/resume-at.js';
 export type { ErrorContext } from './node/reporter.js';
 export type { Authenticate, Authorize } from './access/options.js';
 export type { MemoryEngineOptions } from './engine/memory.js';

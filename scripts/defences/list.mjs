@@ -7,6 +7,7 @@ import { excerpts } from './excerpts.mjs';
 import { redis } from './redis.mjs';
 import { settingUp } from './set-up.mjs';
 import { standingStill } from './stand-still.mjs';
+import { words } from './words.mjs';
 
 const events = 'test/e2e/event-fields.spec.ts';
 const resume = 'test/e2e/last-event-id.spec.ts';
@@ -728,8 +729,8 @@ const network = [
   {
     name: 'a client is told nothing of an error',
     file: 'src/wire/dialect.ts',
-    find: "data: { message: 'The stream was ended by an error on the server', code },",
-    replace: 'data: { message: String(error), code },',
+    find: "data: { message: 'The stream was ended by an error on the server', code, reconnect },",
+    replace: 'data: { message: String(error), code, reconnect },',
     spec: 'test/e2e/failure-filters.spec.ts',
     test: 'on Express .* tells the client nothing but that it failed',
   },
@@ -1815,4 +1816,5 @@ export const defences = [
   ...beginnings,
   ...clients,
   ...standingStill,
+  ...words,
 ];

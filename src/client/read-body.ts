@@ -30,10 +30,12 @@ export async function readBody(
   const { debug } = sink;
   let outcome: Outcome | undefined;
   let topic: string | undefined;
+  let hasBegun = false;
   const isOver = (): unknown => outcome ?? signal.aborted;
   const parser = createStreamParser(
     {
       onEvent(event) {
+        hasBegun = true;
         if (isOver()) return;
         const { type, data: text, lastEventId } = event;
         debug({ kind: 'event', type, text, lastEventId });
@@ -41,6 +43,7 @@ export async function readBody(
         topic = undefined;
       },
       onCursor(text) {
+        hasBegun = true;
         if (isOver()) return;
         debug({ kind: 'id', text });
         sink.moved(text);
@@ -52,8 +55,9 @@ export async function readBody(
       },
       onComment(text) {
         debug({ kind: 'comment', text });
-        topic = topicOf(text) ?? topic;
-        if (heartbeat === undefined) watchdog.fed(heartbeatOf(text));
+        // The server's own come first: a comment of an event may say anything.
+        topic ??= topicOf(text);
+        if (heartbeat === undefined && !hasBegun) watchdog.fed(heartbeatOf(text));
       },
     },
     { lastEventId, maxEventChars: maxBufferSize },

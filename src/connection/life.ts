@@ -34,6 +34,9 @@ export abstract class Life {
 
   abstract readonly dialect: Dialect;
 
+  /** Whether asking again does nothing again. */
+  protected abstract readonly isRepeatable: boolean;
+
   /** Gives what there was before the end. */
   protected abstract flush(): void;
   /** Where a client that comes back goes on; `undefined`: where it was told last. */
@@ -75,7 +78,7 @@ export abstract class Life {
   /** Ends the stream with a message that says nothing of the error. */
   fail(error?: unknown, id?: string): void {
     if (this.#state !== 'open') return;
-    this.finish('failed', this.dialect.failure(error, id));
+    this.finish('failed', this.dialect.failure(error, this.isRepeatable, id));
     if (error !== undefined) this.failed(error);
   }
 

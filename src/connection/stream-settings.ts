@@ -13,7 +13,8 @@ export interface StreamSettings {
    */
   readonly retryMs?: number | false | undefined;
   /**
-   * A comment is sent when a stream was silent that long, in ms, so that proxies and clients know it is alive. `false`: none.
+   * A comment is sent when a stream was silent that long, in ms, so that proxies and clients know it is alive. The period is announced at the
+   * start of each stream. `false`: none.
    *
    * Minimum: `1`; kept to 25 ms.
    *
@@ -54,6 +55,13 @@ export interface StreamSettings {
    * @default false
    */
   readonly compression?: boolean | undefined;
+  /**
+   * Whether each event of a topic has a comment that names it, for clients of several topics: `: topic stocks/AAPL`. Events of a source
+   * and of `connection.send()` have none. Clients see the names then.
+   *
+   * @default false
+   */
+  readonly nameTopics?: boolean | undefined;
 }
 
 /** The same after all defaults. */
@@ -64,6 +72,7 @@ export interface ResolvedSettings {
   readonly stallTimeoutMs: number | false;
   readonly maxPendingBytes: number;
   readonly compression: boolean;
+  readonly nameTopics: boolean;
 }
 
 export const DEFAULT_SETTINGS: ResolvedSettings = {
@@ -73,6 +82,7 @@ export const DEFAULT_SETTINGS: ResolvedSettings = {
   stallTimeoutMs: 120_000,
   maxPendingBytes: 1_048_576,
   compression: false,
+  nameTopics: false,
 };
 
 const duration: Rule = {
@@ -90,6 +100,7 @@ export const SETTING_RULES: Rules<StreamSettings> = {
   stallTimeoutMs: duration,
   maxPendingBytes: { expected: 'bytes of at least 1024', allows: number(1_024).allows },
   compression: trueOrFalse,
+  nameTopics: trueOrFalse,
 };
 
 /** Lays the settings of a route over those of the module. They have passed {@link SETTING_RULES}. */
@@ -101,6 +112,7 @@ export function layOver(base: ResolvedSettings, given: StreamSettings): Resolved
     stallTimeoutMs = base.stallTimeoutMs,
     maxPendingBytes = base.maxPendingBytes,
     compression = base.compression,
+    nameTopics = base.nameTopics,
   } = given;
-  return { retryMs, heartbeatMs, maxLifetimeMs, stallTimeoutMs, maxPendingBytes, compression };
+  return { retryMs, heartbeatMs, maxLifetimeMs, stallTimeoutMs, maxPendingBytes, compression, nameTopics };
 }

@@ -1,6 +1,7 @@
 import { destroyResponse, destroySocketOf } from '../http/raw-response.js';
 import type { StartedResponse } from '../http/raw-response.js';
 import type { WriterOwner } from '../http/response-writer.js';
+import { isSafe } from '../http/stream-request.js';
 import type { StreamRequest } from '../http/stream-request.js';
 import { parsePosition } from '../topic/position.js';
 import type { Principal } from '../topic/principal.js';
@@ -135,6 +136,10 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     this.within(() => signals.tell(kind, signal));
   }
 
+  protected get isRepeatable(): boolean {
+    return isSafe(this.request);
+  }
+
   protected flush(): void {
     this.topics.pump();
   }
@@ -176,7 +181,8 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
   #start(source: Source): void {
     // The first bytes go out before any event: `open` of an EventSource, and every proxy, wait for them.
     const early = this.topics.takeEarly(beginOf(source) ?? this.#route.begin);
-    this.output.writeNow(this.dialect.start(this.settings.retryMs) + this.#early + early);
+    const { retryMs, heartbeatMs } = this.settings;
+    this.output.writeNow(this.dialect.start(retryMs, heartbeatMs) + this.#early + early);
     this.#early = '';
     if (this.endAtOnce()) return discard(source);
     const isOfTopics = source.kind === 'topics';

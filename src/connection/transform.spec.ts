@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { LogEntry } from '../engine/engine.js';
 import { Batch } from '../hub/batch.js';
-import { EVENT_STREAM } from '../wire/dialect.js';
+import { EVENT_STREAM, NAMING_EVENT_STREAM } from '../wire/dialect.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
 import { packEvent } from '../wire/payload.js';
 import { type Step, encodeTransformed as encodeWith, transform } from './transform.js';
@@ -64,6 +64,19 @@ describe('the steps of a selection', () => {
 
     const ids = [...transform(batch, [map((event) => ({ ...event, id: 'x' }))])].map(({ id }) => id);
     expect(ids).toEqual(['aaaaaa.1.10', 'own']);
+  });
+
+  it.each<[string, Step[]]>([
+    ['none', []],
+    ['a filter', [filter(() => true)]],
+    ['a map to another event, with a topic of its own', [map((event) => ({ ...event, topic: 'other' }))]],
+    ['a map to a bare value', [map(({ data }) => data)]],
+  ])('have the topic of the original named where that is asked for: %s', (_, steps) => {
+    const batch = batchOf({ data: 'x' }, { comment: 'c' });
+
+    expect(encodeWith(batch, steps, NAMING_EVENT_STREAM)).toBe(
+      'id: aaaaaa.1.10\n: topic a\ndata: x\n\nid: aaaaaa.2.10\n: topic a\n: c\n\n',
+    );
   });
 
   it('keep the topic of the original for the steps behind, which is not sent', () => {

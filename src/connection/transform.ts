@@ -19,20 +19,20 @@ export function isWanted(topic: string, steps: readonly Step[]): boolean {
 }
 
 /** The events of a batch after a selection's steps, each with its topic and the id to resume from. Throws what a step throws. */
-export function* transform(batch: Batch, steps: readonly Step[]): Generator<SseEvent> {
+export function* transform(batch: Batch, steps: readonly Step[]): Generator<ReadEvent> {
   for (const entry of batch.entries) {
     if (!isWanted(entry.topic, steps)) continue;
     const changed = applySteps(unpackEvent(entry.data), batch.idOf(entry), entry.topic, steps);
-    if (changed !== undefined) yield changed as SseEvent;
+    if (changed !== undefined) yield changed as ReadEvent;
   }
 }
 
 /** The wire form of a batch after a selection's steps; empty when nothing is left. */
 export function encodeTransformed(batch: Batch, steps: readonly Step[], dialect: Dialect): string {
   let text = '';
-  for (const { id, ...event } of transform(batch, steps)) {
+  for (const { id, topic, ...event } of transform(batch, steps)) {
     checkSourceEvent(event);
-    text += dialect.event(event, id);
+    text += dialect.event(event, id, topic);
   }
   return text;
 }

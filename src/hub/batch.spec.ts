@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Dialect, EVENT_STREAM } from '../wire/dialect.js';
+import { type Dialect, EVENT_STREAM, NAMING_EVENT_STREAM } from '../wire/dialect.js';
 import { packEvent, unpackEvent } from '../wire/payload.js';
 import { Batch } from './batch.js';
 
@@ -32,5 +32,23 @@ describe('a batch', () => {
       'id: aaaaaa.1.10\nevent: tick\ndata: x\n\n',
     ]);
     expect(batch.frame(terse)).toBe(batch.frame(terse));
+  });
+
+  it('is written once in each dialect, in whichever order its readers come', () => {
+    const written: string[] = [];
+    const [plain, naming] = [EVENT_STREAM, NAMING_EVENT_STREAM].map((dialect, index) => ({
+      ...dialect,
+      entry: (...args: Parameters<Dialect['entry']>) => {
+        written.push(['plain', 'naming'][index]!);
+        dialect.entry(...args);
+      },
+    })) as [Dialect, Dialect];
+    const batch = new Batch('aaaaaa', [entry]);
+
+    const frames = [naming, plain, terse, plain, naming, plain, naming].map((dialect) => batch.frame(dialect));
+
+    expect(new Set(frames).size).toBe(3);
+    expect(written).toEqual(['naming', 'plain']);
+    expect(batch.frame(naming).plain.toString()).toBe('id: aaaaaa.1.10\n: topic a\nevent: tick\ndata: x\n\n');
   });
 });

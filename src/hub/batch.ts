@@ -21,6 +21,8 @@ export class Batch {
   readonly place: Position;
   #frame: Frame | undefined;
   #dialect: Dialect | undefined;
+  /** Those of further dialects. Few places have any. */
+  #others: Map<Dialect, Frame> | undefined;
 
   constructor(epoch: string, entries: readonly LogEntry[], control?: LogEntry) {
     this.epoch = epoch;
@@ -31,12 +33,25 @@ export class Batch {
 
   /** The bytes of all entries. Must not be asked of a batch without entries. */
   frame(dialect: Dialect): Frame {
-    // Those who stand at one place mostly speak alike, so the last one is kept and not one of each.
-    if (this.#frame !== undefined && this.#dialect === dialect) return this.#frame;
-    const parts: (string | Uint8Array)[] = [];
-    for (const entry of this.entries) dialect.entry(parts, this.idOf(entry), entry.data);
+    // Those who stand at one place mostly speak alike, and nothing is searched for them.
+    if (this.#dialect === dialect) return this.#frame as Frame;
+    if (this.#dialect !== undefined) return this.#otherFrame(dialect);
     this.#dialect = dialect;
-    return (this.#frame = frame(parts));
+    return (this.#frame = this.#encode(dialect));
+  }
+
+  /** One of each: readers of several dialects come in any order, and each frame is packed once. */
+  #otherFrame(dialect: Dialect): Frame {
+    this.#others ??= new Map();
+    let known = this.#others.get(dialect);
+    if (known === undefined) this.#others.set(dialect, (known = this.#encode(dialect)));
+    return known;
+  }
+
+  #encode(dialect: Dialect): Frame {
+    const parts: (string | Uint8Array)[] = [];
+    for (const entry of this.entries) dialect.entry(parts, this.idOf(entry), entry.data, entry.topic);
+    return frame(parts);
   }
 
   /** What the client will send back to resume after this entry. */

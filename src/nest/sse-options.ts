@@ -5,6 +5,7 @@ import type { StreamSettings } from '../connection/stream-settings.js';
 import type { EngineState } from '../feed/engine-health.js';
 import type { NodeSettings } from '../node/options.js';
 import type { ErrorContext } from '../node/reporter.js';
+import type { ResumeAt } from '../node/resume-at.js';
 import type { Begin } from '../topic/begin.js';
 import type { CloseReason, RefusalReason, ResetReason } from '../wire/words.js';
 
@@ -25,6 +26,16 @@ export interface SseStreamOptions extends StreamSettings {
    * @default RequestMethod.GET
    */
   readonly method?: RequestMethod | undefined;
+  /**
+   * Where a client goes on, by `GET` and with its `Last-Event-ID`, whose answer was cut; sent as the header `Content-Location`. For routes
+   * whose request is not to be repeated, such as a `POST` that begins what it streams: the place is a `GET` route that streams the same
+   * topic. A URL in visible ASCII characters, which may be relative to that of the request; or a function that gives one when the handler
+   * has returned, for each answer, and `undefined` for none. `connection.topics` has what is streamed then. What it throws is answered as what
+   * the handler throws.
+   *
+   * @default none
+   */
+  readonly resumeAt?: ResumeAt | undefined;
 }
 
 /** The options of `SseModule.forRoot()`, each with a safe default. */

@@ -3,6 +3,7 @@ import type { StreamSource } from '../connection/source.js';
 import { SETTING_RULES } from '../connection/stream-settings.js';
 import { SseError, describe } from '../errors.js';
 import { arrivalOf } from '../node/arrival.js';
+import { resumeAtProblem } from '../node/resume-at.js';
 import { checkOptions } from '../rules.js';
 import type { Rules } from '../rules.js';
 import { beginProblem } from '../topic/begin.js';
@@ -15,6 +16,7 @@ const RULES: Rules<SseStreamOptions> = {
   from: beginProblem,
   headers: { expected: 'an object', allows: (value) => typeof value === 'object' && value !== null },
   method: { expected: 'a RequestMethod', allows: (value) => typeof value === 'number' && value in RequestMethod },
+  resumeAt: resumeAtProblem,
 };
 
 // Names that Nest keeps its metadata under, the same in 11 and 12. It exports them by different paths.

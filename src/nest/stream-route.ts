@@ -5,8 +5,10 @@ import { layOver } from '../connection/stream-settings.js';
 import type { ResolvedSettings } from '../connection/stream-settings.js';
 import { exchangeOf } from '../http/exchange-of.js';
 import type { ArrivalRoute } from '../node/arrival.js';
+import type { ResumeAt } from '../node/resume-at.js';
 import type { Begin } from '../topic/begin.js';
-import { EVENT_STREAM } from '../wire/dialect.js';
+import { EVENT_STREAM, NAMING_EVENT_STREAM } from '../wire/dialect.js';
+import type { Dialect } from '../wire/dialect.js';
 import { Callbacks } from './callbacks.js';
 import { FailureFilters } from './failure-filters.js';
 import type { ResolvedOptions } from './resolve-options.js';
@@ -45,7 +47,8 @@ export class StreamRoute implements ArrivalRoute {
   readonly headers: SseStreamOptions['headers'];
   readonly settings: ResolvedSettings;
   readonly begin: Begin | undefined;
-  readonly dialect = EVENT_STREAM;
+  readonly resumeAt: ResumeAt | undefined;
+  readonly dialect: Dialect;
   readonly #routes: StreamRoutes;
   readonly #controller: Type;
   readonly #handler: object;
@@ -57,7 +60,9 @@ export class StreamRoute implements ArrivalRoute {
     const options = optionsOf(controller, handler);
     this.headers = options.headers;
     this.begin = options.from;
+    this.resumeAt = options.resumeAt;
     this.settings = layOver(routes.options.settings, options);
+    this.dialect = this.settings.nameTopics ? NAMING_EVENT_STREAM : EVENT_STREAM;
   }
 
   onFailed(stream: Answering, error: unknown): void {

@@ -10,12 +10,18 @@ import { parsePosition } from '../topic/position.js';
 import { END_ID } from '../wire/words.js';
 import type { RefusalReason } from '../wire/words.js';
 import type { Node } from './node.js';
+import { placeToResume } from './resume-at.js';
+import type { ResumeAt } from './resume-at.js';
+
+type OwnHeaders = Readonly<Record<string, string | string[]>> | undefined;
 
 /** The route that a request has come to. */
 export interface ArrivalRoute extends ConnectionRoute {
   readonly settings: ConnectionRoute['settings'] & HeadSettings;
   /** Further headers of the response. */
-  readonly headers: Readonly<Record<string, string | string[]>> | undefined;
+  readonly headers: OwnHeaders;
+  /** Where a client goes on whose answer was cut. */
+  readonly resumeAt: ResumeAt | undefined;
 }
 
 // Keyed by the response, so that two applications in one process never meet. An interceptor and a decorated method
@@ -113,9 +119,10 @@ export class Arrival {
   async #open(source: Source): Promise<void> {
     try {
       await this.#authorize(source);
+      const headers = this.#headers();
       await this.#takePlace(source);
       const refusal = this.#isOver || (await this.#redeem()) ? undefined : 'unavailable';
-      if (refusal === undefined && !this.#isOver && (await this.#sendHead()))
+      if (refusal === undefined && !this.#isOver && (await this.#sendHead(headers)))
         return this.#node.connections.start(this.stream, this.#exchange, source);
       discard(source);
       if (refusal !== undefined) await this.#refuse(refusal);
@@ -150,9 +157,17 @@ export class Arrival {
     return this.#exchange.isHead || this.#node.access.redeem(this.#exchange.request);
   }
 
+  /** Those of a stream that is opened, once it is known what it carries. */
+  #headers(): OwnHeaders {
+    const { headers, resumeAt } = this.#route;
+    if (resumeAt === undefined) return headers;
+    const place = placeToResume(resumeAt, this.stream.connection);
+    return place === undefined ? headers : { ...headers, 'Content-Location': place };
+  }
+
   /** Answers whether there is someone to stream to. */
-  async #sendHead(): Promise<boolean> {
-    const isOpen = await this.#exchange.start(this.#route.headers, this.#route.settings);
+  async #sendHead(headers: OwnHeaders): Promise<boolean> {
+    const isOpen = await this.#exchange.start(headers, this.#route.settings);
     return isOpen && !this.#exchange.isHead && !this.#exchange.isGone;
   }
 

@@ -44,6 +44,7 @@ const route: ArrivalRoute = {
   dialect: EVENT_STREAM,
   begin: undefined,
   headers: { 'X-Route': 'bare' },
+  resumeAt: undefined,
 };
 
 const closing: (() => Promise<unknown>)[] = [];

@@ -10,7 +10,7 @@ import {
 } from './encode.js';
 import type { SseEvent, SseNotice } from './event.js';
 import { fieldsOf } from './payload.js';
-import { END, END_ID, FAILURE, RESET } from './words.js';
+import { END, END_ID, FAILURE, RESET, TOPIC_NAME } from './words.js';
 import type { EndReason, RefusalReason, ResetReason } from './words.js';
 
 /** How a stream ends that the module ends. */
@@ -31,12 +31,20 @@ export interface Ending {
 export interface Dialect {
   /** A sign of life. It has no blank line after it, because fetch-event-source makes an empty message of one. */
   readonly heartbeat: string;
-  /** The first bytes. With `false` it does not say when to come back. @throws SseError `invalid-event` */
-  start(retryMs: number | false): string;
+  /**
+   * The first bytes: when to come back, and after how long a silence there is a sign of life, both in ms. `false`: not said.
+   *
+   * @throws SseError `invalid-event`
+   */
+  start(retryMs: number | false, heartbeatMs: number | false): string;
   /** Adds an entry of the log to what goes out in one write. */
-  entry(parts: (string | Uint8Array)[], id: string, payload: Uint8Array): void;
-  /** An event for one stream alone; with the id of an entry, what a stream's steps have made of that. @throws SseError `invalid-event` */
-  event(event: SseEvent | SseNotice, id?: string): string;
+  entry(parts: (string | Uint8Array)[], id: string, payload: Uint8Array, topic: string): void;
+  /**
+   * An event for one stream alone; with the id of an entry and its topic, what a stream's steps have made of that.
+   *
+   * @throws SseError `invalid-event`
+   */
+  event(event: SseEvent | SseNotice, id?: string, topic?: string): string;
   /** Where to resume, without an event. */
   place(id: string): string;
   /** Some events are missing. */
@@ -44,10 +52,10 @@ export interface Dialect {
   /** The last words. */
   end(ending: Ending): string;
   /**
-   * The last words of a stream that has failed. They say nothing of the error but the code of one of this module's own; the id, if there
-   * is one, is where to resume behind the failure.
+   * The last words of a stream that has failed: whether the client is to come back, and of the error nothing but the code of one of this
+   * module's own; the id, if there is one, is where to resume behind the failure.
    */
-  failure(error: unknown, id?: string): string;
+  failure(error: unknown, reconnect: boolean, id?: string): string;
   /**
    * All of a stream that is not opened now. A status other than 200 would end an `EventSource` for good; this one comes
    * back later.
@@ -66,11 +74,11 @@ export const EVENT_STREAM: Dialect = {
   place: encodeCursor,
   reset: (reason, topics) => encodeEvent({ type: RESET, data: { reason, topics } }),
   end: encodeEnd,
-  failure(error, id) {
+  failure(error, reconnect, id) {
     const code = SseError.is(error) ? error.code : undefined;
     return encodeEvent({
       type: FAILURE,
-      data: { message: 'The stream was ended by an error on the server', code },
+      data: { message: 'The stream was ended by an error on the server', code, reconnect },
       id,
     });
   },
@@ -78,6 +86,18 @@ export const EVENT_STREAM: Dialect = {
     if (reason === 'expired' || reason === 'shutdown') return encodeEnd({ reason, reconnect: true, retryMs });
     const why = reason === 'unavailable' ? 'not available at the moment' : 'too many streams are open';
     return `${encodeRetry(retryMs)}${encodeComment(why)}`;
+  },
+};
+
+/** The same, with a comment in each event of a topic that names it. A name has no line breaks. */
+export const NAMING_EVENT_STREAM: Dialect = {
+  ...EVENT_STREAM,
+  entry(parts, id, payload, topic) {
+    parts.push(`id: ${id}\n: ${TOPIC_NAME} ${topic}\n`, fieldsOf(payload), '\n');
+  },
+  event(event, id, topic) {
+    if (id === undefined || topic === undefined) return encodeEvent(event);
+    return `id: ${id}\n: ${TOPIC_NAME} ${topic}\n${encodeFields(event)}\n`;
   },
 };
 

@@ -1,6 +1,7 @@
 import { SseError } from '../errors.js';
 import { toBase64 } from './base64.js';
 import { checkEvent, checkRetry, checkToken, type SseEvent, type SseNotice } from './event.js';
+import { HEARTBEAT_PERIOD } from './words.js';
 
 /** How an event's data is written in its `data:` lines. `none` is for an event without data. */
 export type DataKind = 'text' | 'json' | 'base64' | 'none';
@@ -71,9 +72,16 @@ export function encodeComment(text: string): string {
   return lines('', wellFormed(text));
 }
 
-/** The first line of a stream: when to come back, or a comment that says nothing. @throws SseError `invalid-event` */
-export function encodeStart(retryMs: number | false): string {
-  return retryMs === false ? HEARTBEAT : encodeRetry(retryMs);
+/**
+ * The first lines of a stream: when to come back, and how often there is a sign of life, both in ms; with neither, a comment that says
+ * nothing. A period is a comment, because `EventSource` takes no other fields, and is rounded up: who waits for less gives up too early.
+ *
+ * @throws SseError `invalid-event`
+ */
+export function encodeStart(retryMs: number | false, heartbeatMs: number | false): string {
+  const retry = retryMs === false ? '' : encodeRetry(retryMs);
+  const period = heartbeatMs === false ? '' : `: ${HEARTBEAT_PERIOD} ${Math.ceil(heartbeatMs)}\n`;
+  return retry + period || HEARTBEAT;
 }
 
 /**

@@ -16,7 +16,7 @@ export interface SseEvent<T = unknown> {
 
 /** An event as it is read from a topic: what `filter()` and `map()` get, and what is observed. */
 export type ReadEvent<E extends SseEvent = SseEvent> = E & {
-  /** The name of its topic. The client is not told it. */
+  /** The name of its topic. The client is told it with `nameTopics`. */
   readonly topic: string;
 };
 

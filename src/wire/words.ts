@@ -11,6 +11,32 @@ export const FAILURE = 'stream.error';
  */
 export const END_ID = 'stream.end';
 
+/** Begins the comment that tells, at the start of a stream, the longest silence between two signs of life, in ms. */
+export const HEARTBEAT_PERIOD = 'heartbeat';
+
+/**
+ * The period in ms that a comment announces, a whole number above 0 and at most `Number.MAX_SAFE_INTEGER`; `undefined` for any other
+ * comment. Who hears nothing for more than that may take the connection for dead.
+ *
+ * @param comment without the colon and the space before it
+ */
+export function heartbeatOf(comment: string): number | undefined {
+  return Math.min(Number(/^heartbeat (\d+)$/.exec(comment)?.[1]), Number.MAX_SAFE_INTEGER) || undefined;
+}
+
+/** Begins the comment that names the topic of an event, where a stream is asked to. */
+export const TOPIC_NAME = 'topic';
+
+/**
+ * The topic that a comment names; `undefined` for any other comment. It is one of the server's own right behind the `id:` line of its
+ * event, and nowhere else: those that follow are the author's of the event.
+ *
+ * @param comment without the colon and the space before it
+ */
+export function topicOf(comment: string): string | undefined {
+  return /^topic (.+)$/s.exec(comment)?.[1];
+}
+
 /** Why events may be missing before the first entry of a page. */
 export type HoleReason = 'trimmed' | 'epoch' | 'ahead' | 'diverged' | 'unknown';
 
@@ -37,16 +63,3 @@ export const RECONNECTS: Readonly<Record<EndReason, boolean>> = {
   shutdown: true,
   closed: false,
 };
-
-const HEARTBEAT_WORD = 'heartbeat ';
-const TOPIC_WORD = 'topic ';
-
-/** What a comment announces as the period of heartbeats, in ms. */
-export function heartbeatOf(comment: string): number | undefined {
-  return comment.startsWith(HEARTBEAT_WORD) ? Number(comment.slice(HEARTBEAT_WORD.length)) || undefined : undefined;
-}
-
-/** The topic that a comment names, which the event of its block is from. */
-export function topicOf(comment: string): string | undefined {
-  return comment.startsWith(TOPIC_WORD) ? comment.slice(TOPIC_WORD.length) : undefined;
-}

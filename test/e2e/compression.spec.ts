@@ -23,7 +23,9 @@ describe.each(adapters)('on $name', (adapter) => {
     await app.streams.publish('topic', { data: 'second' });
     await until(() => client.text.includes('data: second'), 'the second event');
 
-    expect(client.text).toMatch(/^retry: 3000\nid: \S+\n\nid: \S+\ndata: first\n\nid: \S+\ndata: second\n\n$/);
+    expect(client.text).toMatch(
+      /^retry: 3000\n: heartbeat 15000\nid: \S+\n\nid: \S+\ndata: first\n\nid: \S+\ndata: second\n\n$/,
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { NEVER } from 'rxjs';
-import { memoryEngine, type SseConnection } from 'nestjs-event-stream';
+import { memoryEngine, type SseConnection, type StreamSettings } from 'nestjs-event-stream';
 import { type TestApp, adapters, startApp, transports } from '../support/app.js';
 import { type HandlerContext, TopicController, streamOf } from '../support/controllers.js';
 import { until } from '../support/until.js';
@@ -17,24 +17,31 @@ const reasons = [
   ['closed', false],
 ] as const;
 
+const beginnings: [StreamSettings, string][] = [
+  [{ retryMs: false }, ': heartbeat 15000\n'],
+  [{ heartbeatMs: false }, 'retry: 3000\n'],
+  [{ retryMs: 0, heartbeatMs: 20_000.5 }, 'retry: 0\n: heartbeat 20001\n'],
+  [{ retryMs: false, heartbeatMs: false }, ':\n'],
+];
+
 describe.each(transports)('on $name', (adapter) => {
-  test('the first bytes come before any event: retry, and for a topic the place to resume from', async () => {
+  test('the first bytes come before any event: retry, heartbeat, and for a topic the place to resume from', async () => {
     await using app = await startApp(adapter, { controllers: [TopicController, streamOf(() => NEVER)] });
 
     const [topic, source] = [await app.open('/topic'), await app.open('/stream')];
     await Promise.all([topic.receive('id: '), source.receive('retry: 3000\n')]);
 
-    expect(topic.text).toMatch(/^retry: 3000\nid: [0-9a-z.]+\n\n$/);
-    expect(source.text).toBe('retry: 3000\n');
+    expect(topic.text).toMatch(/^retry: 3000\n: heartbeat 15000\nid: [0-9a-z.]+\n\n$/);
+    expect(source.text).toBe('retry: 3000\n: heartbeat 15000\n');
   });
 
-  test('with retryMs false the first byte is a comment, and nothing is said of reconnecting', async () => {
-    await using app = await startApp(adapter, { controllers: [streamOf(() => NEVER, { retryMs: false })] });
+  test.each(beginnings)('with %j the first bytes are %j', async (settings, bytes) => {
+    await using app = await startApp(adapter, { controllers: [streamOf(() => NEVER, settings)] });
 
     const stream = await app.open('/stream');
-    await stream.receive(':\n');
+    await stream.receive('\n');
 
-    expect(stream.text).toBe(':\n');
+    expect(stream.text).toBe(bytes);
   });
 
   test('what a handler and the service are handed has the members that are documented, and no others', async () => {
@@ -72,7 +79,7 @@ describe.each(transports)('on $name', (adapter) => {
     const stream = await app.open('/stream');
     await stream.receive(/(:\n){3}/);
 
-    expect(stream.text).toMatch(/^retry: 3000\n(:\n)+$/);
+    expect(stream.text).toMatch(/^retry: 3000\n: heartbeat 25\n(:\n)+$/);
   });
 
   test('a client that hears only heartbeats still learns newer places to resume from', async () => {

@@ -30,6 +30,15 @@ describe.each(transports)('on $name', (adapter) => {
     await stream.receive('id: ');
   });
 
+  test('headers that a script of the allowed origin needs are exposed on the stream', async () => {
+    const exposedHeaders = ['Retry-After', 'Content-Location'];
+    await using app = await startApp(adapter, { ...options, nest: { cors: { origin: only, exposedHeaders } } });
+
+    const stream = await app.open('/topic', { headers: { origin: ORIGIN } });
+
+    expect(stream.headers.get('access-control-expose-headers')?.split(/, ?/)).toEqual(exposedHeaders);
+  });
+
   test.each(strangers)('the origin %s is not let in', async (origin) => {
     await using app = await startApp(adapter, options);
 

@@ -69,7 +69,7 @@ describe.each(adapters)('on $name', (adapter) => {
     await stream.receive(/(:\n){3}/);
 
     expect(app.streams.connections.count).toBe(1);
-    expect(stream.text).toMatch(/^retry: 3000\n(:\n)+$/);
+    expect(stream.text).toMatch(/^retry: 3000\n: heartbeat 400\n(:\n)+$/);
   });
 
   test('without heartbeats a quiet client is left alone as well', async () => {

@@ -99,7 +99,7 @@ describe.each(adapters)('published on $name', (adapter) => {
     await app.streams.publish('topic', { data: 'next' });
 
     expect(await stream.next()).toMatchObject({ data: 'next' });
-    expect(stream.text).toMatch(/^retry: 3000\nid: \S+\n\nid: \S+\ndata: next\n\n$/);
+    expect(stream.text).toMatch(/^retry: 3000\n: heartbeat 15000\nid: \S+\n\nid: \S+\ndata: next\n\n$/);
   });
 
   test.each([
@@ -154,7 +154,7 @@ describe.each(adapters)('published on $name', (adapter) => {
     await app.streams.publish('topic', { data: 'next' });
 
     expect(await stream.next()).toMatchObject({ data: 'next' });
-    expect(stream.comments).toEqual(['one', 'two', 'data: x', 'id: 1', '\0']);
+    expect(stream.comments).toEqual(['heartbeat 15000', 'one', 'two', 'data: x', 'id: 1', '\0']);
     expect(stream.retries).toEqual([3_000, 0, 1]);
   });
 });
@@ -179,7 +179,7 @@ describe.each(transports)('from a source on $name', (adapter) => {
       { data: 'before' },
       {
         type: 'stream.error',
-        data: '{"message":"The stream was ended by an error on the server","code":"invalid-event"}',
+        data: '{"message":"The stream was ended by an error on the server","code":"invalid-event","reconnect":true}',
       },
     ]);
     expect(stream.text).not.toContain('hunter2');

@@ -138,7 +138,7 @@ describe.each(adapters)('on $name', (adapter) => {
     expect(errors).toEqual([{ by, message: SECRET }]);
     expect(events).toEqual([
       { data: 'a' },
-      { type: 'stream.error', data: '{"message":"The stream was ended by an error on the server"}' },
+      { type: 'stream.error', data: '{"message":"The stream was ended by an error on the server","reconnect":true}' },
     ]);
     expect(stream.text).not.toContain('hunter2');
   });

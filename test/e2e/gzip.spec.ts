@@ -157,7 +157,9 @@ describe.each(adapters)('on $name over HTTP/1', (adapter) => {
     expect(sent[0]!.length).toBeLessThan(PRICES.length);
     // Their last 8 bytes of the body are a checksum and a length of everything, and their places were the same.
     expect(sent[0]).toBe(sent[1]);
-    expect(unpacked(one)).toMatch(/^retry: 3000\nid: \S+\n\n(id: \S+\ndata: .*\n\n){3}event: stream\.end\n[^]*\n\n$/);
+    expect(unpacked(one)).toMatch(
+      /^retry: 3000\n: heartbeat 15000\nid: \S+\n\n(id: \S+\ndata: .*\n\n){3}event: stream\.end\n[^]*\n\n$/,
+    );
   });
 
   test('HTTP/1.0 gets it without chunk framing', async () => {

@@ -18,8 +18,8 @@ const limited = (limits: SseModuleOptions['limits']) => ({
 async function openness(opening: Promise<Stream>): Promise<'open' | 'refused' | number> {
   const stream = await opening;
   if (stream.status !== 200) return stream.status;
-  await stream.receive(/retry: \d+\n/);
-  if (!stream.text.includes('too many') && /^retry: 3000\n$/.test(stream.text)) return 'open';
+  await stream.receive(/retry: \d+\n: /);
+  if (/^retry: 3000\n: heartbeat /.test(stream.text)) return 'open';
   await stream.rest();
   return stream.text.includes(': too many streams are open') ? 'refused' : 'open';
 }

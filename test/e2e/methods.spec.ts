@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Body, Controller, Query, RequestMethod } from '@nestjs/common';
 import { SseStream } from 'nestjs-event-stream';
+import { throwError } from 'rxjs';
 import { startApp, transports } from '../support/app.js';
 import { TopicController, streamOf } from '../support/controllers.js';
 
@@ -36,6 +37,35 @@ describe.each(transports)('on $name', (adapter) => {
     await app.streams.publish('topic', { data: 'here' });
 
     expect(await stream.next()).toMatchObject({ data: 'here' });
+  });
+
+  test.each([
+    ['GET', true],
+    ['POST', false],
+    ['PUT', false],
+    ['DELETE', false],
+  ] as const)('a stream of %s that fails says whether to come back: %p', async (method, reconnect) => {
+    const controllers = [streamOf(() => throwError(() => new Error('secret')), { method: RequestMethod[method] })];
+    await using app = await startApp(adapter, { controllers });
+
+    const [failure] = await (await app.open('/stream', { method })).rest();
+
+    expect(failure?.type).toBe('stream.error');
+    expect(JSON.parse(failure?.data ?? '')).toEqual({ message: expect.any(String), reconnect });
+  });
+
+  test('a topic that has failed has a POST not repeated, and still says where to go on', async () => {
+    const controllers = [
+      streamOf(({ streams }) => streams.topic('topic').from('start'), { method: RequestMethod.POST }),
+    ];
+    await using app = await startApp(adapter, { controllers });
+    await app.streams.publish('topic', { data: 'a' });
+    void app.streams.topic('topic').error(new Error('secret'));
+
+    const [, failure] = await (await app.open('/stream', { method: 'POST' })).rest();
+
+    expect(JSON.parse(failure?.data ?? '')).toMatchObject({ reconnect: false });
+    expect(failure?.id).toMatch(/^\w{6}\.\w+\.\w+$/);
   });
 
   test('HEAD has the headers of the stream, no body, and opens nothing', async () => {

@@ -55,7 +55,7 @@ describe.each(transports.filter(({ isFastify }) => isFastify))('inject() of $nam
 
     expect(statusCode).toBe(200);
     expect(headers['content-type']).toBe('text/event-stream; charset=utf-8');
-    expect(payload).toBe(`retry: 3000\ndata: a\n\ndata: b\n\n${END}`);
+    expect(payload).toBe(`retry: 3000\n: heartbeat 45000\ndata: a\n\ndata: b\n\n${END}`);
   });
 
   test('so is a large one', async () => {
@@ -64,7 +64,7 @@ describe.each(transports.filter(({ isFastify }) => isFastify))('inject() of $nam
 
     const { payload } = await inject(app, '/stream');
 
-    expect(payload).toBe(`retry: 3000\ndata: ${large}\n\ndata: ${large}\n\n${END}`);
+    expect(payload).toBe(`retry: 3000\n: heartbeat 45000\ndata: ${large}\n\ndata: ${large}\n\n${END}`);
   });
 
   test('a topic is answered when it completes', async () => {
@@ -76,7 +76,7 @@ describe.each(transports.filter(({ isFastify }) => isFastify))('inject() of $nam
     void app.streams.topic('topic').complete();
     const { payload } = await answering;
 
-    expect(payload).toMatch(/^retry: 3000\nid: \S+\n\nid: \S+\ndata: 1\n\nevent: stream\.end\n/);
+    expect(payload).toMatch(/^retry: 3000\n: heartbeat 45000\nid: \S+\n\nid: \S+\ndata: 1\n\nevent: stream\.end\n/);
     expect(app.streams.connections.count).toBe(0);
   });
 
@@ -193,7 +193,7 @@ describe.each([
     const { status, body } = await answer(app, '/stream');
 
     expect(status).toBe(200);
-    expect(body).toBe(`retry: 3000\n${`data: ${text}\n\n`.repeat(3)}${END}`);
+    expect(body).toBe(`retry: 3000\n: heartbeat 15000\n${`data: ${text}\n\n`.repeat(3)}${END}`);
     expect(addresses).toEqual(['203.0.113.7']);
     await until(() => app.streams.connections.count === 0, 'the connection to be freed');
   });
@@ -206,7 +206,9 @@ describe.each([
     await app.streams.publish('topic', { data: 1 });
     void app.streams.topic('topic').complete();
 
-    expect((await answering).body).toMatch(/^retry: 3000\nid: \S+\n\nid: \S+\ndata: 1\n\nevent: stream\.end\n/);
+    expect((await answering).body).toMatch(
+      /^retry: 3000\n: heartbeat 15000\nid: \S+\n\nid: \S+\ndata: 1\n\nevent: stream\.end\n/,
+    );
   });
 
   test('an endless stream is answered when the application closes', async () => {

@@ -5,7 +5,7 @@ import { type TestApp, startApp, transports } from '../support/app.js';
 import { type HandlerContext, streamOf } from '../support/controllers.js';
 
 const LARGE = 'and more '.repeat(30_000);
-const head = /^retry: 3000\n(id: [^\n]+\n\n)?/;
+const head = /^retry: 3000\n: heartbeat 15000\n(id: [^\n]+\n\n)?/;
 
 const connectionOf = (app: TestApp): SseConnection => app.streams.connections.list()[0]!;
 

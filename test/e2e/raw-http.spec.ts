@@ -12,14 +12,14 @@ describe.each(adapters)('on $name', (adapter) => {
     });
     await using client = await openRaw(app.port, 'GET /topic HTTP/1.1', 'Host: x');
 
-    await client.receive(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n[0-9a-f]+\r\nretry: 3000\n/);
+    await client.receive(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n[0-9a-f]+\r\nretry: 3000\n: heartbeat 15000\n/);
     await client.receive(/\nid: \S+\n\n\r\n$/);
   });
 
   test('HTTP/1.0 gets the stream without chunk framing, and its end by the end of the connection', async () => {
     await using app = await startApp(adapter, { controllers: [TopicController] });
     await using client = await openRaw(app.port, 'GET /topic HTTP/1.0');
-    await client.receive(/\r\n\r\nretry: 3000\nid: \S+\n\n/);
+    await client.receive(/\r\n\r\nretry: 3000\n: heartbeat 15000\nid: \S+\n\n/);
 
     await app.streams.publish('topic', { data: 'a' });
     await client.receive('data: a\n\n');
@@ -27,7 +27,9 @@ describe.each(adapters)('on $name', (adapter) => {
     await client.closed();
 
     expect(client.text).not.toMatch(/transfer-encoding/i);
-    expect(client.text).toMatch(/\r\n\r\nretry: 3000\nid: \S+\n\nid: \S+\ndata: a\n\nevent: stream\.end\n/);
+    expect(client.text).toMatch(
+      /\r\n\r\nretry: 3000\n: heartbeat 15000\nid: \S+\n\nid: \S+\ndata: a\n\nevent: stream\.end\n/,
+    );
   });
 
   test('Connection: close gets the stream, and the connection ends with it', async () => {

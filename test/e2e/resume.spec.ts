@@ -129,7 +129,7 @@ describe.each(adapters)('on $name', (adapter) => {
 
     const behind = await resume(app, '/topic', first);
     const current = await resume(app, '/topic', second);
-    await Promise.all([behind.receive('stream.reset'), current.receive(/retry: 3000\nid: /)]);
+    await Promise.all([behind.receive('stream.reset'), current.receive(/retry: 3000\n: heartbeat 15000\nid: /)]);
     await app.streams.publish('topic', { data: 'live' });
 
     expect(dataOf(await behind.take(2))).toEqual([reset('trimmed'), 'live']);

@@ -7,7 +7,7 @@ import { Batch } from '../../src/hub/batch.js';
 import { Publisher } from '../../src/hub/publisher.js';
 import { NOBODY } from '../../src/hub/signals.js';
 import { TopicRegistry } from '../../src/topic/registry.js';
-import { EVENT_STREAM } from '../../src/wire/dialect.js';
+import { type Dialect, EVENT_STREAM, NAMING_EVENT_STREAM } from '../../src/wire/dialect.js';
 import type { Random } from '../faults/support/random.mjs';
 import { caseFailed, mutate, startFuzz, wellFormed } from './support/fuzz.js';
 
@@ -105,7 +105,7 @@ function anyEvent(random: Random): unknown {
 }
 
 /** What the client's listener is to be given for an event that was accepted, and what else is to be in the stream. */
-function expected(event: Record<string, any>, id: string): unknown {
+function expected(event: Record<string, any>, id: string, dialect: Dialect): unknown {
   const asText = (value: string): string => wellFormed(value).replace(/\r\n?/g, '\n');
   const { data, type, retry, comment } = event;
   let wire: string | undefined;
@@ -115,13 +115,16 @@ function expected(event: Record<string, any>, id: string): unknown {
   return {
     events: wire === undefined ? [] : [{ data: wire, event: type || undefined, id }],
     retries: retry === undefined ? [] : [retry],
-    comments: comment === undefined ? [] : asText(comment).split('\n'),
+    comments: [
+      ...(dialect === NAMING_EVENT_STREAM ? ['topic t'] : []),
+      ...(comment === undefined ? [] : asText(comment).split('\n')),
+    ],
     others: [],
   };
 }
 
-/** What a foreign parser makes of the bytes that every client gets for a stored event. */
-function readBack(entry: LogEntry) {
+/** What a foreign parser makes of the bytes that every client of a dialect gets for a stored event. */
+function readBack(entry: LogEntry, dialect: Dialect = EVENT_STREAM) {
   const events: EventSourceMessage[] = [];
   const [retries, comments, others]: [number[], string[], unknown[]] = [[], [], []];
   const parser = createParser({
@@ -130,9 +133,7 @@ function readBack(entry: LogEntry) {
     onComment: (comment) => comments.push(comment),
     onError: (error) => others.push(String(error)),
   });
-  parser.feed(
-    new TextDecoder('utf-8', { ignoreBOM: true }).decode(new Batch('aaaaaa', [entry]).frame(EVENT_STREAM).plain),
-  );
+  parser.feed(new TextDecoder('utf-8', { ignoreBOM: true }).decode(new Batch('aaaaaa', [entry]).frame(dialect).plain));
   return { events, retries, comments, others };
 }
 
@@ -185,9 +186,11 @@ test('an event is refused with an SseError, or read back by a foreign parser as 
       continue;
     }
     const entry = await newest();
-    const got = JSON.stringify(readBack(entry));
-    const wanted = JSON.stringify(expected(event as object, idOf(entry)));
-    if (got !== wanted) throw caseFailed(fuzz, n, `${wanted} is read back as ${got}`, describe(event));
+    for (const dialect of [EVENT_STREAM, NAMING_EVENT_STREAM]) {
+      const got = JSON.stringify(readBack(entry, dialect));
+      const wanted = JSON.stringify(expected(event as object, idOf(entry), dialect));
+      if (got !== wanted) throw caseFailed(fuzz, n, `${wanted} is read back as ${got}`, describe(event));
+    }
   }
   await engine.close();
 

@@ -211,6 +211,12 @@ class Prices {
 
 // @ts-expect-error -- there is no such setting
 SseStream('x', { heartbeat: 1 });
+SseStream('x', {
+  nameTopics: true,
+  resumeAt: ({ topics, request }) => (request.method === 'POST' ? topics[0] : undefined),
+});
+// @ts-expect-error -- the place is a text, and known at once
+SseStream('x', { resumeAt: async () => '/x' });
 // @ts-expect-error -- only a definition can be injected
 InjectTopic('stocks/:symbol');
 
