@@ -8,18 +8,11 @@ import type { Stream } from './stream.js';
 /** So long, in ms, a stream waits for its next user: React's StrictMode lets go and takes hold at once, a router in the next commit. */
 const GRACE_MS = 250;
 
-/** What the `share` of a binding is: `shareStream`. */
-export type ShareStream = (key: string, url: Url, options: StreamOptions) => Stream;
+/** What opens a stream for all tabs of a browser: `shareStream`, given by whoever uses it, so that nobody else loads it. */
+export type ShareStream = (key: string, url: Url, options: StreamOptions & { readonly text?: undefined }) => Stream;
 
-/** What a user interface adds to the options of a stream. */
-export interface Reading<E extends object, Data, Before = Data> {
-  /**
-   * Makes the data of what it was, and an event: one of any type, `stream.reset` included. Must not change the old data. What it throws goes to `reportError`,
-   * and the stream goes on.
-   *
-   * @default the data of the last event
-   */
-  readonly reduce?: ((data: Before, event: StreamEvent<E>) => Data) | undefined;
+/** What the bindings add to the options of a stream. */
+interface Reading<Data> {
   /** Loads the state, as of any stream. What it gives as `data` replaces the data. */
   readonly snapshot?:
     | ((
@@ -31,20 +24,35 @@ export interface Reading<E extends object, Data, Before = Data> {
    * what has a `body` or a function as its URL is nobody else's.
    */
   readonly key?: string | undefined;
-  /** `shareStream`: one stream for all tabs of the browser, under the `key`, which names the user. */
+  /** `shareStream`: one connection for all tabs of the browser, under the `key`, which names the user. */
   readonly share?: ShareStream | undefined;
 }
 
-/** Of a user interface that begins with data. */
-export type WithInitial<E extends object, Data> = Reading<E, Data> & { readonly initial: Data } & Keyed;
-
-/** Of one that has none until the first event. */
-export type WithoutInitial<E extends object, Data> = Reading<E, Data, Data | undefined> & {
-  readonly initial?: undefined;
-} & Keyed;
-
 /** What is shared among tabs has to say whose it is. */
 type Keyed = { readonly share?: undefined } | { readonly share: ShareStream; readonly key: string };
+
+/** The data is what `reduce` makes of it, from the beginning. */
+export type Folded<E extends object, Data> = Reading<Data> &
+  Keyed & {
+    /**
+     * Makes the data of what it was, and an event: one of any type, `stream.reset` included. Must not change the old data. What it throws goes to
+     * `reportError`, and the stream goes on.
+     */
+    readonly reduce: (data: Data, event: StreamEvent<E>) => Data;
+    readonly initial: Data;
+  };
+
+/** The data is what `reduce` makes of it, from the first event on. */
+export type FoldedLater<E extends object, Data> = Reading<Data> &
+  Keyed & {
+    /** Like that with `initial`; before the first event, there is no data. */
+    readonly reduce: (data: Data | undefined, event: StreamEvent<E>) => Data;
+    readonly initial?: undefined;
+  };
+
+/** The data is that of the last event. */
+export type Last<E extends object> = Reading<DataOfEvents<E>> &
+  Keyed & { readonly reduce?: undefined; readonly initial?: DataOfEvents<E> | undefined };
 
 export type Untyped = Omit<StreamOptions, 'snapshot'> & { readonly text?: undefined };
 export type Typed<E extends object> = Omit<TypedOptions<E>, 'snapshot'>;
@@ -63,7 +71,8 @@ export interface Shown<E extends object = AnyEvents, Data = unknown> {
 }
 
 /** Of whatever types: inside, nothing depends on them. */
-export interface AnyReading extends Omit<StreamOptions, 'snapshot'>, Reading<AnyEvents, unknown> {
+export interface AnyReading extends Omit<StreamOptions, 'snapshot'>, Reading<unknown> {
+  readonly reduce?: ((data: unknown, event: StreamEvent) => unknown) | undefined;
   readonly initial?: unknown;
 }
 

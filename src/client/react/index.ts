@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useSyncExternalStore } from 'react';
 import type { AnyEvents } from '../events.js';
 import { hold, idOf, nothing, shownOf, want } from '../held-stream.js';
-import type { DataOfEvents, Shown, Typed, Untyped, Wanted, WithInitial, WithoutInitial } from '../held-stream.js';
+import type { DataOfEvents, Folded, FoldedLater, Last, Shown, Typed, Untyped, Wanted } from '../held-stream.js';
 import type { Url } from '../options.js';
 
 export type { DataOfEvents, ShareStream, Shown } from '../held-stream.js';
@@ -20,22 +20,21 @@ export type { DataOfEvents, ShareStream, Shown } from '../held-stream.js';
  * const { state, data } = useStream<EventsOf<typeof ticks>>('/stocks/AAPL', { text: [] });
  * ```
  */
-export function useStream<Data = string>(
+export function useStream<E extends object, Data>(url: Url | null, options: Typed<E> & Folded<E, Data>): Shown<E, Data>;
+export function useStream<E extends object, Data>(
   url: Url | null,
-  options: Untyped & WithInitial<AnyEvents, Data>,
-): Shown<AnyEvents, Data>;
-export function useStream<Data = string>(
-  url: Url | null,
-  options?: Untyped & WithoutInitial<AnyEvents, Data>,
-): Shown<AnyEvents, Data | undefined>;
-export function useStream<E extends object, Data = DataOfEvents<E>>(
-  url: Url | null,
-  options: Typed<E> & WithInitial<E, Data>,
-): Shown<E, Data>;
-export function useStream<E extends object, Data = DataOfEvents<E>>(
-  url: Url | null,
-  options: Typed<E> & WithoutInitial<E, Data>,
+  options: Typed<E> & FoldedLater<E, Data>,
 ): Shown<E, Data | undefined>;
+export function useStream<E extends object>(
+  url: Url | null,
+  options: Typed<E> & Last<E>,
+): Shown<E, DataOfEvents<E> | undefined>;
+export function useStream<Data>(url: Url | null, options: Untyped & Folded<AnyEvents, Data>): Shown<AnyEvents, Data>;
+export function useStream<Data>(
+  url: Url | null,
+  options: Untyped & FoldedLater<AnyEvents, Data>,
+): Shown<AnyEvents, Data | undefined>;
+export function useStream(url: Url | null, options?: Untyped & Last<AnyEvents>): Shown<AnyEvents, string | undefined>;
 export function useStream(url: Url | null, options: object = {}): Shown {
   const wanted: Wanted = { ...options, url };
   const latest = useRef(wanted);

@@ -3,7 +3,7 @@ import { shallowReactive, shallowRef, toRefs, toValue, watch, watchPostEffect } 
 import type { MaybeRefOrGetter, Ref } from 'vue';
 import type { AnyEvents } from '../events.js';
 import { hold, idOf, nothing, shownOf, want } from '../held-stream.js';
-import type { DataOfEvents, Shown, Typed, Untyped, Wanted, WithInitial, WithoutInitial } from '../held-stream.js';
+import type { DataOfEvents, Folded, FoldedLater, Last, Shown, Typed, Untyped, Wanted } from '../held-stream.js';
 import type { Url } from '../options.js';
 
 export type { DataOfEvents, ShareStream } from '../held-stream.js';
@@ -27,22 +27,30 @@ export type ShownRefs<E extends object = AnyEvents, Data = unknown> = {
  * const { state, data } = useStream<EventsOf<typeof ticks>>(() => `/stocks/${symbol.value}`, { text: [] });
  * ```
  */
-export function useStream<Data = string>(
+export function useStream<E extends object, Data>(
   source: UrlSource,
-  options: Untyped & WithInitial<AnyEvents, Data>,
-): ShownRefs<AnyEvents, Data>;
-export function useStream<Data = string>(
-  source: UrlSource,
-  options?: Untyped & WithoutInitial<AnyEvents, Data>,
-): ShownRefs<AnyEvents, Data | undefined>;
-export function useStream<E extends object, Data = DataOfEvents<E>>(
-  source: UrlSource,
-  options: Typed<E> & WithInitial<E, Data>,
+  options: Typed<E> & Folded<E, Data>,
 ): ShownRefs<E, Data>;
-export function useStream<E extends object, Data = DataOfEvents<E>>(
+export function useStream<E extends object, Data>(
   source: UrlSource,
-  options: Typed<E> & WithoutInitial<E, Data>,
+  options: Typed<E> & FoldedLater<E, Data>,
 ): ShownRefs<E, Data | undefined>;
+export function useStream<E extends object>(
+  source: UrlSource,
+  options: Typed<E> & Last<E>,
+): ShownRefs<E, DataOfEvents<E> | undefined>;
+export function useStream<Data>(
+  source: UrlSource,
+  options: Untyped & Folded<AnyEvents, Data>,
+): ShownRefs<AnyEvents, Data>;
+export function useStream<Data>(
+  source: UrlSource,
+  options: Untyped & FoldedLater<AnyEvents, Data>,
+): ShownRefs<AnyEvents, Data | undefined>;
+export function useStream(
+  source: UrlSource,
+  options?: Untyped & Last<AnyEvents>,
+): ShownRefs<AnyEvents, string | undefined>;
 export function useStream(source: UrlSource, options: object = {}): ShownRefs {
   const view = shallowReactive(nothing(options as Wanted));
   const id = shallowRef<unknown>();

@@ -1,4 +1,5 @@
 // The page of bindings.spec.ts: components that show a stream, in React and in Vue, behind one interface.
+import type { StreamState } from 'nestjs-event-stream/client';
 import { useStream as useReactStream } from 'nestjs-event-stream/client/react';
 import { useStream as useVueStream } from 'nestjs-event-stream/client/vue';
 import { type ReactNode, StrictMode, createElement } from 'react';
@@ -62,8 +63,8 @@ function Reader(props: Props): ReactNode {
   return createElement('p', { 'data-phase': state.phase, 'data-status': statusOf(state) }, textOf(data));
 }
 
-function statusOf(state: { phase: string; status?: number }): string {
-  return String(state.status ?? '');
+function statusOf(state: StreamState): string {
+  return state.phase === 'closed' ? String(state.status) : '';
 }
 
 const react: Framework = {
@@ -101,7 +102,10 @@ const vue: Framework = {
               (optionsOf(props) as { reduce: (...args: never[]) => unknown }).reduce(...args),
           }
         : given;
-      const { state, data } = useVueStream(() => props.url, options as { readonly initial: number });
+      const { state, data } = useVueStream(
+        () => props.url,
+        options as { initial: number; reduce: (sum: number) => number },
+      );
       return () => {
         seen.renders++;
         return h('p', { 'data-phase': state.value.phase, 'data-status': statusOf(state.value) }, textOf(data.value));
