@@ -1,6 +1,6 @@
 // Bundles the client, which browsers load too: each of its entry points is one file for each module format, and what a bundler does not
 // need of it is left out. The bindings import the client itself, so that a page has it once.
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { build } from 'esbuild';
 import { clientEntries } from './entries.mjs';
 
@@ -39,17 +39,13 @@ export async function bundleClient(from, to) {
   ]);
 }
 
-/** What a binding imports of the client's files comes from its entry point. */
+/** A binding imports `openStream` from the client's entry point. What else it needs of the client's files only bindings have. */
 function clientItself(client, entry) {
-  const own = dirname(entry);
-  const path = relative(own, client);
+  const path = relative(dirname(entry), client);
   return {
     name: 'client-itself',
     setup({ onResolve }) {
-      onResolve({ filter: /^\./ }, ({ path: wanted, resolveDir }) => {
-        const isOwn = resolve(resolveDir, wanted).startsWith(resolve(own));
-        return isOwn ? undefined : { path, external: true };
-      });
+      onResolve({ filter: /\/open-stream\.js$/ }, () => ({ path, external: true }));
     },
   };
 }

@@ -54,7 +54,9 @@ export type FoldedLater<E extends object, Data> = Reading<Data> &
 export type Last<E extends object> = Reading<DataOfEvents<E>> &
   Keyed & { readonly reduce?: undefined; readonly initial?: DataOfEvents<E> | undefined };
 
+/** The options of a stream of which nothing is known. */
 export type Untyped = Omit<StreamOptions, 'snapshot'> & { readonly text?: undefined };
+/** Those of a typed one. */
 export type Typed<E extends object> = Omit<TypedOptions<E>, 'snapshot'>;
 
 /** What the events of a stream have as data. */

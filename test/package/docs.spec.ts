@@ -77,11 +77,13 @@ test('the tests exist that are named beside the faults known elsewhere', () => {
 });
 
 function samplesOf(page: string): Sample[] {
-  return [...readFileSync(page, 'utf8').matchAll(/^```ts\n([^]*?)^```$/gm)].map(({ index, 1: text = '' }) => {
-    const line = readFileSync(page, 'utf8').slice(0, index).split('\n').length;
-    const name = /^\/\/ (\S+\.ts)\n/.exec(text)?.[1] ?? `line-${line}.ts`;
-    return { page, line, text, file: join(root, '.samples', page.replace(/\.md$/, ''), name) };
-  });
+  return [...readFileSync(page, 'utf8').matchAll(/^```(tsx?)\n([^]*?)^```$/gm)].map(
+    ({ index, 1: kind, 2: text = '' }) => {
+      const line = readFileSync(page, 'utf8').slice(0, index).split('\n').length;
+      const name = /^\/\/ (\S+\.ts)\n/.exec(text)?.[1] ?? `line-${line}.${kind}`;
+      return { page, line, text, file: join(root, '.samples', page.replace(/\.md$/, ''), name) };
+    },
+  );
 }
 
 /** What the compiler says of the samples, as `page:line message`. */
@@ -89,6 +91,7 @@ function compile(): string[] {
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile) as { config: object };
   const { options } = ts.parseJsonConfigFileContent({ ...config, files: [], include: [] }, ts.sys, root, {
     rootDir: root,
+    jsx: ts.JsxEmit.ReactJSX,
   });
   const byFile = new Map(samples.map((sample) => [sample.file, sample]));
   const host = ts.createCompilerHost(options);

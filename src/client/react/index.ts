@@ -5,7 +5,7 @@ import { hold, idOf, nothing, shownOf, want } from '../held-stream.js';
 import type { DataOfEvents, Folded, FoldedLater, Last, Shown, Typed, Untyped, Wanted } from '../held-stream.js';
 import type { Url } from '../options.js';
 
-export type { DataOfEvents, ShareStream, Shown } from '../held-stream.js';
+export type { DataOfEvents, Folded, FoldedLater, Last, ShareStream, Shown, Typed, Untyped } from '../held-stream.js';
 
 /**
  * Shows a stream: its state, and what `reduce` makes of its events. Components with the same URL and `key` share one connection and one data, and all that is

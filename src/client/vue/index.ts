@@ -6,7 +6,7 @@ import { hold, idOf, nothing, shownOf, want } from '../held-stream.js';
 import type { DataOfEvents, Folded, FoldedLater, Last, Shown, Typed, Untyped, Wanted } from '../held-stream.js';
 import type { Url } from '../options.js';
 
-export type { DataOfEvents, ShareStream } from '../held-stream.js';
+export type { DataOfEvents, Folded, FoldedLater, Last, ShareStream, Shown, Typed, Untyped } from '../held-stream.js';
 
 /** Where a stream is: a value, a ref or a getter; `null`: there is none. A URL that is a function is given by a getter. */
 export type UrlSource = string | URL | null | Readonly<Ref<Url | null>> | (() => Url | null);
