@@ -4,10 +4,14 @@ import { build } from 'esbuild';
 
 const CLIENT = './dist/esm/client/index.js';
 
+const BINDINGS = ['react', 'vue', '../index.js'];
+
 /** By part: what a page imports, and how many bytes that may take. What a part stands on is counted with it, but for the bindings, which count alone. */
 const PARTS = {
   'the parser': { budget: 600, code: `export { createStreamParser } from '${CLIENT}'` },
   openStream: { budget: 5_100, code: `export { openStream } from '${CLIENT}'` },
+  'useStream for React': { budget: 850, code: "export * from './dist/esm/client/react/index.js'", external: BINDINGS },
+  'useStream for Vue': { budget: 850, code: "export * from './dist/esm/client/vue/index.js'", external: BINDINGS },
 };
 
 /** @returns {Promise<{ part: string, bytes: number, budget: number }[]>} */
