@@ -68,7 +68,7 @@ export function createStreamParser(
     if (field === 'data') data = data === undefined ? value : `${data}\n${value}`;
     else if (field === 'event') type = value;
     else if (field === 'id' && !value.includes('\0')) id = value;
-    else if (field === 'retry' && /^\d+$/.test(value)) onRetry?.(Math.min(+value, Number.MAX_SAFE_INTEGER));
+    else if (field === 'retry' && /^\d+$/.test(value)) onRetry?.(Math.min(+value, 2 ** 53 - 1));
     else if (field === '') onComment?.(value);
   };
 
