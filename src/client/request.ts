@@ -13,7 +13,7 @@ export function isRepeatable({ method, body, reconnect }: StreamOptions): boolea
 
 /** As a whole URL. @throws TypeError when it is none, or is relative where there is no page */
 export function urlOf(url: string | URL): URL {
-  return new URL(url, globalThis.location?.href);
+  return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
 }
 
 /** @param resumeUrl where an answer has said to go on, by `GET` */
