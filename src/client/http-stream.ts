@@ -174,7 +174,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
       this.#why = undefined;
       this.moved(lastEventId);
     }
-    const timer = setTimeout(end('timeout'), connectTimeout);
+    const timer = setTimeout(end('timeout'), Math.min(connectTimeout, MAX_TIMER_MS));
     signal.addEventListener('abort', () => clearTimeout(timer));
     const { reason, status } = this.#last;
     const lastEventId = this.#place;
