@@ -73,7 +73,7 @@ export interface StreamOptions<E extends object = AnyEvents> {
   readonly connectTimeout?: number | undefined;
   /**
    * How often the server says something at least, in ms. A stream that is silent for two and a bit of these (2 × + at most 5 s) is opened
-   * again. `false`: it may be silent.
+   * again. `false`: it may be silent. `0`: it may be silent until the server announces how often it speaks.
    *
    * @default what the server announces, else 15_000
    */

@@ -57,7 +57,7 @@ export async function readBody(
         debug({ kind: 'comment', text });
         // The server's own come first: a comment of an event may say anything.
         topic ??= topicOf(text);
-        if (heartbeat === undefined && !hasBegun) watchdog.fed(heartbeatOf(text));
+        if ((heartbeat ?? 0) === 0 && !hasBegun) watchdog.fed(heartbeatOf(text));
       },
     },
     { lastEventId, maxEventChars: maxBufferSize },
