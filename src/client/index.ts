@@ -1,9 +1,16 @@
 // The client: for browsers, Node, Bun, Deno and React Native.
+export { EventSource } from './event-source.js';
 export { openStream } from './open-stream.js';
 export { StreamError } from './state.js';
 export { createStreamParser } from '../wire/parse.js';
 
 export type { EventsOf, Jsonify } from '../wire/typed.js';
+export type {
+  EventSourceConstructor,
+  EventSourceErrorEvent,
+  EventSourceEvents,
+  EventSourceOptions,
+} from './event-source.js';
 export type {
   AnyEvents,
   ControlEvents,
