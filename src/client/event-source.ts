@@ -73,11 +73,6 @@ export interface EventSourceConstructor {
 
 type EventKind = new (type: string, fields?: object) => Event;
 
-/** Also what is an object that cannot be called. */
-interface Callable {
-  call?(self: unknown, event: Event): unknown;
-}
-
 /** All that any state may have. */
 type AnyState = Partial<Omit<Extract<StreamState, { phase: 'closed' | 'waiting' }>, 'phase'>> &
   Pick<StreamState, 'phase'>;
@@ -106,8 +101,10 @@ function defineEventSource(): EventSourceConstructor {
     #withCredentials: boolean;
     #readyState = 0;
     readonly #handlers: Record<string, unknown> = {};
-    readonly #handle = (event: Event): unknown =>
-      (this.#handlers[event.type] as Callable | null | undefined)?.call?.(this, event);
+    readonly #handle = (event: Event): void => {
+      const handler = this.#handlers[event.type];
+      if (typeof handler === 'function') handler.call(this, event);
+    };
 
     static {
       const define = (name: string, own: PropertyDescriptor & ThisType<StandardSource>, on: object = this.prototype) =>
@@ -132,7 +129,7 @@ function defineEventSource(): EventSourceConstructor {
         });
     }
 
-    constructor(url: string | URL, init?: EventSourceOptions) {
+    constructor(url: string | URL, init: EventSourceOptions | null = {}) {
       super();
       try {
         this.#url = urlOf(url).href;
