@@ -42,7 +42,7 @@ export class Bench {
   }
 
   /**
-   * What a source fires until the first error, or so many: `open`, `error <readyState>`, and of events `type|lastEventId|data`. Then closes it.
+   * What a source fires until the first error, or so many, or it is closed: `open`, `error <readyState>`, and of events `type|lastEventId|data`. Then closes it.
    */
   async heard(source: EventSource, errors = 1, types: readonly string[] = []): Promise<string[]> {
     const log: string[] = [];
@@ -54,7 +54,7 @@ export class Bench {
           log.push(`${type}|${lastEventId}|${data}`);
         } else if (type === 'error') {
           log.push(`error ${String(source.readyState)}`);
-          if (--errors === 0) resolve();
+          if (--errors === 0 || source.readyState === 2) resolve();
         } else log.push(type);
       };
       for (const type of ['open', 'message', 'error', ...types]) source.addEventListener(type, note);

@@ -93,7 +93,8 @@ const HANDLERS: Readonly<Record<string, (given: Given) => void>> = {
     const fails = Number(query.get('fail') ?? 0);
     if (nth > 1 && nth <= 1 + fails) return void request.socket.destroy();
     if (nth > 2 + fails) return void response.writeHead(204).end();
-    response.writeHead(200, TYPE).end(`retry: 10\ndata: ${nth}\n\n`);
+    // On a connection that was used before, browsers would ask once more themselves.
+    response.writeHead(200, { ...TYPE, connection: 'close' }).end(`retry: 10\ndata: ${nth}\n\n`);
   },
   /** Answers with the position that it was asked for, and gives the `id`s in their turn. */
   '/last-event-id': ({ request, response, query, nth }) => {
