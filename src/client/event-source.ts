@@ -134,7 +134,7 @@ function defineEventSource(): EventSourceConstructor {
       try {
         this.#url = urlOf(url).href;
       } catch (error) {
-        throw new DOMException(String(error), 'SyntaxError');
+        throw new (globalThis.DOMException ?? SyntaxError)(String(error), 'SyntaxError');
       }
       this.#withCredentials = !!init?.withCredentials;
       const { retryOn = () => false, heartbeat = 0, connectTimeout = Infinity, resumeIn = 'header' } = { ...init };
