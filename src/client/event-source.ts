@@ -6,13 +6,13 @@ import type { StreamState } from './state.js';
 /** Those of a stream, but for what `EventSource` has no way to tell of. `heartbeat` is 0 by default, and `connectTimeout` is `Infinity`. */
 export type EventSourceOptions = Omit<StreamOptions, 'text' | 'snapshot'>;
 
-/** Why there is no stream: what browsers keep to themselves. */
+/** Why there is no stream: what browsers keep to themselves. An event that the server itself calls `error` has none of it, but `data`. */
 export interface EventSourceErrorEvent extends Event {
   /** Of the answer, when there was one that is no stream. */
-  readonly status: number | undefined;
-  readonly reason: Extract<StreamState, { phase: 'waiting' | 'closed' }>['reason'];
+  readonly status?: number | undefined;
+  readonly reason?: Extract<StreamState, { phase: 'waiting' | 'closed' }>['reason'];
   /** Of the network, or what has ended it: then a `StreamError`. */
-  readonly error: unknown;
+  readonly error?: unknown;
 }
 
 /** The events of each name; any other is a `MessageEvent`. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
+import type { Init } from '../support/eventsource/bench.js';
 import { CASES, nameOf } from '../support/eventsource/cases.js';
 import { CasesServer } from '../support/eventsource/server.js';
 import { bundleClient } from './client-bundle.js';
@@ -13,6 +14,8 @@ const CASES_FILE = fileURLToPath(new URL('../support/eventsource/in-page.ts', im
 const EXPECTED = [/Failed to load resource/, /EventSource's response/, /CORS policy/, /net::ERR_/];
 
 declare function runInPage(name: string, which: 'native' | 'ours', near: string, far: string): Promise<unknown>;
+
+declare function heardInPage(url: string, init: Init, errors: number): Promise<string[]>;
 
 jest.setTimeout(60_000);
 
@@ -44,6 +47,42 @@ describe.each([...new Set(CASES.map(({ section }) => section))])('%s', (section)
     expect(found).toEqual(
       Object.fromEntries(cases.map((each) => [nameOf(each), each[which] ? each[which].does : each.expected])),
     );
+  });
+});
+
+describe("the documents' options, across origins", () => {
+  it('sends headers, also when it comes back', async () => {
+    const page = await openPage();
+
+    const heard = await page.evaluate(
+      (url) => heardInPage(url, { headers: { authorization: 'Bearer 1' } }, 2),
+      `${server.far}/cors?name=authorization`,
+    );
+
+    expect(heard).toEqual(['open', 'message||Bearer 1', 'error 0', 'open', 'message||Bearer 1', 'error 0']);
+  });
+
+  it('sends cookies with headers and credentials', async () => {
+    const page = await openPage();
+
+    const heard = await page.evaluate(
+      (url) => heardInPage(url, { headers: { 'x-who': 'alice' }, withCredentials: true }, 1),
+      `${server.far}/cors?name=cookie`,
+    );
+
+    expect(heard).toEqual(['open', 'message||who=alice', 'error 0']);
+  });
+
+  it('waits for retryInterval, until the stream says otherwise', async () => {
+    const page = await openPage();
+
+    const elapsedMs = await page.evaluate(async (url) => {
+      const startedAt = performance.now();
+      await heardInPage(url, { retryInterval: 2_000 }, 2);
+      return performance.now() - startedAt;
+    }, `${server.far}/cors?run=message`);
+
+    expect(elapsedMs).toBeGreaterThan(1_990);
   });
 });
 
