@@ -148,8 +148,11 @@ async function frameWith(path: string, text: string): Promise<string> {
   throw new Error(`The stream ended without ${text}: ${received}`);
 }
 
-/** The names of its fields, once each: the module's own `retry` stands before the first frame of a stream. */
+/** The names of its fields, once each: the module's own `retry` and a comment stand before the first frame of a stream. */
 function fieldsOf(frame: string): string[] {
-  const names = frame.split('\n').map((line) => line.replace(/:.*/, ''));
+  const names = frame
+    .split('\n')
+    .map((line) => line.replace(/:.*/, ''))
+    .filter((name) => name !== '');
   return [...new Set(names)].sort();
 }
