@@ -34,7 +34,7 @@ if (
   if (compiled.includes(false)) process.exit(1);
   rmSync('dist', { recursive: true, force: true });
   await bundleCode('.cache/build/code', 'dist');
-  await bundleClient('.cache/build/code', 'dist');
+  await bundleClient('dist');
   await bundleTypes('.cache/build/types', ['dist/esm', 'dist/cjs']);
   for (const [folder, type] of Object.entries(markers)) {
     writeFileSync(`dist/${folder}/package.json`, `{ "type": "${type}", "sideEffects": false }\n`);

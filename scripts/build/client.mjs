@@ -1,5 +1,6 @@
 // Bundles the client, which browsers load too: each of its entry points is one file for each module format, and what a bundler does not
-// need of it is left out. The bindings import the client itself, so that a page has it once.
+// need of it is left out: it is made of the sources, as the compiler takes away the comments that say what has no effect. The bindings import
+// the client itself, so that a page has it once.
 import { dirname, relative } from 'node:path';
 import { build } from 'esbuild';
 import { clientEntries } from './entries.mjs';
@@ -11,8 +12,8 @@ const shared = { bundle: true, target: 'es2022', logLevel: 'warning' };
 /** Once: the code of both formats is readable. */
 const mapOf = (format) => format === 'esm' && 'linked';
 
-export async function bundleClient(from, to) {
-  const { 'client/index': client, ...bindings } = clientEntries(from, '.js');
+export async function bundleClient(to) {
+  const { 'client/index': client, ...bindings } = clientEntries('src', '.ts');
   const formats = ['esm', 'cjs'];
   await Promise.all([
     build({ ...shared, entryPoints: [client], format: 'esm', minify: true, outfile: `${to}/${MINIFIED}` }),
@@ -31,7 +32,7 @@ export async function bundleClient(from, to) {
           entryPoints: [entry],
           format,
           packages: 'external',
-          plugins: [clientItself(client, entry)],
+          plugins: [clientItself(relative(dirname(entry), client).replace('.ts', '.js'))],
           outfile: `${to}/${format}/${name}.js`,
         }),
       ),
@@ -40,8 +41,7 @@ export async function bundleClient(from, to) {
 }
 
 /** A binding imports `openStream` from the client's entry point. What else it needs of the client's files only bindings have. */
-function clientItself(client, entry) {
-  const path = relative(dirname(entry), client);
+function clientItself(path) {
   return {
     name: 'client-itself',
     setup({ onResolve }) {
