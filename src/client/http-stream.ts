@@ -52,16 +52,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   constructor(url: Url, options: StreamOptions) {
     super();
     this.#move(url);
-    for (const name of [
-      'retryInterval',
-      'maxRetryInterval',
-      'retries',
-      'connectTimeout',
-      'heartbeat',
-      'maxBufferSize',
-    ] as const)
-      if (!(Number(options[name] ?? 0) >= 0))
-        throw new TypeError(`${name} must be a number of at least 0; got ${options[name]}`);
+    checkOptions(options);
     const { lastEventId, signal } = options;
     this.#options = options;
     this.#retries = new Retries(options);
@@ -261,6 +252,20 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
       this.#current.abort(AGAIN);
     }, ms);
   }
+}
+
+/** @throws TypeError */
+export function checkOptions(options: StreamOptions): void {
+  for (const name of [
+    'retryInterval',
+    'maxRetryInterval',
+    'retries',
+    'connectTimeout',
+    'heartbeat',
+    'maxBufferSize',
+  ] as const)
+    if (!(Number(options[name] ?? 0) >= 0))
+      throw new TypeError(`${name} must be a number of at least 0; got ${options[name]}`);
 }
 
 /** Ends early when the signal is aborted. */

@@ -1,6 +1,7 @@
 // The client: for browsers, Node, Bun, Deno and React Native.
 export { EventSource } from './event-source.js';
 export { openStream } from './open-stream.js';
+export { closeShared, shareStream } from './share-stream.js';
 export { StreamError } from './state.js';
 export { createStreamParser } from '../wire/parse.js';
 

@@ -34,9 +34,9 @@ export class Watchdog {
     this.#timer = undefined;
   }
 
-  /** Nothing has come for two beats. */
+  /** Nothing has come for two beats, while it was read. */
   get isQuiet(): boolean {
-    return this.#beatMs > 0 && performance.now() - this.#lastAt > 2 * this.#beatMs;
+    return this.#timer !== undefined && performance.now() - this.#lastAt > 2 * this.#beatMs;
   }
 
   get #graceMs(): number {
