@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, RequestMethod, UseGuards } from '@nestjs/common';
 import { InjectTopic, SseStream, StreamGuard, type Topic, type TopicFamily } from 'nestjs-event-stream';
 import { fieldsOf, nameOf, oneOf } from '../validate.js';
 import { ClientGuard } from './client.guard.js';
@@ -18,6 +18,9 @@ const DISTURBANCES = [
   'forbid',
 ] as const satisfies (keyof ClientService)[];
 
+/** A client is told to come back in a while, and how often it hears something: after three seconds without, nobody is there. */
+const SETTINGS = { retryMs: 1_500, heartbeatMs: 1_000 };
+
 /** A stream that its reader may disturb, to see what a client makes of it. */
 @Controller('api/client/:visitor')
 export class ClientController {
@@ -26,10 +29,16 @@ export class ClientController {
     private readonly service: ClientService,
   ) {}
 
-  /** A client is told how often it hears something, and takes three seconds without for silence. */
-  @SseStream('', { retryMs: 1_500, heartbeatMs: 1_000 })
+  @SseStream(SETTINGS)
   @UseGuards(ClientGuard, StreamGuard)
   watch(@Param('visitor', { transform: visitorOf }) visitor: string): Topic {
+    return this.numbers({ visitor });
+  }
+
+  /** The same by `POST`, which may not be sent twice: it says where it goes on when it is cut. */
+  @SseStream({ ...SETTINGS, method: RequestMethod.POST, resumeAt: ({ topics }) => `/api/${topics[0]}` })
+  @UseGuards(ClientGuard, StreamGuard)
+  ask(@Param('visitor', { transform: visitorOf }) visitor: string): Topic {
     return this.numbers({ visitor });
   }
 

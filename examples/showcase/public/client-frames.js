@@ -27,7 +27,10 @@ const TEXTS = {
     `${method} ${new URL(url).pathname}`,
     lastEventId && `after ${lastEventId}`,
   ],
-  response: ({ response }) => ['←', `${response.status} ${response.headers.get('content-type') ?? ''}`],
+  response({ response: { status, headers } }) {
+    const place = headers.get('content-location');
+    return ['←', `${status} ${headers.get('content-type') ?? ''}`, place && `goes on at ${place}`];
+  },
   event: ({ type, text, lastEventId }) => ['', `${type} ${text}`, `id ${lastEventId}`],
   comment: ({ text }) => ['', text ? `: ${text}` : ': (a heartbeat)'],
   id: ({ text }) => ['', `id: ${text}`],

@@ -15,11 +15,10 @@ const url = `/api/client/${visitor}`;
 let stream;
 let token;
 let line;
+let method;
 let unplugged;
 
 const options = {
-  /** The server says something once a second at least. */
-  heartbeat: 1_000,
   /** Asked before each attempt. Behind a 401 there is another one at once, for which it had better bring another token. */
   async headers({ status }) {
     if (!token || status === 401) {
@@ -56,7 +55,7 @@ async function open() {
   line = new AbortController();
   await takeLine(line.signal, () => showStream({ state: 'waiting' }));
   hideNotice();
-  stream = openStream(url, { ...options, lastEventId });
+  stream = openStream(url, { ...options, method, lastEventId });
   stream.on('number', (event) => view.take(event.json(), event.lastEventId));
   stream.subscribe(view.show);
   stream.closed.then(() => line.abort());
@@ -108,6 +107,16 @@ const DOES = {
     stream.reconnect();
     say($('told'), 'quiet', 'Opens it anew at its place; while it waits, ends the wait.');
   },
+  post(button) {
+    method = toggle(button) ? 'POST' : 'GET';
+    stream.close();
+    open();
+    const text =
+      method === 'POST'
+        ? 'Asked by POST, which is sent once. The answer says where it goes on (Content-Location): cut it, and see it go on by GET.'
+        : 'Asked by GET again.';
+    say($('told'), 'quiet', text);
+  },
   close() {
     if (stream.state.phase === 'closed') {
       say($('told'), 'quiet', 'A new stream goes on where the last one was.');
@@ -134,7 +143,7 @@ for (const button of document.querySelectorAll('[data-do]')) {
   const what = button.dataset.do;
   button.addEventListener('click', () => {
     if (!stream) return;
-    const isOver = stream.state.phase === 'closed' && what !== 'close';
+    const isOver = stream.state.phase === 'closed' && !['close', 'post'].includes(what);
     if (isOver) say($('told'), 'waiting', 'The stream is closed: open it again first.');
     else DOES[what](button);
   });

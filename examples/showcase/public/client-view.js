@@ -46,7 +46,7 @@ export function show(now) {
   const { phase, reason, status, retryAt } = state;
   const word = wordOf(state);
   const { tone } = describe({ state: word });
-  showState({ state: word });
+  showState({ state: word, reason, retryAt });
   $('now').dataset.tone = tone;
   $('now').dataset.phase = phase;
   write('phase', phase);
@@ -97,7 +97,7 @@ function showClose(isClosed) {
   const button = document.querySelector('[data-do=close]');
   button.classList.toggle('primary', isClosed);
   button.firstChild.textContent = isClosed ? 'Open again ' : 'close() ';
-  button.lastChild.textContent = isClosed ? 'resume' : 'aborted';
+  button.lastChild.textContent = isClosed ? '' : 'aborted';
 }
 
 function tick() {

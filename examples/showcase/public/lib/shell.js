@@ -72,13 +72,17 @@ export function showState(stream) {
 
 let ticking;
 
-/** Why a stream waits, and for how long. */
+/** Why a stream waits, and for how long. It is no part of the state: a `timer` is not read out with each second. */
 function showNext({ reason, retryAt }) {
   clearInterval(ticking);
-  const seconds = () => Math.max(0, Math.ceil((retryAt - Date.now()) / 1_000));
-  const show = () => ($('next').textContent = reason && retryAt ? `${reason}, ${seconds()} s` : '');
+  $('next').replaceChildren();
+  if (!Number.isFinite(retryAt)) return;
+  const why = Object.assign(document.createElement('span'), { className: 'why', textContent: `${reason}, ` });
+  const rest = document.createElement('span');
+  const show = () => (rest.textContent = `${Math.max(0, Math.ceil((retryAt - Date.now()) / 1_000))} s`);
   show();
-  if (retryAt) ticking = setInterval(show, 250);
+  $('next').append(why, rest);
+  ticking = setInterval(show, 250);
 }
 
 export function showNotice(tone, title, text = '') {
