@@ -16,7 +16,8 @@ let stream;
 let token;
 let line;
 let method;
-let unplugged;
+/** Aborted when it is pulled. */
+let plug = new AbortController();
 
 const options = {
   /** Asked before each attempt. Behind a 401 there is another one at once, for which it had better bring another token. */
@@ -38,7 +39,7 @@ const options = {
   },
   /** A network that can be unplugged. */
   fetch(target, init) {
-    if (unplugged) return Promise.reject(new TypeError('This page is offline'));
+    if (plug.signal.aborted) return Promise.reject(new TypeError('This page is offline'));
     return fetch(target, { ...init, signal: AbortSignal.any([init.signal, plug.signal]) });
   },
   debug(frame) {
@@ -47,18 +48,16 @@ const options = {
     else if (frame.state.reason === 'page') view.show(frame.state);
   },
 };
-let plug = new AbortController();
-
 /** Opens the stream where the last one was. Only what is over is opened again. */
 async function open() {
   const lastEventId = stream?.lastEventId;
-  line = new AbortController();
-  await takeLine(line.signal, () => showStream({ state: 'waiting' }));
+  const own = (line = new AbortController());
+  await takeLine(own.signal, () => showStream({ state: 'waiting' }));
   hideNotice();
   stream = openStream(url, { ...options, method, lastEventId });
   stream.on('number', (event) => view.take(event.json(), event.lastEventId));
   stream.subscribe(view.show);
-  stream.closed.then(() => line.abort());
+  stream.closed.then(() => own.abort());
 }
 
 async function askFor(path, init) {
@@ -85,13 +84,13 @@ const DOES = {
     for (let n = 1; n <= 2; n++) fetch(url, init).catch(() => {}); // its time is over
   },
   offline(button) {
-    unplugged = toggle(button);
-    if (unplugged) plug.abort();
+    const isOffline = toggle(button);
+    if (isOffline) plug.abort();
     else plug = new AbortController();
     // The browser says so, too, when a network is there again; then nobody waits any longer.
-    if (!unplugged) dispatchEvent(new Event('online'));
-    const text = unplugged
-      ? 'No request gets through any more: each attempt waits longer. Press it again. The real thing: DevTools, Network, Offline.'
+    if (!isOffline) dispatchEvent(new Event('online'));
+    const text = isOffline
+      ? 'No request gets through: each attempt waits longer. Press it again. For real: DevTools, Network, Offline.'
       : 'The network is there again.';
     say($('told'), 'quiet', text);
   },
@@ -99,7 +98,7 @@ const DOES = {
     const isFrozen = toggle(button);
     document.dispatchEvent(new Event(isFrozen ? 'freeze' : 'resume'));
     const text = isFrozen
-      ? 'The stream has let go of its connection, as when the browser freezes the tab. Press it again. The real thing: chrome://discards.'
+      ? 'It has let go, as when the browser freezes the tab. Press it again. For real: chrome://discards.'
       : 'The page is there again, and goes on where it was.';
     say($('told'), 'quiet', text);
   },
@@ -113,7 +112,7 @@ const DOES = {
     open();
     const text =
       method === 'POST'
-        ? 'Asked by POST, which is sent once. The answer says where it goes on (Content-Location): cut it, and see it go on by GET.'
+        ? 'Asked by POST, once. The answer says where it goes on: cut it, and see it go on there, by GET.'
         : 'Asked by GET again.';
     say($('told'), 'quiet', text);
   },

@@ -81,7 +81,7 @@ function failures() {
 
 function detail() {
   const { phase, reason, status, retryAt, attempt, resumed } = state;
-  if (phase === 'open') return resumed ? 'behind what has come' : 'from now on';
+  if (phase === 'open') return resumed ? 'at its place' : 'from now on';
   if (phase === 'connecting') return `attempt ${attempt}`;
   const rest = Number.isFinite(retryAt) ? `next in ${seconds(retryAt - shownAt)}` : '';
   return [[reason, status].filter(Boolean).join(' '), rest].filter(Boolean).join(', ');

@@ -3,6 +3,8 @@ import { onWanted, takeLine } from './lines.js';
 
 /** How long a server may take to answer before the page says that it does not. */
 const ANSWER_MS = 5_000;
+/** Somebody is looking: the attempts get no further apart than that, and what the server asks for. */
+const MAX_RETRY_MS = 5_000;
 
 /** What a reader is told while a stream waits, by its reason. Behind all others it comes back, and that is all there is to say. */
 const WAITING = { network: 'lost', timeout: 'silent', silent: 'silent', status: 'busy', unauthorized: 'busy' };
@@ -50,7 +52,7 @@ export class Stream {
    */
   constructor(path, { on, onState = () => {}, lastEventId, ...options }) {
     [this.#path, this.#on, this.#onState, this.lastEventId] = [path, on, onState, lastEventId];
-    this.#options = { connectTimeout: ANSWER_MS, ...options };
+    this.#options = { connectTimeout: ANSWER_MS, maxRetryInterval: MAX_RETRY_MS, ...options };
     onWanted(() => this.#isUnderWay && this.#leave('resting'));
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && ['resting', 'waiting'].includes(this.state)) this.open();
