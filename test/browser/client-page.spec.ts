@@ -20,7 +20,7 @@ describe('the page of the client', () => {
     await page.click('[data-do=cut]');
 
     await stateOf(page, 'waiting', 'cut');
-    expect(await page.locator('#countdown').textContent()).toMatch(/^\d\.\d s$/);
+    expect(await page.locator('#countdown').textContent()).toMatch(/^\d\.\d\ss$/);
     await stateOf(page, 'open');
     await isWhole(page, before + 5);
   });
@@ -132,7 +132,7 @@ describe('the page of the client', () => {
 
     await page.click('[data-do=offline]');
     await stateOf(page, 'waiting', 'network');
-    await page.locator('#down', { hasText: / s$/ }).waitFor();
+    await page.locator('#down', { hasText: /\ss$/ }).waitFor();
     await page.click('[data-do=offline]');
 
     await stateOf(page, 'open');
@@ -225,8 +225,8 @@ async function lastNumberOf(page: Page): Promise<number> {
 
 /** How long the last wait was to be, in seconds. */
 async function nextIn(page: Page): Promise<number> {
-  const text = await page.locator('#history li', { hasText: 'next in' }).first().textContent();
-  return Number(/next in ([\d.]+) s/.exec(text!)?.[1]);
+  const text = await page.locator('#history li', { hasText: ', in' }).first().textContent();
+  return Number(/, in ([\d.]+)/.exec(text!)?.[1]);
 }
 
 async function inSnapshots(page: Page): Promise<number> {

@@ -48,6 +48,7 @@ const options = {
     else if (frame.state.reason === 'page') view.show(frame.state);
   },
 };
+
 /** Opens the stream where the last one was. Only what is over is opened again. */
 async function open() {
   const lastEventId = stream?.lastEventId;

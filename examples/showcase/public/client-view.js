@@ -83,7 +83,7 @@ function detail() {
   const { phase, reason, status, retryAt, attempt, resumed } = state;
   if (phase === 'open') return resumed ? 'at its place' : 'from now on';
   if (phase === 'connecting') return `attempt ${attempt}`;
-  const rest = Number.isFinite(retryAt) ? `next in ${seconds(retryAt - shownAt)}` : '';
+  const rest = Number.isFinite(retryAt) ? `in ${seconds(retryAt - shownAt)}` : '';
   return [[reason, status].filter(Boolean).join(' '), rest].filter(Boolean).join(', ');
 }
 
@@ -147,7 +147,7 @@ function addBar(kind) {
 }
 
 function seconds(ms) {
-  return `${(ms / 1_000).toFixed(1)} s`;
+  return `${(ms / 1_000).toFixed(1)}\u00a0s`;
 }
 
 export function clockMs(at) {
