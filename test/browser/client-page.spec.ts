@@ -75,12 +75,13 @@ describe('the page of the client', () => {
     const before = await lastNumberOf(page);
 
     await page.click('[data-do=fill]');
-    await stateOf(page, 'waiting', 'lifetime');
+    await page.locator('#told', { hasText: 'until it has been refused once' }).waitFor();
 
     await page.click('[data-do=reconnect]');
 
     await stateOf(page, 'waiting', 'ended');
     await page.locator('#frames li', { hasText: ': too many streams are open' }).waitFor();
+    await page.click('[data-do=reconnect]');
     await isWhole(page, before + 5);
   });
 
@@ -170,14 +171,28 @@ describe('the page of the client', () => {
 
   it('ends a wait when it is told to reconnect', async () => {
     const page = await openPage();
-    await page.click('[data-do=shutdown]');
-    await stateOf(page, 'waiting', 'shutdown');
-
-    await page.click('[data-do=reconnect]');
-
-    await page.waitForFunction(() => document.getElementById('phase')!.textContent === 'open', null, {
-      timeout: 1_000,
+    await page.evaluate(() => {
+      const phase = document.getElementById('phase')!;
+      const reconnect = document.querySelector<HTMLButtonElement>('[data-do=reconnect]')!;
+      new MutationObserver(() => {
+        if (phase.textContent === 'waiting') reconnect.click();
+      }).observe(phase, { childList: true });
     });
+
+    await page.click('[data-do=shutdown]');
+
+    await page.locator('#history li', { hasText: 'shutdown' }).waitFor();
+    await stateOf(page, 'open');
+    const [waiting, connecting] = await page
+      .locator('#history li', { hasText: /waiting|connecting/ })
+      .evaluateAll((rows) =>
+        rows
+          .slice(0, 2)
+          .map((row) => Number((row as HTMLElement).dataset.at))
+          .reverse(),
+      );
+    // By itself it would wait for 1.5 s at least.
+    expect(connecting! - waiting!).toBeLessThan(1_400);
   });
 
   it('holds its frames back, and forgets them', async () => {

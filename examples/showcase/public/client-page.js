@@ -5,8 +5,8 @@ import { onWanted, takeLine } from './lib/lines.js';
 import { post } from './lib/request.js';
 import { $, hideNotice, say, showStream } from './lib/shell.js';
 
-/** How long others take the place of this stream: past its next attempt. */
-const FILLED_MS = 3_000;
+/** Somebody is looking: attempts get no further apart than that, and what the server asks for. */
+const MAX_RETRY_MS = 5_000;
 
 // A stream of this visitor's own: nobody else is disturbed.
 const visitor = crypto.getRandomValues(new Uint32Array(2)).join('-');
@@ -20,6 +20,7 @@ let method;
 let plug = new AbortController();
 
 const options = {
+  maxRetryInterval: MAX_RETRY_MS,
   /** Asked before each attempt. Behind a 401 there is another one at once, for which it had better bring another token. */
   async headers({ status }) {
     if (!token || status === 401) {
@@ -80,9 +81,12 @@ const DOES = {
   busy: () => disturb('busy', 'The next attempt is answered 503, with Retry-After: 2.'),
   forbid: () => disturb('forbid', 'The next attempt is answered 403.'),
   async fill() {
-    await disturb('lifetime', 'Two others have the places of this visitor, for three seconds.');
-    const init = { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(FILLED_MS) };
-    for (let n = 1; n <= 2; n++) fetch(url, init).catch(() => {}); // its time is over
+    await disturb('lifetime', 'The server has ended it.');
+    const others = new AbortController();
+    const init = { headers: { authorization: `Bearer ${token}` }, signal: others.signal };
+    await Promise.all([1, 2].map(() => fetch(url, init)));
+    say($('told'), 'quiet', 'Two others have the places of this visitor, until it has been refused once.');
+    stream.subscribe(({ phase }) => ['open', 'closed'].includes(phase) && others.abort());
   },
   offline(button) {
     const isOffline = toggle(button);

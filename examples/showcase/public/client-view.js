@@ -64,8 +64,9 @@ export function show(now) {
 /** Of what happens beside the states, too. */
 export function note(tone, what, text) {
   const row = document.createElement('li');
-  row.dataset.tone = tone;
-  row.append(el('time', clockMs(Date.now())), el('b', what), el('span', text));
+  const at = Date.now();
+  Object.assign(row.dataset, { tone, at });
+  row.append(el('time', clockMs(at)), el('b', what), el('span', text));
   $('history').prepend(row);
   $('history').children[MAX_ROWS]?.remove();
 }
