@@ -1,12 +1,26 @@
 import { Module } from '@nestjs/common';
-import { SseModule } from 'nestjs-event-stream';
+import { SseModule, type Principal } from 'nestjs-event-stream';
 import { AnswersModule } from './answers/answers.module.js';
 import { BenchModule } from './bench/bench.module.js';
+import { ClientModule } from './client/client.module.js';
 import { ClusterModule } from './cluster/cluster.module.js';
 import { DashboardModule } from './dashboard/dashboard.module.js';
 import { NotificationsModule } from './notifications/notifications.module.js';
 
 @Module({
-  imports: [SseModule.forRoot(), DashboardModule, AnswersModule, NotificationsModule, BenchModule, ClusterModule],
+  imports: [
+    SseModule.forRoot({
+      // Whom a guard has made out: so far only that of the client page.
+      authenticate: ({ user }) => (user as Principal | undefined) ?? null,
+      // A stream, and the one that takes its place before its end was noticed.
+      limits: { connectionsPerPrincipal: 2 },
+    }),
+    DashboardModule,
+    AnswersModule,
+    NotificationsModule,
+    BenchModule,
+    ClusterModule,
+    ClientModule,
+  ],
 })
 export class AppModule {}

@@ -1,5 +1,5 @@
+import { openStream } from '/client.js';
 import { Follower } from './follower.js';
-import { framesOf, parseFrame } from './lib/frames.js';
 import { takeLine } from './lib/lines.js';
 import { post, reasonOf, request } from './lib/request.js';
 import { $, copyOnClick, describe, say, showState, showStream } from './lib/shell.js';
@@ -84,12 +84,13 @@ async function streamResumable() {
 function read() {
   const stream = new Stream(`/api/answers/${encodeURIComponent(answer.id)}`, {
     lastEventId: answer.lastEventId,
-    silenceMs: 5_000,
+    // Words come thirty times a second: five seconds without say that the server is gone.
+    heartbeat: 1_700,
     onState(now) {
       showStream(now);
       if (now.state === 'open') become('writing');
       if (now.state === 'waiting') become('waiting');
-      if (['reconnecting', 'lost', 'silent'].includes(now.state)) becomeCut(describe(now).title);
+      if (['reconnecting', 'lost', 'silent', 'busy'].includes(now.state)) becomeCut(describe(now).title);
       if (now.state === 'refused') become('unknown');
     },
     on: {
@@ -98,7 +99,7 @@ function read() {
         $('asked').textContent = data;
       },
       token: ({ data, lastEventId }) => add(data, lastEventId),
-      done: ({ data }) => finish(JSON.parse(data).reason),
+      done: (event) => finish(event.json().reason),
       'stream.reset': () => finish(answer.text ? 'gone' : 'unknown'),
       'stream.error': () => finish('failed'),
     },
@@ -131,21 +132,22 @@ async function streamOnce() {
     showState({ state: 'connecting' });
     const headers = { 'content-type': 'application/json' };
     const body = JSON.stringify({ question: answer.question });
-    const response = await fetch('/api/answers/once', { method: 'POST', headers, body, signal });
-    if (!response.ok) throw new Error((await response.json()).message);
-    showState({ state: 'open' });
-    become('writing');
-    for await (const frame of framesOf(response)) {
-      const { event, data } = parseFrame(frame);
-      if (event === 'token') add(data);
+    // A `POST` is sent once: nothing is asked twice, whatever happens to its connection.
+    const stream = openStream('/api/answers/once', { headers, body, signal });
+    stream.subscribe(({ phase }) => {
+      if (phase !== 'open') return;
+      showState({ state: 'open' });
+      become('writing');
+    });
+    for await (const event of stream) {
+      if (event.type === 'token') add(event.data);
       // An end without it is a cut.
-      if (event === 'done') end = JSON.parse(data).reason;
+      if (event.type === 'done') end = event.json().reason;
     }
   } catch (error) {
-    if (signal.aborted) end = 'stopped';
-    else if (answer.text === '')
-      [end, text] = ['failed', `Not asked: ${error instanceof TypeError ? reasonOf(error) : error.message}`];
+    if (!signal.aborted && answer.text === '') [end, text] = ['failed', `Not asked: ${await whyNot(error)}`];
   }
+  if (signal.aborted) end = 'stopped';
   controller.abort();
   if (asked !== answer) return;
   showState({ state: 'ended' });
@@ -156,6 +158,12 @@ async function streamOnce() {
         ? 'Interrupted in mid-sentence. What has come stays; a one-shot answer cannot go on.'
         : undefined),
   );
+}
+
+/** Why a question was not answered with a stream. */
+async function whyNot(error) {
+  const { message } = (await error.response?.json().catch(() => {})) ?? {};
+  return message ?? reasonOf(error.cause ?? error);
 }
 
 function add(token, lastEventId) {

@@ -3,7 +3,7 @@ import { Stream } from './lib/stream.js';
 
 const stream = new Stream('/api/cluster', {
   onState: showStream,
-  on: { cluster: ({ data }) => show(JSON.parse(data)) },
+  on: { cluster: (event) => show(event.json()) },
 });
 stream.open();
 copyOnClick($('copy'), () => $('start').textContent);

@@ -18,7 +18,15 @@ let catching;
 let frame;
 
 const stream = new Stream('/api/machine', {
-  silenceMs: 4_000,
+  // Something comes with each sample: one that is late for four seconds says that the server is gone.
+  heartbeat: 1_400,
+  // A new page starts to read two minutes back, so that it is full at once. So does one whose place is gone, because the server has started anew.
+  async snapshot() {
+    samples = [];
+    caughtUp.length = 0;
+    catching = undefined;
+    return { lastEventId: (await request('/api/machine/start')).answer?.lastEventId ?? '' };
+  },
   onState(now) {
     const last = samples.at(-1);
     if (now.state === 'open' && last) catching = { from: last.at, count: 0, openedAt: performance.now() };
@@ -26,25 +34,16 @@ const stream = new Stream('/api/machine', {
     showAge();
   },
   on: {
-    sample({ data }) {
-      add(JSON.parse(data));
+    sample(event) {
+      add(event.json());
       // Two minutes of samples may arrive at once: draw them once.
       frame ??= requestAnimationFrame(draw);
-    },
-    // The place we left off is gone, or the server started anew: what we have no longer joins up.
-    'stream.reset'() {
-      samples = [];
-      caughtUp.length = 0;
-      catching = undefined;
     },
   },
 });
 
 $('pause').addEventListener('click', () => (stream.state === 'paused' ? stream.open() : stream.pause()));
 showStream({ state: 'connecting' });
-
-// A new page starts to read two minutes back, so that it is full at once. Without an answer it begins at now.
-stream.lastEventId = (await request('/api/machine/start')).answer?.lastEventId;
 stream.open();
 
 function add(sample) {

@@ -23,7 +23,6 @@ showUnread();
 
 const stream = new Stream(`/api/notifications?user=${encodeURIComponent(user)}`, {
   lastEventId: inbox.lastEventId,
-  findsPlace: true,
   onState(now) {
     showStream(now);
     if (now.state === 'refused') {
@@ -36,9 +35,10 @@ const stream = new Stream(`/api/notifications?user=${encodeURIComponent(user)}`,
 });
 stream.open();
 
-function receive({ type, data, lastEventId }) {
+function receive(event) {
+  const { type, lastEventId } = event;
   inbox.lastEventId = lastEventId;
-  inbox.items.unshift({ type, unread: true, ...JSON.parse(data) });
+  inbox.items.unshift({ type, unread: true, ...event.json() });
   inbox.items.splice(MAX_ITEMS);
   $('list').prepend(itemOf(inbox.items[0]));
   $('list').children[MAX_ITEMS]?.remove();

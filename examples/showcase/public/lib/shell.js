@@ -28,6 +28,12 @@ const STATES = {
     title: 'The server does not answer.',
     text: 'What is here stays. The page goes on where it was as soon as something comes.',
   },
+  busy: {
+    tone: 'trouble',
+    label: 'busy',
+    title: 'The server is there, and cannot serve this now.',
+    text: 'What is here stays. The page tries again when the server has asked it to.',
+  },
   paused: { tone: 'paused', label: 'paused' },
   resting: {
     tone: 'paused',
@@ -49,7 +55,7 @@ export function describe({ state, problem = '' }) {
   return { ...description, label: 'offline', title: 'This device is offline.' };
 }
 
-/** Shows the state of a stream in the header, and in the notice what there is to say of it. */
+/** Shows the state of a stream in the header, with the time to its next attempt, and in the notice what there is to say of it. */
 export function showStream(stream) {
   showState(stream);
   const { tone, title, text } = describe(stream);
@@ -60,10 +66,28 @@ export function showStream(stream) {
 export function showState(stream) {
   const { tone, label } = describe(stream);
   Object.assign($('state').dataset, { tone, state: stream.state });
-  $('state').textContent = label;
+  if ($('state').textContent !== label) $('state').textContent = label;
+  showNext(stream);
+}
+
+let ticking;
+
+/** Why a stream waits, and for how long. It is no part of the state: a `timer` is not read out with each second. */
+function showNext({ reason, retryAt }) {
+  clearInterval(ticking);
+  $('next').replaceChildren();
+  if (!Number.isFinite(retryAt)) return;
+  const why = Object.assign(document.createElement('span'), { className: 'why', textContent: `${reason}, ` });
+  const rest = document.createElement('span');
+  const show = () => (rest.textContent = `${Math.max(0, Math.ceil((retryAt - Date.now()) / 1_000))} s`);
+  show();
+  $('next').append(why, rest);
+  ticking = setInterval(show, 250);
 }
 
 export function showNotice(tone, title, text = '') {
+  // It is read out: not again, while there is nothing new.
+  if (!$('notice').hidden && $('notice').textContent === `${title} ${text}`) return;
   const strong = Object.assign(document.createElement('strong'), { textContent: title });
   $('notice').dataset.tone = tone;
   $('notice').replaceChildren(strong, ` ${text}`);
