@@ -11,6 +11,7 @@ const PARTS = {
   'the parser': { budget: 600, code: `export { createStreamParser } from '${CLIENT}'` },
   openStream: { budget: 5_100, code: `export { openStream } from '${CLIENT}'` },
   'openStream and EventSource': { budget: 5_800, code: `export { EventSource, openStream } from '${CLIENT}'` },
+  'openStream and shareStream': { budget: 7_100, code: `export { openStream, shareStream } from '${CLIENT}'` },
   'useStream for React': { budget: 850, code: "export * from './dist/esm/client/react/index.js'", external: BINDINGS },
   'useStream for Vue': { budget: 850, code: "export * from './dist/esm/client/vue/index.js'", external: BINDINGS },
 };
