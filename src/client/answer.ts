@@ -3,10 +3,11 @@ import type { StreamOptions } from './options.js';
 import type { Outcome } from './outcome.js';
 import { StreamError } from './state.js';
 
-/** What becomes of an answer that is no stream; `undefined` when it is one. @param canAskAgain whether another token can be had */
+/** What becomes of an answer that is no stream; `undefined` when it is one. @param canRepeat whether the same may be asked again; @param canAskAgain whether another token can be had */
 export function judge(
   response: Response,
   retryOn: StreamOptions['retryOn'],
+  canRepeat: boolean,
   canAskAgain: boolean,
 ): Outcome | undefined {
   const { status, headers, body } = response;
@@ -14,7 +15,7 @@ export function judge(
   const wish = status !== 200 && retryOn?.({ status, response });
   if (typeof wish === 'number') return { reason: 'status', status, exactMs: wish };
   // For now.
-  if (wish || (wish == null && /^(408|425|429|5(?!01|05)..)$/.test(`${status}`)))
+  if (wish || (wish == null && canRepeat && /^(408|425|429|5(?!01|05)..)$/.test(`${status}`)))
     return { reason: 'status', status, leastMs: retryAfterMs(headers.get('retry-after')) };
   if (status === 401 && canAskAgain && wish == null) return { reason: 'unauthorized', status, isAgain: true };
   const type = headers.get('content-type') ?? 'nothing';

@@ -44,15 +44,19 @@ export abstract class BaseStream<E extends object> implements Stream<E> {
       if (this.#isIterated) return;
       const held = this.#queue ?? [];
       this.#queue = undefined;
-      for (const { event } of held) this.dispatch(event, false);
+      for (const { event, place } of held) {
+        this.dispatch(event, false);
+        this.lastEventId = place;
+      }
       this.#changes();
     });
     return off;
   }
 
   subscribe(listener: (state: StreamState) => void): () => void {
+    const off = add(this.#watchers, listener);
     callListener(listener, this.#state);
-    return add(this.#watchers, listener);
+    return off;
   }
 
   close(): void {
@@ -78,11 +82,12 @@ export abstract class BaseStream<E extends object> implements Stream<E> {
 
   /** Whether to read no further. */
   get isFull(): boolean {
-    return (this.#queue ?? []).length >= ROOM && this.#state.phase !== 'closed';
+    return this.holds(ROOM);
   }
 
-  async whenRoom(): Promise<void> {
-    while (this.isFull) await this.#changed;
+  /** Until fewer than so many wait for their reader. */
+  async whenRoom(most = ROOM): Promise<void> {
+    while (this.holds(most)) await this.#changed;
   }
 
   /** The place in the stream goes on without an event. */
@@ -95,7 +100,8 @@ export abstract class BaseStream<E extends object> implements Stream<E> {
   /** With `quietly`, nobody is called: the page is being left. */
   protected setState(state: StreamState, quietly?: boolean): void {
     this.#state = Object.freeze(state);
-    if (!quietly) for (const watcher of [...this.#watchers]) callListener(watcher, state);
+    // Whoever changes it again has told the others by then.
+    if (!quietly) for (const watcher of [...this.#watchers]) if (state === this.#state) callListener(watcher, state);
   }
 
   /** Ends it, unless it has ended. With an error, the iterator throws. */
@@ -109,13 +115,18 @@ export abstract class BaseStream<E extends object> implements Stream<E> {
   /** Hands an event to whoever reads, and keeps it when nobody has ever. */
   protected dispatch(event: ReceivedEvent, isControl: boolean): void {
     const { lastEventId: place, type } = event;
+    // First, so that a listener that keeps its state keeps the place that belongs to it.
+    if (!this.#queue && !isControl) this.lastEventId = place;
     if (this.#isIterated || !this.#queue || isControl)
       for (const each of isControl ? [type] : [type, '*'])
         for (const listener of [...(this.#listeners[`$${each}`] ?? [])]) callListener(listener, event as never);
-    if (isControl) return;
-    this.#queue?.push({ event, place });
-    if (this.#queue) this.#changes();
-    else this.lastEventId = place;
+    if (isControl || !this.#queue) return;
+    this.#queue.push({ event, place });
+    this.#changes();
+  }
+
+  protected holds(count: number): boolean {
+    return (this.#queue ?? []).length >= count && this.#state.phase !== 'closed';
   }
 
   async *#read(

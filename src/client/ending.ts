@@ -9,14 +9,17 @@ type Said = Partial<ControlEvents[typeof END] & ControlEvents[typeof FAILURE]>;
 
 /** What the last event of a stream says of what comes behind it. */
 export function endingOf(event: ReceivedEvent, isRepeatable: boolean): Outcome {
-  let said: Said = {};
-  try {
-    said = Object(event.json()) as Said;
-  } catch {
-    // What another server sends under our names may be anything.
-  }
-  const { reason = 'closed', reconnect = true, message = 'The stream failed' } = said;
+  const { reason = 'closed', reconnect = true, message = 'The stream failed' } = saidBy(event) as Said;
   if (event.type === END) return reconnect ? { reason: reason as WaitReason, isPlanned: true } : { closes: reason };
   const error = new StreamError('failed', message);
   return reconnect && isRepeatable ? { reason: 'error', error } : { closes: 'failed', error };
+}
+
+/** What another server sends under our names may be anything. */
+export function saidBy(event: ReceivedEvent): object {
+  try {
+    return Object(event.json()) as object;
+  } catch {
+    return {};
+  }
 }

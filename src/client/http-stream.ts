@@ -2,7 +2,7 @@ import type { ParsedEvent } from '../wire/parse.js';
 import { END, END_ID, FAILURE, RESET } from '../wire/words.js';
 import { judge } from './answer.js';
 import { BaseStream, callListener } from './base-stream.js';
-import { endingOf } from './ending.js';
+import { endingOf, saidBy } from './ending.js';
 import { ReceivedEvent } from './events.js';
 import type { AnyEvents, Reset } from './events.js';
 import type { DebugFrame, StreamOptions, Url } from './options.js';
@@ -14,14 +14,12 @@ import { isRepeatable, requestOf, urlOf } from './request.js';
 import { Retries } from './retries.js';
 import { StreamError } from './state.js';
 import type { ClosedState, StreamState } from './state.js';
-import { Watchdog } from './watchdog.js';
+import { MAX_TIMER_MS, Watchdog } from './watchdog.js';
 
 /** Whoever ends a wait more often than that waits for it. */
 const WAKE_MS = 2_000;
 /** What is asked for within it is done once. */
 const JOIN_MS = 50;
-/** The longest that a timer can be. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const AGAIN: Outcome = { isAgain: true };
 
@@ -65,11 +63,10 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   }
 
   reconnect({ url = this.#url }: { readonly url?: Url | undefined } = {}): void {
-    const isMoved = url !== this.#url;
     this.#move(url);
     if (!this.#isRepeatable || this.#isAway) return;
-    if (isMoved || this.state.phase !== 'waiting') this.#again(JOIN_MS);
-    else this.#wake();
+    if (this.state.phase === 'waiting') this.#wake();
+    else this.#again(JOIN_MS);
   }
 
   take({ type, data, lastEventId }: ParsedEvent, topic: string | undefined): Outcome | undefined {
@@ -81,7 +78,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     if (isControl) return endingOf(event, this.#isRepeatable);
     if (type !== RESET) this.#resets = 0;
     else if (snapshot) {
-      this.#why = event.json<Reset>();
+      this.#why = saidBy(event) as Reset;
       return { reason: 'reset', isAgain: ++this.#resets < 3 };
     }
     return undefined;
@@ -112,8 +109,8 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   protected override setState(given: StreamState, quietly?: boolean): void {
     const { downSince } = this.#retries;
     const state = downSince ? { ...given, downSince } : given;
-    super.setState(state, quietly);
     this.debug({ kind: 'state', state });
+    super.setState(state, quietly);
   }
 
   readonly #onAbort = (): void => this.close();
@@ -133,6 +130,9 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
 
   async #run(): Promise<void> {
     while (!this.#isOver) {
+      // An attempt that begins is what was waited for.
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
       this.setState({ phase: 'connecting', attempt: this.#retries.failures + 1 });
       let outcome = (this.#last = await this.#until((signal) => this.#attempt(signal)));
       // A page that is left while it waits comes back to no wait.
@@ -144,6 +144,8 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   /** Does what may hang or fail, until `#current` is aborted with another outcome. Never rejects. */
   async #until(work: (signal: AbortSignal) => Promise<Outcome>): Promise<Outcome> {
     const current = (this.#current = new AbortController());
+    // Whoever was told of the state may have closed the stream.
+    if (this.#isOver) return AGAIN;
     const { signal } = current;
     const outcome = await Promise.race([
       new Promise<Outcome>((resolve) => signal.addEventListener('abort', () => resolve(signal.reason as Outcome))),
@@ -160,6 +162,9 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     const end = (reason: 'timeout' | 'silent') => (): void => current.abort({ reason } satisfies Outcome);
     const current = this.#current;
     if (this.#why) {
+      // What came before the gap must not be read after the state that it belongs to.
+      if (this.holds(1)) await this.whenRoom(1);
+      if (signal.aborted) return AGAIN;
       const { lastEventId = '' } = (await snapshot!(this.#why, signal)) ?? {};
       if (signal.aborted) return AGAIN;
       this.#why = undefined;
@@ -184,7 +189,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     if (signal.aborted) return AGAIN;
     this.debug({ kind: 'response', response });
     const isAsked = typeof headers === 'function' || typeof this.#url === 'function';
-    const outcome = judge(response, retryOn, isAsked && reason !== 'unauthorized');
+    const outcome = judge(response, retryOn, this.#isRepeatable, isAsked && reason !== 'unauthorized');
     if (outcome) return outcome;
     const location = response.headers.get('content-location');
     if (location && !this.#isRepeatable) {
@@ -203,8 +208,8 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     const { reason = 'cut', status, error, isAgain } = outcome;
     const isPage = reason === 'page';
     let { closes } = outcome;
-    if (!closes && !this.#isRepeatable && reason !== 'unauthorized')
-      closes = status ? 'refused' : reason === 'error' ? 'failed' : 'lost';
+    // An answer that is no stream has begun nothing that could be begun twice.
+    if (!closes && !this.#isRepeatable && !status && outcome !== AGAIN) closes = reason === 'error' ? 'failed' : 'lost';
     const ms = closes ? 0 : isPage ? Infinity : this.#retries.after(outcome);
     if (ms === Infinity && !isPage) closes = 'lost';
     if (closes) {

@@ -63,27 +63,32 @@ export async function readBody(
     { lastEventId, maxEventChars: maxBufferSize },
   );
   const reader = body.getReader();
+  const stop = (): void => {
+    watchdog.stop();
+    reader.cancel().catch(() => undefined);
+  };
+  // Not every `fetch` minds its signal.
+  signal.addEventListener('abort', stop);
   let reading;
   try {
     // One is always under way before events are handed out: WebKit holds a chunk back while nothing reads (WebKit/WebKit#72494).
-    for (reading = reader.read(); ;) {
+    while (!isOver()) {
       watchdog.fed();
-      const { done, value } = await reading;
+      const { done, value } = await (reading ?? reader.read());
       if (done) return { reason: 'ended' };
       reading = reader.read();
       reading.catch(() => undefined);
       parser.push(value);
-      if (isOver()) return outcome ?? { reason: 'cut' };
-      if (!sink.isFull) continue;
+      if (isOver() || !sink.isFull) continue;
       watchdog.stop();
       await sink.whenRoom();
     }
+    return outcome ?? { reason: 'cut' };
   } catch (error) {
     return error instanceof RangeError
       ? { closes: 'failed', error: new StreamError('too-large', error.message) }
       : { reason: 'cut', error };
   } finally {
-    watchdog.stop();
-    reader.cancel().catch(() => undefined);
+    stop();
   }
 }

@@ -3,6 +3,9 @@ const DEFAULT_BEAT_MS = 15_000;
 
 const MOST_GRACE_MS = 5_000;
 
+/** The longest that a timer can be: a longer one is over at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Tells that nothing has come for too long: two beats, and one more of at most 5 s. */
 export class Watchdog {
   /** How often something comes, in ms; `0`: nothing need come. */
@@ -50,16 +53,19 @@ export class Watchdog {
   #arm(ms: number): void {
     const due = performance.now() + ms;
     if (this.#beatMs)
-      this.#timer = setTimeout(() => {
-        const now = performance.now();
-        const restMs = this.#lastAt + this.#limitMs - now;
-        this.#timer = undefined;
-        if (restMs > 0) this.#arm(restMs);
-        // A timer that is late shows that this process stood still, and not the stream: what has come may wait behind it.
-        else if (now - due > this.#graceMs && !this.#isPardoned) {
-          this.#isPardoned = true;
-          this.#arm(this.#beatMs);
-        } else this.onSilence();
-      }, ms);
+      this.#timer = setTimeout(
+        () => {
+          const now = performance.now();
+          const restMs = this.#lastAt + this.#limitMs - now;
+          this.#timer = undefined;
+          if (restMs > 0) this.#arm(restMs);
+          // A timer that is late shows that this process stood still, and not the stream: what has come may wait behind it.
+          else if (now - due > this.#graceMs && !this.#isPardoned) {
+            this.#isPardoned = true;
+            this.#arm(this.#beatMs);
+          } else this.onSilence();
+        },
+        Math.min(ms, MAX_TIMER_MS),
+      );
   }
 }
