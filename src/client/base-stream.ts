@@ -97,9 +97,10 @@ export abstract class BaseStream<E extends object> implements Stream<E> {
     else this.lastEventId = place;
   }
 
-  /** With `quietly`, nobody is called: the page is being left. */
-  protected setState(state: StreamState, quietly?: boolean): void {
+  /** With `quietly`, nobody is called: the page is being left. @param first is told before anybody else can change it */
+  protected setState(state: StreamState, quietly?: boolean, first?: (state: StreamState) => void): void {
     this.#state = Object.freeze(state);
+    first?.(state);
     // Whoever changes it again has told the others by then.
     if (!quietly) for (const watcher of [...this.#watchers]) if (state === this.#state) callListener(watcher, state);
   }

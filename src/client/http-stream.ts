@@ -108,9 +108,9 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
 
   protected override setState(given: StreamState, quietly?: boolean): void {
     const { downSince } = this.#retries;
-    const state = downSince ? { ...given, downSince } : given;
-    this.debug({ kind: 'state', state });
-    super.setState(state, quietly);
+    super.setState(downSince ? { ...given, downSince } : given, quietly, (state) =>
+      this.debug({ kind: 'state', state }),
+    );
   }
 
   readonly #onAbort = (): void => this.close();

@@ -6,6 +6,9 @@ import type { Outcome } from './outcome.js';
 import { StreamError } from './state.js';
 import type { Watchdog } from './watchdog.js';
 
+/** A shorter period, in ms, is none, but a server that counts its heartbeats. */
+const LEAST_BEAT_MS = 100;
+
 /** Where the events of one connection go. */
 export interface EventSink {
   /** Whether to read no further for now. */
@@ -57,7 +60,8 @@ export async function readBody(
         debug({ kind: 'comment', text });
         // The server's own come first: a comment of an event may say anything.
         topic ??= topicOf(text);
-        if ((heartbeat ?? 0) === 0 && !hasBegun) watchdog.fed(heartbeatOf(text));
+        const beatMs = heartbeatOf(text) ?? 0;
+        if ((heartbeat ?? 0) === 0 && !hasBegun && beatMs >= LEAST_BEAT_MS) watchdog.fed(beatMs);
       },
     },
     { lastEventId, maxEventChars: maxBufferSize },

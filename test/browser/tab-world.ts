@@ -166,7 +166,17 @@ export class Tab {
   constructor(readonly world: TabWorld) {
     const { random } = world;
     const context = createContext({
-      ...{ AbortController, DOMException, Headers, Response, TextDecoder, TextEncoder, URL, queueMicrotask },
+      ...{
+        AbortController,
+        DOMException,
+        EventTarget,
+        Headers,
+        Response,
+        TextDecoder,
+        TextEncoder,
+        URL,
+        queueMicrotask,
+      },
       document: this.#page,
       navigator: { locks: world.locks.of(this), onLine: true },
       location: { href: 'http://tabs.test/', origin: 'http://tabs.test' },
