@@ -81,8 +81,8 @@ const steps = {
 
 /** Specs of what a Node may do otherwise: sockets, timers, streams, asynchronous contexts. */
 const OF_NODE = ['src', 'test/e2e', 'test/nodes/context', 'test/nodes/beginnings'];
-/** And under attack, with drivers and between processes; with the consumers that have a runner of their own they take twice as long: on the newest Node only. */
-const OF_NEWEST = [...OF_NODE, 'test/nodes', 'test/hostile', 'test/engines'];
+/** And with drivers and between processes; with the consumers that have a runner of their own they take twice as long: on the newest Node only. */
+const OF_NEWEST = [...OF_NODE, 'test/nodes', 'test/engines'];
 
 const installed = new Map();
 let packing;

@@ -1,6 +1,89 @@
-// The proxies of docs/scaling.md: see list.mjs.
+// The client, and the proxies of docs/scaling.md: see list.mjs.
+
+const stream = 'src/client/http-stream.ts';
+const requests = 'test/e2e/client-requests.spec.ts';
 
 export const clients = [
+  {
+    name: 'the client sends a POST once',
+    file: stream,
+    find: 'if (!closes && !this.#isRepeatable && !status && outcome !== AGAIN) closes =',
+    replace: 'if (status === -1) closes =',
+    spec: requests,
+    test: 'that is cut is not sent again',
+  },
+  {
+    name: 'the client tells no other origin its headers',
+    file: stream,
+    find: 'if (resume.origin === new URL(url).origin) this.#resumeUrl',
+    replace: 'this.#resumeUrl',
+    spec: requests,
+    test: 'does not go on at another origin',
+  },
+  {
+    name: 'the client asks for another token once',
+    file: stream,
+    find: "isAsked && reason !== 'unauthorized'",
+    replace: 'isAsked',
+    spec: 'test/e2e/client-answers.spec.ts',
+    test: 'asks no more than it should',
+  },
+  {
+    name: 'the client resumes from no id that says that a stream is over',
+    file: stream,
+    find: 'if (lastEventId !== END_ID) this.#place = lastEventId;',
+    replace: 'this.#place = lastEventId;',
+    spec: requests,
+    test: 'never resumes from the id',
+  },
+  {
+    name: 'the client that is closed by whoever is told of its state asks for nothing',
+    file: stream,
+    find: 'if (this.#isOver) return AGAIN;',
+    replace: '',
+    spec: 'test/e2e/client-closing.spec.ts',
+    test: 'by whoever is told that it is',
+  },
+  {
+    name: 'the client waits as long as the answer has asked, whoever asks for the stream',
+    file: stream,
+    find: 'Math.max(this.#wokenAt + WAKE_MS, this.#retries.notBefore)',
+    replace: '(this.#wokenAt + WAKE_MS)',
+    spec: 'test/e2e/client-answers.spec.ts',
+    test: 'is not cut short by whoever asks',
+  },
+  {
+    name: 'the client takes what waits behind a process that stood still',
+    file: 'src/client/watchdog.ts',
+    find: 'else if (now - due > this.#graceMs && !this.#isPardoned) {',
+    replace: 'else if (now < 0) {',
+    spec: 'test/e2e/client-dead-peers.spec.ts',
+    test: 'has a process that stood still read',
+  },
+  {
+    name: 'the client takes a stream that is not read for no dead one',
+    file: 'src/client/read-body.ts',
+    find: '      watchdog.stop();\n      await sink.whenRoom();',
+    replace: '      await sink.whenRoom();',
+    spec: 'test/e2e/client-reading.spec.ts',
+    test: 'has the stream read no further, and the watchdog rest',
+  },
+  {
+    name: 'the client reads what came before a gap before the state behind it is loaded',
+    file: stream,
+    find: 'if (this.holds(1)) await this.whenRoom(1);',
+    replace: '',
+    spec: 'test/e2e/client-snapshot.spec.ts',
+    test: 'waits until a loop has had what came before the gap',
+  },
+  {
+    name: 'the client takes no count of heartbeats for their period',
+    file: 'src/client/read-body.ts',
+    find: '&& beatMs >= LEAST_BEAT_MS',
+    replace: '&& LEAST_BEAT_MS',
+    spec: 'test/e2e/client-dead-peers.spec.ts',
+    test: 'does not take a count of heartbeats',
+  },
   {
     name: 'behind nginx a client without a node is told to come back',
     file: 'docs/scaling.md',
