@@ -79,7 +79,7 @@ export interface AnyReading extends Omit<StreamOptions, 'snapshot'>, Reading<unk
 }
 
 /** All that a component asks for. */
-export type Wanted = AnyReading & { readonly url: Url | null };
+export type Wanted = AnyReading & { readonly url: Url | null | undefined };
 
 interface HeldStream {
   shown: Shown;
@@ -147,7 +147,7 @@ function open(wanted: Wanted): HeldStream {
       const { snapshot } = latest;
       const taking: AnyReading['snapshot'] = async (why, signal) => {
         const taken = await snapshot!(why, signal);
-        if (taken && 'data' in taken && !signal.aborted) show({ data: taken.data });
+        if (taken?.data !== undefined && !signal.aborted) show({ data: taken.data });
         return taken;
       };
       Object.assign(options, latest, snapshot && { snapshot: taking });

@@ -216,7 +216,12 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
       const cause =
         error instanceof StreamError
           ? error
-          : new StreamError(closes, `The stream is over: ${closes}`, undefined, error);
+          : new StreamError(
+              closes,
+              `The stream is over: ${closes}. ${(error as Error | undefined)?.message ?? ''}`,
+              undefined,
+              error,
+            );
       this.finish(closes, { status, error: closes === 'complete' ? undefined : cause });
     } else if (!isAgain) {
       const { failures: attempt } = this.#retries;

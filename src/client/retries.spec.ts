@@ -154,3 +154,44 @@ it.each([
   jest.setSystemTime(Date.UTC(2030, 0, 1));
   expect(retryAfterMs(value)).toBe(ms);
 });
+
+describe('a stream is down since its first failure', () => {
+  it('also when it was open for a moment in between, as servers answer that have no room', () => {
+    const retries = new Retries({});
+    retries.after(cut);
+    const since = retries.downSince;
+    jest.advanceTimersByTime(5_000);
+    retries.opened();
+    expect(retries.downSince).toBe(0);
+    jest.advanceTimersByTime(999);
+    retries.after({ reason: 'ended' });
+
+    expect(retries.downSince).toBe(since);
+  });
+
+  it('and anew when it was open for longer', () => {
+    const retries = new Retries({});
+    retries.after(cut);
+    retries.opened();
+    jest.advanceTimersByTime(1_000);
+    retries.after(cut);
+
+    expect(retries.downSince).toBe(Date.now());
+  });
+
+  it('which the second end in a row is whose time had run out, and the first is not', () => {
+    const expired = { reason: 'expired', isPlanned: true } as const;
+    const retries = new Retries({});
+    retries.opened();
+    retries.after(expired);
+    expect([retries.failures, retries.downSince]).toEqual([0, 0]);
+    retries.opened();
+    retries.after(expired);
+    expect([retries.failures, retries.downSince]).toEqual([1, Date.now()]);
+    retries.opened();
+    jest.advanceTimersByTime(10_000);
+    retries.after(expired);
+
+    expect([retries.failures, retries.downSince]).toEqual([0, 0]);
+  });
+});

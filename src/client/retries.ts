@@ -3,6 +3,8 @@ import type { Outcome } from './outcome.js';
 
 /** A stream that was open so long, in ms, was healthy. */
 const HEALTHY_MS = 10_000;
+/** A stream that was open for less, in ms, was not. */
+const MOMENT_MS = 1_000;
 /** So much is added at least to a wait of nothing: a server that says `retry: 0` and ends at once must not be asked 100 times a second. */
 const LEAST_MS = 250;
 
@@ -17,6 +19,9 @@ export class Retries {
   /** Until when the last answer has asked to wait, by `performance.now()`. */
   notBefore = 0;
   #openedAt = Infinity;
+  /** Before it was open. */
+  #wasDownSince = 0;
+  #wasExpired = false;
 
   constructor(readonly options: StreamOptions) {
     this.baseMs = options.retryInterval ?? 1_000;
@@ -24,6 +29,7 @@ export class Retries {
 
   opened(): void {
     this.#openedAt = performance.now();
+    this.#wasDownSince = this.downSince;
     this.downSince = 0;
   }
 
@@ -37,11 +43,17 @@ export class Retries {
     const { maxRetryInterval = 30_000, retries = Infinity } = this.options;
     const { baseMs } = this;
     const now = performance.now();
-    if (isPlanned || now - this.#openedAt >= HEALTHY_MS) this.failures = 0;
+    const openMs = now - this.#openedAt;
+    const isHealthy = openMs >= HEALTHY_MS;
+    // The second time in a row nobody has renewed what had run out.
+    const isTold = isPlanned && (isHealthy || reason !== 'expired' || !this.#wasExpired);
+    this.#wasExpired = reason === 'expired';
+    if (isTold || isHealthy) this.failures = 0;
     this.#openedAt = Infinity;
     if (isAgain) return 0;
-    if (!isPlanned) {
-      this.downSince ||= Date.now();
+    if (!isTold) {
+      // What was open for a moment was not: so a server says that it has no room.
+      this.downSince ||= (openMs >= 0 && openMs < MOMENT_MS && this.#wasDownSince) || Date.now();
       // While the browser knows that it is offline, nothing is learnt of the server.
       if (reason !== 'network' || globalThis.navigator?.onLine !== false) this.failures++;
     }

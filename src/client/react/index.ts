@@ -12,7 +12,7 @@ export type { DataOfEvents, Folded, FoldedLater, Last, ShareStream, Shown, Typed
  * asked of it: `reduce` and the other options are those of whoever was rendered last. It is opened behind the first commit, never on a server, and closed
  * 250 ms after its last component is gone. With another URL or `key`, the data is `initial` again.
  *
- * @param url `null`: none
+ * @param url `null` or `undefined`: none
  * @param options those of `openStream`; but for the numbers, `method`, `body` and `lastEventId`, what is given last counts
  *
  * @example
@@ -20,22 +20,31 @@ export type { DataOfEvents, Folded, FoldedLater, Last, ShareStream, Shown, Typed
  * const { state, data } = useStream<EventsOf<typeof ticks>>('/stocks/AAPL', { text: [] });
  * ```
  */
-export function useStream<E extends object, Data>(url: Url | null, options: Typed<E> & Folded<E, Data>): Shown<E, Data>;
 export function useStream<E extends object, Data>(
-  url: Url | null,
+  url: Url | null | undefined,
+  options: Typed<E> & Folded<E, Data>,
+): Shown<E, Data>;
+export function useStream<E extends object, Data>(
+  url: Url | null | undefined,
   options: Typed<E> & FoldedLater<E, Data>,
 ): Shown<E, Data | undefined>;
 export function useStream<E extends object>(
-  url: Url | null,
+  url: Url | null | undefined,
   options: Typed<E> & Last<E>,
 ): Shown<E, DataOfEvents<E> | undefined>;
-export function useStream<Data>(url: Url | null, options: Untyped & Folded<AnyEvents, Data>): Shown<AnyEvents, Data>;
 export function useStream<Data>(
-  url: Url | null,
+  url: Url | null | undefined,
+  options: Untyped & Folded<AnyEvents, Data>,
+): Shown<AnyEvents, Data>;
+export function useStream<Data>(
+  url: Url | null | undefined,
   options: Untyped & FoldedLater<AnyEvents, Data>,
 ): Shown<AnyEvents, Data | undefined>;
-export function useStream(url: Url | null, options?: Untyped & Last<AnyEvents>): Shown<AnyEvents, string | undefined>;
-export function useStream(url: Url | null, options: object = {}): Shown {
+export function useStream(
+  url: Url | null | undefined,
+  options?: Untyped & Last<AnyEvents>,
+): Shown<AnyEvents, string | undefined>;
+export function useStream(url: Url | null | undefined, options: object = {}): Shown {
   const wanted: Wanted = { ...options, url };
   const latest = useRef(wanted);
   const id = idOf(wanted, latest);

@@ -9,7 +9,8 @@ import type { Url } from '../options.js';
 export type { DataOfEvents, Folded, FoldedLater, Last, ShareStream, Shown, Typed, Untyped } from '../held-stream.js';
 
 /** Where a stream is: a value, a ref or a getter; `null`: there is none. A URL that is a function is given by a getter. */
-export type UrlSource = string | URL | null | Readonly<Ref<Url | null>> | (() => Url | null);
+export type UrlSource =
+  string | URL | null | undefined | Readonly<Ref<Url | null | undefined>> | (() => Url | null | undefined);
 
 /** What is to be seen of a stream. */
 export type ShownRefs<E extends object = AnyEvents, Data = unknown> = {
@@ -57,7 +58,7 @@ export function useStream(source: UrlSource, options: object = {}): ShownRefs {
   let wanted: Wanted;
   // Neither is run on a server, nor before the components are there that show it.
   watchPostEffect(() => {
-    wanted = { ...options, url: toValue(source as MaybeRefOrGetter<Url | null>) };
+    wanted = { ...options, url: toValue(source as MaybeRefOrGetter<Url | null | undefined>) };
     id.value = idOf(wanted, id);
     want(id.value, wanted);
   });
