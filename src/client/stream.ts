@@ -2,16 +2,11 @@ import type { AnyEvents, ControlType, EventOf, StreamEvent } from './events.js';
 import type { Url } from './options.js';
 import type { ClosedState, StreamState } from './state.js';
 
-/** For `await using`, the same as `close()`; not there where the compiler knows of none (`lib: esnext.disposable`). */
-type Disposing = SymbolConstructor extends { readonly asyncDispose: infer Name extends symbol }
-  ? { readonly [Method in Name]: () => Promise<void> }
-  : object;
-
 /**
  * Events of a server, followed across its connections. There are three ways to read it: listeners, an iterator, and the state.
  * What comes before somebody reads waits for them: 64 events, then the stream itself stops reading.
  */
-export interface Stream<E extends object = AnyEvents> extends AsyncIterable<StreamEvent<E>>, Disposing {
+export interface Stream<E extends object = AnyEvents> extends AsyncIterable<StreamEvent<E>> {
   readonly state: StreamState;
   /** Where the events that have been handed out end: of the iterator the last one that it gave. Empty when there is none. */
   readonly lastEventId: string;
@@ -43,4 +38,6 @@ export interface Stream<E extends object = AnyEvents> extends AsyncIterable<Stre
    * @throws StreamError when the stream is over for any other reason
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<StreamEvent<E>>;
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
