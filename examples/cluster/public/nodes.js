@@ -1,4 +1,4 @@
-// The style and lib/ are those of the showcase: run.mjs puts them beside this file.
+// The style and lib/ are those of the showcase: run.mjs puts them beside this file, and the client.
 import { request } from './lib/request.js';
 import { $, say, showStream } from './lib/shell.js';
 import { Stream } from './lib/stream.js';
