@@ -93,6 +93,7 @@ function compile() {
     '../showcase/public/lib',
     '../showcase/public/style.css',
     '../showcase/public/icon.svg',
+    '../../dist/client.js',
   ]) {
     const name = part === 'public' ? '' : basename(part);
     cpSync(join(here, part), join(built, 'cluster/public', name), { recursive: true });

@@ -1,4 +1,4 @@
-// The style and lib/ are those of the showcase: run.mjs puts them beside this file.
+// The style and lib/ are those of the showcase: run.mjs puts them beside this file, and the client.
 import { request } from './lib/request.js';
 import { $, say, showStream } from './lib/shell.js';
 import { Stream } from './lib/stream.js';
@@ -23,8 +23,10 @@ let missing = 0;
 let repeated = 0;
 
 const stream = new Stream('/api/numbers', {
-  silenceMs: 10_000,
-  findsPlace: true,
+  // The page shows the node that serves it, and each tab may have another.
+  isShared: false,
+  // Each node counts once a second: ten seconds without a number say that the connection is gone.
+  heartbeat: 3_300,
   onState: showStream,
   on: {
     node: ({ data }) => hear(JSON.parse(data).node),

@@ -89,7 +89,6 @@ function read() {
     onState(now) {
       showStream(now);
       if (now.state === 'open') become('writing');
-      if (now.state === 'waiting') become('waiting');
       if (['reconnecting', 'lost', 'silent', 'busy'].includes(now.state)) becomeCut(describe(now).title);
       if (now.state === 'refused') become('unknown');
     },

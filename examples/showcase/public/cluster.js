@@ -2,6 +2,8 @@ import { $, copyOnClick, say, showStream } from './lib/shell.js';
 import { Stream } from './lib/stream.js';
 
 const stream = new Stream('/api/cluster', {
+  // Its events have no ids. What it says first is for the client that asks: a tab that joined others would not hear it.
+  isShared: false,
   onState: showStream,
   on: { cluster: (event) => show(event.json()) },
 });

@@ -1,8 +1,8 @@
 // Over HTTP/1.1 a browser opens six connections to a host, in all tabs together. Were all of them streams, the next tab would
-// stay white for ever. So the streams of all tabs share four lines, which are locks that the browser keeps for all of them,
-// and two connections stay free for pages and questions.
+// stay white for ever. So the streams that tabs do not share have three lines, which are locks that the browser keeps for all of
+// them. The other connections stay free for pages, questions, and what is shared.
 
-const LINES = ['line-1', 'line-2', 'line-3', 'line-4'];
+const LINES = ['line-1', 'line-2', 'line-3'];
 
 const [navigation] = performance.getEntriesByType('navigation');
 const areScarce = !['h2', 'h3'].includes(navigation?.nextHopProtocol);

@@ -2,7 +2,7 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** The states of a stream (see stream.js): how each is coloured and called, and what a reader should know of it. */
+/** The states of a stream (see stream.js), and `waiting` for a line (see lines.js): how each is coloured and called, and what a reader should know of it. */
 const STATES = {
   idle: { tone: 'quiet', label: 'idle' },
   connecting: { tone: 'waiting', label: 'connecting' },
@@ -11,8 +11,8 @@ const STATES = {
     label: 'in line',
     title: 'No connection is free.',
     text:
-      'Other windows have the four streams that one browser gets here: over HTTP/1.1 it opens six connections to a host, and ' +
-      'two stay free for pages. This one begins when another is closed or out of sight. HTTP/2 has no such limit.',
+      'Other windows have the three that are there for streams that are not shared: over HTTP/1.1 a browser opens six connections ' +
+      'to a host. This one begins when another is closed or out of sight. HTTP/2 has no such limit.',
   },
   open: { tone: 'ok', label: 'live' },
   reconnecting: { tone: 'waiting', label: 'reconnecting' },
@@ -35,12 +35,6 @@ const STATES = {
     text: 'What is here stays. The page tries again when the server has asked it to.',
   },
   paused: { tone: 'paused', label: 'paused' },
-  resting: {
-    tone: 'paused',
-    label: 'resting',
-    title: 'Resting while out of sight.',
-    text: 'Another window needed the connection.',
-  },
   refused: { tone: 'trouble', label: 'refused', title: 'The server refused.' },
   /** Two that are not of a stream, but of what it was to carry. */
   interrupted: { tone: 'trouble', label: 'interrupted' },

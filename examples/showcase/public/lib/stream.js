@@ -1,5 +1,4 @@
-import { openStream } from '/client.js';
-import { onWanted, takeLine } from './lines.js';
+import { openStream, shareStream } from '/client.js';
 
 /** How long a server may take to answer before the page says that it does not. */
 const ANSWER_MS = 5_000;
@@ -10,25 +9,23 @@ const MAX_RETRY_MS = 5_000;
 const WAITING = { network: 'lost', timeout: 'silent', silent: 'silent', status: 'busy', unauthorized: 'busy' };
 const CLOSED = { aborted: 'ended', complete: 'ended', closed: 'ended', refused: 'refused', revoked: 'refused' };
 
-/** How a stream of `openStream` is, in one of the words of the pages. */
+/** How a stream of the client is, in one of the words of the pages. */
 export function wordOf({ phase, reason }) {
   if (phase === 'waiting') return WAITING[reason] ?? 'reconnecting';
   return phase === 'closed' ? (CLOSED[reason] ?? 'interrupted') : phase;
 }
 
 /**
- * A stream of `openStream`, and what a page needs around it: a state in one word, a pause, and one of the connections that all
- * tabs share. It resumes where it was.
+ * A stream of the client, and what a page needs around it: a state in one word, and a pause, behind which it resumes where it was.
+ * All tabs of the browser that follow the same have one connection.
  *
  * | state | |
  * | --- | --- |
  * | `connecting` | the first time |
- * | `waiting` | other tabs have all the lines |
  * | `open` | events come as they are published |
  * | `reconnecting` | it has ended, and comes back; `reason` says why, `retryAt` when |
  * | `lost`, `silent`, `busy` | the same, when the server cannot be reached, does not say anything, or has no time |
- * | `paused` | by the page |
- * | `resting` | nobody sees this tab, and another needs the line |
+ * | `paused` | by the page, or because nobody sees this tab and it shares with no other |
  * | `refused` | `problem` says why |
  * | `interrupted` | it is over before its time |
  * | `ended` | there is nothing more |
@@ -42,32 +39,34 @@ export class Stream {
   #path;
   #on;
   #onState;
+  #isShared;
   #options;
   #stream;
-  #line = new AbortController();
 
   /**
    * @param options.on listeners by the type of the event
-   * @param options those of `openStream`
+   * @param options.isShared `false`: this tab has a connection of its own, while it is seen
+   * @param options those of `shareStream`
    */
-  constructor(path, { on, onState = () => {}, lastEventId, ...options }) {
-    [this.#path, this.#on, this.#onState, this.lastEventId] = [path, on, onState, lastEventId];
+  constructor(path, { on, onState = () => {}, isShared = true, lastEventId, ...options }) {
+    [this.#path, this.#on, this.#onState, this.#isShared] = [path, on, onState, isShared];
+    this.lastEventId = lastEventId;
     this.#options = { connectTimeout: ANSWER_MS, maxRetryInterval: MAX_RETRY_MS, ...options };
-    onWanted(() => this.#isUnderWay && this.#leave('resting'));
-    document.addEventListener('visibilitychange', () => {
-      if (!document.hidden && ['resting', 'waiting'].includes(this.state)) this.open();
-    });
+    if (!isShared) document.addEventListener('visibilitychange', () => this.open());
     // What the browser says is a hint, and may be wrong: a new connection finds out, and nothing is missed.
     addEventListener('offline', () => this.#stream?.reconnect());
   }
 
   open() {
+    if (!this.#isShared && document.hidden) return this.pause();
     this.#leave('connecting');
-    const { signal } = (this.#line = new AbortController());
-    takeLine(signal, () => this.#become('waiting')).then(
-      () => signal.aborted || this.#connect(signal),
-      () => {}, // abandoned while it waited
-    );
+    const options = { ...this.#options, lastEventId: this.lastEventId };
+    // Here the path says all that the streams of one browser may differ in. Where users log in, the key names the user.
+    const stream = this.#isShared ? shareStream(this.#path, this.#path, options) : openStream(this.#path, options);
+    this.#stream = stream;
+    for (const [type, listener] of Object.entries(this.#on)) stream.on(type, listener);
+    // What this page has ended itself is not told again.
+    stream.subscribe((state) => stream === this.#stream && this.#show(state));
   }
 
   pause() {
@@ -76,19 +75,6 @@ export class Stream {
 
   close() {
     this.#leave('ended');
-  }
-
-  get #isUnderWay() {
-    return !['idle', 'paused', 'resting', 'refused', 'interrupted', 'ended'].includes(this.state);
-  }
-
-  #connect(signal) {
-    const { lastEventId } = this;
-    const stream = (this.#stream = openStream(this.#path, { ...this.#options, lastEventId, signal }));
-    for (const [type, listener] of Object.entries(this.#on)) stream.on(type, listener);
-    // What this page has ended itself is not told again.
-    stream.subscribe((state) => signal.aborted || this.#show(state));
-    stream.closed.then(() => this.#line.signal === signal && this.#line.abort());
   }
 
   #show(now) {
@@ -109,9 +95,10 @@ export class Stream {
   }
 
   #leave(state) {
-    this.lastEventId = this.#stream?.lastEventId ?? this.lastEventId;
+    const stream = this.#stream;
+    this.lastEventId = stream?.lastEventId ?? this.lastEventId;
     this.#stream = undefined;
-    this.#line.abort();
+    stream?.close();
     this.#become(state);
   }
 
