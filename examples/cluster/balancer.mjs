@@ -17,7 +17,8 @@ export function createBalancer(nodePorts, runnerPort) {
 
   return createServer((request, response) => {
     const isForRunner = request.url.startsWith('/runner/');
-    turn++;
+    // Those of the page come in pairs: counted, all that are not the runner's would go to one node.
+    if (!isForRunner) turn++;
     const ports = isForRunner ? [runnerPort] : nodePorts.map((_, n) => nodePorts[(turn + n) % nodePorts.length]);
     pass(request, response, ports);
   });
