@@ -27,6 +27,8 @@ const stream = new Stream('/api/numbers', {
   isShared: false,
   // Each node counts once a second: ten seconds without a number say that the connection is gone.
   heartbeat: 3_300,
+  // There is another node, and what was killed is back after 3 s: who waits longer sees no hop.
+  maxRetryInterval: 500,
   onState: showStream,
   on: {
     node: ({ data }) => hear(JSON.parse(data).node),
