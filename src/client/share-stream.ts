@@ -15,6 +15,8 @@ const open = new Set<{ readonly key: string; readonly stream: Stream }>();
  * that tab: closed, crashed, frozen, left, or hanging. A tab that has missed something, and one that joins while others are there, has a connection of its own until it
  * is level with them. So has one that does not read what it is given.
  *
+ * Its events have ids, as those of topics do: of others, a tab that joins gets those from then on, and nothing that the server says first to each client.
+ *
  * Of what tabs give differently, that of the one that holds the connection counts: `headers`, `body`, `fetch` and the like. What ends the connection
  * for good, such as an answer of `403`, ends the stream in all tabs. `reconnect()` reaches it from each; with another `url` the tab goes over
  * to those that have that. `debug` tells of the connections of its own tab.
