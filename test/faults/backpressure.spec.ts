@@ -100,16 +100,20 @@ describe.each(ADAPTERS)('%s', (adapter) => {
     delays.enable();
 
     await once(reader.stdout, 'data');
-    const startedAt = performance.now();
-    for (let n = 0; n < 20; n++) await (await fetch(`http://127.0.0.1:${app.port}/ping`)).text();
-    const pingMs = (performance.now() - startedAt) / 20;
+    const pingsMs: number[] = [];
+    for (let n = 0; n < 20; n++) {
+      const startedAt = performance.now();
+      await (await fetch(`http://127.0.0.1:${app.port}/ping`)).text();
+      pingsMs.push(performance.now() - startedAt);
+    }
     delays.disable();
     reader.kill();
     await once(reader, 'close');
 
-    expect(pingMs).toBeLessThan(1_000);
+    // The least of them: a busy machine makes any of them slower, and a source that gives nobody a turn makes all of them.
+    expect(Math.min(...pingsMs)).toBeLessThan(1_000);
     expect(delays.max / 1e6).toBeLessThan(2_000);
-  }, 30_000);
+  }, 60_000);
 
   it('holds no more than the bound for 20 of 100 clients that do not read, and the others wait for nothing', async () => {
     await using app = await start(adapter);
