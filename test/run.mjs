@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import jestConfig from '../jest.config.mjs';
 import { check, command, finish, jest, section } from '../scripts/checks.mjs';
 import { LINES, nodeOf } from '../scripts/nodes.mjs';
-import { checkConsumer, consumers, hasCli, installConsumer, isSlow } from './consumers/run.mjs';
+import { checkConsumer, consumers, installConsumer, isSlow } from './consumers/run.mjs';
 import { clientSizes } from './package/client-sizes.mjs';
 import { packedFiles, sourcesIn, weigh } from './package/packed.mjs';
 
@@ -81,8 +81,11 @@ const steps = {
 
 /** Specs of what a Node may do otherwise: sockets, timers, streams, asynchronous contexts. */
 const OF_NODE = ['src', 'test/e2e', 'test/nodes/context', 'test/nodes/beginnings'];
-/** And with drivers and between processes; with the consumers that have a runner of their own they take twice as long: on the newest Node only. */
-const OF_NEWEST = [...OF_NODE, 'test/nodes', 'test/engines'];
+/** And each engine's contract, with its driver, and what processes are to each other: on the newest Node only, for the time that it takes. */
+const OF_NEWEST = [...OF_NODE, 'test/nodes/nodes', 'test/engines/(sqlite|redis|postgres|nats)\\.spec'];
+
+/** The consumer that runs all end-to-end specs on the packed build, of the newest Nest. */
+const WITH_RUNNER = 'nest12-jest';
 
 const installed = new Map();
 let packing;
@@ -131,7 +134,8 @@ async function runOnNode(line) {
   const options = { node: node.program, env: { ...process.env, PATH: node.folder + delimiter + process.env.PATH } };
   const isNewest = line === LINES.at(-1);
   await runJest(['--maxWorkers=100%', ...(isNewest ? OF_NEWEST : OF_NODE)], { ...options, live: true });
-  for (const name of consumers()) if (isNewest ? !hasCli(name) : !isSlow(name)) await checkInstalled(name, options);
+  const isOfNode = (name) => !isSlow(name) || (isNewest && name === WITH_RUNNER);
+  for (const name of consumers().filter(isOfNode)) await checkInstalled(name, options);
 }
 
 /** The checks of a consumer, which is installed once. */

@@ -41,7 +41,7 @@ function homeOf(name) {
 }
 
 /** Whether a project has Nest's CLI add the package: in 40 s, with what is of no Node in particular. */
-export function hasCli(name) {
+function hasCli(name) {
   return name.endsWith('-cli');
 }
 
