@@ -75,7 +75,8 @@ const postgres: SharedEngine = {
   open: async (port) => {
     const { postgresEngine } = await import('../../../../src/postgres/index.js');
     const connectionString = `postgres://postgres@127.0.0.1:${port}/postgres`;
-    return postgresEngine({ connectionString, timeoutMs: DEADLINE_MS, probeMs: 1_000 });
+    // That no notifications arrive is among what goes wrong.
+    return postgresEngine({ connectionString, timeoutMs: DEADLINE_MS, probeMs: 1_000, onWarning: () => undefined });
   },
   countConnections: async ({ port }) => {
     const others = `SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`;
