@@ -43,7 +43,8 @@ describe('the fan-out', () => {
     let pumped = 0;
     const view: View = viewOf(1, () => ++pumped < 3 && fanOut.wake(view));
     fanOut.wake(view);
-    for (let n = 0; n < 6; n++) await turn();
+    // On a busy machine a round may wait for others, for up to 2 ms.
+    for (const end = performance.now() + 5_000; pumped < 3 && performance.now() < end;) await turn();
 
     expect(pumped).toBe(3);
   });

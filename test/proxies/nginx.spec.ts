@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventStreamService, SseModule } from 'nestjs-event-stream';
@@ -13,7 +13,14 @@ import { redisServer } from '../support/servers/redis.js';
 import { until } from '../support/until.js';
 
 jest.setTimeout(90_000);
-afterEach(() => void jest.restoreAllMocks());
+let leaving: AbortController;
+beforeEach(() => {
+  leaving = new AbortController();
+});
+afterEach(() => {
+  leaving.abort();
+  jest.restoreAllMocks();
+});
 
 const whenThere = process.env.REDIS_SERVER === '' ? it.skip : it;
 
@@ -30,8 +37,11 @@ describe('behind the nginx of docs/scaling.md', () => {
       let ended: Promise<void>;
       {
         await using node = await startNode(nodePort, redis.port);
+        // What fails adds a second to what nginx asks to wait, and no more.
+        const { signal } = leaving;
+        const stream = openStream(`http://127.0.0.1:${nginx.port}/topic`, { maxRetryInterval: 1_000, signal });
         ended = (async () => {
-          for await (const { data } of openStream(`http://127.0.0.1:${nginx.port}/topic`)) got.push(data);
+          for await (const { data } of stream) got.push(data);
         })();
         await until(() => answers.length === 1, 'the stream to be opened');
         await publisher.publish(50);
