@@ -18,7 +18,8 @@ it('000: the named event comes for three seconds, and then EventSource stops for
 
     await page.locator('#state', { hasText: 'closed' }).waitFor();
     const result = await page.locator('#result').textContent();
-    expect(['123321 '.repeat(9), '123321 '.repeat(10)]).toContain(result);
+    // One each 300 ms: ten at most, and fewer where the machine is busy.
+    expect(result).toMatch(/^(123321 ){5,10}$/);
   });
 });
 
