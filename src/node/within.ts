@@ -9,7 +9,7 @@ export async function doneWithin(ms: number, work: () => Promise<unknown>): Prom
   const done = work().then(() => true);
   done.catch(() => undefined);
   try {
-    return await Promise.race([done, delay(ms, false, { signal: settled.signal })]);
+    return await Promise.race([done, delay(Math.max(0, ms), false, { signal: settled.signal })]);
   } finally {
     settled.abort();
   }

@@ -251,7 +251,8 @@ describe('reconnect()', () => {
     client.stream.reconnect();
     isDown = false;
     await client.received(1);
-    await new Promise((resolve) => setTimeout(resolve, 2_050 - (performance.now() - server.requests[1]!.at)));
+    const restMs = server.requests[1]!.at + 2_050 - performance.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, restMs)));
 
     expect(server.gaps[1]).toBeGreaterThanOrEqual(990);
     expect(server.requests).toHaveLength(3);
