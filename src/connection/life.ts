@@ -82,6 +82,11 @@ export abstract class Life {
     if (error !== undefined) this.failed(error);
   }
 
+  /** Ends the stream with these words: it cannot go on. */
+  breakOff(words: string): void {
+    this.finish('failed', words);
+  }
+
   /** The client is gone, or the stream never came to be. */
   disconnected(): void {
     if (this.#state === 'closed') return;

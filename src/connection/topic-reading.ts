@@ -25,6 +25,8 @@ export interface ReadingOwner {
   within<T>(work: () => T): T;
   topicEnded(topic: string): void;
   fail(error?: unknown, id?: string): void;
+  /** Ends it with these last words, for it cannot go on. */
+  breakOff(words: string): void;
   /** Ends it for not keeping up. */
   end(reason: 'slow-consumer', how: { readonly isSudden: boolean }): void;
   tell<Kind extends 'behind' | 'reset'>(kind: Kind, about: () => About<Kind>): void;
@@ -48,6 +50,8 @@ export class TopicReading implements CursorSink {
   /** What there was to tell before it was attached, and the place that it begins at. */
   #early = '';
   #earlyPlace = '';
+  /** Whether it was said in a foreign dialect that events are missing. */
+  #isBroken = false;
   #beginning: Promise<unknown> | undefined;
   /** Whether its place came too late for the head, and that is yet to be told; `closed`: there is nobody to tell any more. */
   #lateness: 'none' | 'untold' | 'closed' = 'none';
@@ -110,6 +114,7 @@ export class TopicReading implements CursorSink {
     this.#steps = steps;
     const early = this.takeEarly();
     if (early !== '') writer.writeNow(early);
+    if (this.#isBroken) return this.#owner.breakOff('');
     this.pump();
     this.#cursor.endTopics();
   }
@@ -152,6 +157,7 @@ export class TopicReading implements CursorSink {
     if (this.#steps.length > 0) return this.#writeTransformed(batch);
     // Nothing is read before it is attached: its sink is not writable.
     const writer = this.#writer as Output;
+    if (writer.dialect.isForeign) return this.#writeForeign(batch, writer);
     writer.events += batch.entries.length;
     writer.writeFrame(batch.frame(writer.dialect));
     return true;
@@ -165,8 +171,14 @@ export class TopicReading implements CursorSink {
   }
 
   reset(reason: ResetReason, topics: readonly string[]): void {
-    this.#tell(this.#owner.dialect.reset(reason, topics));
+    const { dialect } = this.#owner;
+    const words = dialect.reset(reason, topics);
     this.#owner.tell('reset', () => ({ reason, topics }));
+    if (!dialect.isForeign) return this.#tell(words);
+    // Whoever knows no such event would take what follows for all there is.
+    if (this.#writer !== undefined) return this.#owner.breakOff(words);
+    this.#early = words;
+    this.#isBroken = true;
   }
 
   ended(topic: string, how: 'complete' | 'failed', id: string): void {
@@ -196,6 +208,19 @@ export class TopicReading implements CursorSink {
   #tell(text: string): void {
     if (this.#writer === undefined) this.#early += text;
     else this.#writer.writeNow(text);
+  }
+
+  /** What encodes it may be the application's, and throw. */
+  #writeForeign(batch: Batch, writer: Output): boolean {
+    try {
+      const frame = batch.frame(writer.dialect);
+      writer.events += batch.entries.length;
+      writer.writeFrame(frame);
+      return true;
+    } catch (error) {
+      this.#owner.fail(error);
+      return false;
+    }
   }
 
   #writeTransformed(batch: Batch): boolean {

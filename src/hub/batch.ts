@@ -36,8 +36,10 @@ export class Batch {
     // Those who stand at one place mostly speak alike, and nothing is searched for them.
     if (this.#dialect === dialect) return this.#frame as Frame;
     if (this.#dialect !== undefined) return this.#otherFrame(dialect);
+    // Not every dialect can encode all.
+    this.#frame = this.#encode(dialect);
     this.#dialect = dialect;
-    return (this.#frame = this.#encode(dialect));
+    return this.#frame;
   }
 
   /** One of each: readers of several dialects come in any order, and each frame is packed once. */

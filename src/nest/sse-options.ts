@@ -7,6 +7,7 @@ import type { NodeSettings } from '../node/options.js';
 import type { ErrorContext } from '../node/reporter.js';
 import type { ResumeAt } from '../node/resume-at.js';
 import type { Begin } from '../topic/begin.js';
+import type { WireProfile } from '../wire/profile.js';
 import type { CloseReason, RefusalReason, ResetReason } from '../wire/words.js';
 
 /** What can be set for one stream route, or on a controller for all of its. */
@@ -36,6 +37,12 @@ export interface SseStreamOptions extends StreamSettings {
    * @default none
    */
   readonly resumeAt?: ResumeAt | undefined;
+  /**
+   * How its streams speak, to clients that were made for another protocol: one of `nestjs-event-stream/ai`, or one of your own.
+   *
+   * @default Server-Sent Events as docs/protocol.md has them
+   */
+  readonly wire?: WireProfile | undefined;
 }
 
 /** The options of `SseModule.forRoot()`, each with a safe default. */

@@ -7,6 +7,7 @@ import { resumeAtProblem } from '../node/resume-at.js';
 import { checkOptions } from '../rules.js';
 import type { Rules } from '../rules.js';
 import { beginProblem } from '../topic/begin.js';
+import { wireProblem } from '../wire/profile.js';
 import type { SseStreamOptions } from './sse-options.js';
 import { SseStreamInterceptor } from './sse-stream.interceptor.js';
 import { STREAM_METADATA } from './tokens.js';
@@ -17,6 +18,7 @@ const RULES: Rules<SseStreamOptions> = {
   headers: { expected: 'an object', allows: (value) => typeof value === 'object' && value !== null },
   method: { expected: 'a RequestMethod', allows: (value) => typeof value === 'number' && value in RequestMethod },
   resumeAt: resumeAtProblem,
+  wire: wireProblem,
 };
 
 // Names that Nest keeps its metadata under, the same in 11 and 12. It exports them by different paths.

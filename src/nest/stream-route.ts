@@ -9,6 +9,8 @@ import type { ResumeAt } from '../node/resume-at.js';
 import type { Begin } from '../topic/begin.js';
 import { EVENT_STREAM, NAMING_EVENT_STREAM } from '../wire/dialect.js';
 import type { Dialect } from '../wire/dialect.js';
+import { dialectOf } from '../wire/profile.js';
+import type { WireProfile } from '../wire/profile.js';
 import { Callbacks } from './callbacks.js';
 import { FailureFilters } from './failure-filters.js';
 import type { ResolvedOptions } from './resolve-options.js';
@@ -58,11 +60,12 @@ export class StreamRoute implements ArrivalRoute {
     this.#controller = controller;
     this.#handler = handler;
     const options = optionsOf(controller, handler);
-    this.headers = options.headers;
+    this.headers =
+      options.wire?.headers === undefined ? options.headers : { ...options.wire.headers, ...options.headers };
     this.begin = options.from;
     this.resumeAt = options.resumeAt;
     this.settings = layOver(routes.options.settings, options);
-    this.dialect = this.settings.nameTopics ? NAMING_EVENT_STREAM : EVENT_STREAM;
+    this.dialect = dialectFor(options.wire, this.settings);
   }
 
   onFailed(stream: Answering, error: unknown): void {
@@ -89,6 +92,11 @@ export class StreamRoute implements ArrivalRoute {
   addressOf({ request, response }: Answering): string | undefined {
     return exchangeOf(request, response).address;
   }
+}
+
+function dialectFor(wire: WireProfile | undefined, { nameTopics }: ResolvedSettings): Dialect {
+  if (wire !== undefined) return dialectOf(wire);
+  return nameTopics ? NAMING_EVENT_STREAM : EVENT_STREAM;
 }
 
 function optionsOf(controller: Type, handler: object): SseStreamOptions {

@@ -29,6 +29,11 @@ export interface Ending {
  * every entry.
  */
 export interface Dialect {
+  /**
+   * Whether it is that of clients that know nothing of this module: they cannot be told in the stream that events are missing, nor, in the
+   * place of one, that it is not opened now.
+   */
+  readonly isForeign: boolean;
   /** A sign of life. It has no blank line after it, because fetch-event-source makes an empty message of one. */
   readonly heartbeat: string;
   /**
@@ -65,6 +70,7 @@ export interface Dialect {
 
 /** Server-Sent Events, with the events `stream.reset`, `stream.end` and `stream.error` of this module. */
 export const EVENT_STREAM: Dialect = {
+  isForeign: false,
   heartbeat: HEARTBEAT,
   start: encodeStart,
   entry(parts, id, payload) {
