@@ -13,6 +13,8 @@
  * - `not-a-source`: a route returned something that cannot be streamed.
  * - `not-a-stream`: a stream parameter was used on a route without `@SseStream()`.
  * - `too-large`: something exceeds a limit in bytes.
+ * - `run-conflict`: a run under this key is running already, and `onConflict` is `'reject'`.
+ * - `run-failed`, `run-interrupted`, `run-expired`: how a run has ended that one watches. Its error is told to the node that produced it.
  * - `closed`: the engine, the service or the connection has been closed.
  * - `engine-failed`: the engine could not store or read, and has stored nothing; `cause` has the engine's own error.
  * - `engine-uncertain`: the engine did not answer in time: the event may have been stored, or may yet be, or not.
@@ -29,6 +31,10 @@ export type SseErrorCode =
   | 'not-a-source'
   | 'not-a-stream'
   | 'too-large'
+  | 'run-conflict'
+  | 'run-failed'
+  | 'run-interrupted'
+  | 'run-expired'
   | 'closed'
   | 'engine-failed'
   | 'engine-uncertain';

@@ -6,17 +6,19 @@ import type { Batch } from '../hub/batch.js';
 import type { CursorSink } from '../hub/cursor-sink.js';
 import { Cursor } from '../hub/cursor.js';
 import type { Hub } from '../hub/hub.js';
+import { publicName } from '../topic/own-name.js';
+import { failureOf, parseRunEnd } from '../topic/run-end.js';
 import type { Begin } from '../topic/begin.js';
 import { ownEvent } from '../wire/event.js';
 import type { SseEvent } from '../wire/event.js';
 import { RESET } from '../wire/words.js';
 import type { ResetReason } from '../wire/words.js';
+import { type Selected, readOf } from './kept.js';
 import { isWanted, transform } from './transform.js';
 import type { Step } from './transform.js';
 
 /** What is observed. */
-export interface Observed {
-  readonly selectors: readonly string[];
+export interface Observed extends Selected {
   readonly steps: readonly Step[];
 }
 
@@ -27,9 +29,10 @@ export interface Observed {
 export function observe(hub: Hub, selection: Observed, lastEventId?: string, from?: Begin): Observable<SseEvent> {
   return new Observable<SseEvent>((subscriber) => {
     const sink = new ObserverSink(subscriber, selection);
-    const cursor = new Cursor(hub, selection.selectors, sink);
+    const topics = readOf(selection);
+    const cursor = new Cursor(hub, topics, sink);
     sink.stop = () => cursor.close();
-    const beginning = hub.beginningOf(from, selection.selectors);
+    const beginning = hub.beginningOf(from, topics);
     if (beginning !== undefined) cursor.beginAt(beginning);
     void cursor.open(lastEventId);
     return () => cursor.close();
@@ -66,11 +69,17 @@ class ObserverSink implements CursorSink {
 
   reset(reason: ResetReason, topics: readonly string[]): void {
     // A route may return the Observable.
-    this.#within(() => this.#subscriber.next(ownEvent({ type: RESET, data: { reason, topics } })));
+    this.#within(() =>
+      this.#subscriber.next(ownEvent({ type: RESET, data: { reason, topics: topics.map(publicName) } })),
+    );
   }
 
-  ended(topic: string, how: 'complete' | 'failed'): void {
+  ended(from: string, how: 'complete' | 'failed', _id: string, said: string): void {
+    const topic = publicName(from);
     if (!isWanted(topic, this.#selection.steps)) return;
+    const end = parseRunEnd(said);
+    const failure = end && failureOf(end);
+    if (failure !== undefined) return this.#fail(failure);
     if (how === 'failed') return this.#fail(new SseError('closed', `The topic ${JSON.stringify(topic)} has failed`));
     this.#running.delete(topic);
     if (this.#running.size > 0) return;

@@ -6,6 +6,7 @@ import type { Hub } from '../hub/hub.js';
 import { formatPosition } from '../topic/position.js';
 import { MAX_ID_BYTES } from '../wire/event.js';
 import type { ReadEvent, SseEvent } from '../wire/event.js';
+import { readOf } from './kept.js';
 import type { Selection } from './selection.js';
 import { transform } from './transform.js';
 
@@ -45,7 +46,7 @@ export async function readHistory<E extends SseEvent>(
 ): Promise<HistoryPage<E>> {
   checkOptions(options);
   const { after, last = Infinity, limit = DEFAULT_LIMIT } = options;
-  const history = new History(hub, selection.selectors);
+  const history = new History(hub, readOf(selection));
   const events: ReadEvent<E>[] = [];
   let place: string | undefined;
   for await (const entry of history.events(after, last)) {

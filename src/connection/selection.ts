@@ -3,6 +3,7 @@ import type { Hub } from '../hub/hub.js';
 import { checkBegin } from '../topic/begin.js';
 import type { Begin } from '../topic/begin.js';
 import type { ReadEvent, SseEvent } from '../wire/event.js';
+import type { Kept } from './kept.js';
 import { observe } from './observe.js';
 import { NO_STEPS } from './transform.js';
 import type { Step } from './transform.js';
@@ -22,13 +23,16 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   readonly begin: Begin | undefined;
   /** @internal */
   readonly hub: Hub;
+  /** @internal */
+  readonly kept: Kept | undefined;
 
   /** @internal */
-  constructor(hub: Hub, selectors: readonly string[], steps: readonly Step[] = NO_STEPS, begin?: Begin) {
+  constructor(hub: Hub, selectors: readonly string[], steps: readonly Step[] = NO_STEPS, begin?: Begin, kept?: Kept) {
     this.hub = hub;
     this.selectors = selectors;
     this.steps = steps;
     this.begin = begin;
+    this.kept = kept;
     Object.defineProperty(this, BRAND, { value: true });
   }
 
@@ -58,7 +62,7 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
    */
   from(begin: Begin): Selection<T, E> {
     checkBegin('from()', begin);
-    return new Selection<T, E>(this.hub, this.selectors, this.steps, begin);
+    return new Selection<T, E>(this.hub, this.selectors, this.steps, begin, this.kept);
   }
 
   /**
@@ -74,7 +78,7 @@ export class Selection<T = unknown, E extends SseEvent = SseEvent<T>> {
   }
 
   #with<U, F extends SseEvent>(step: Step): Selection<U, F> {
-    return new Selection<U, F>(this.hub, this.selectors, [...this.steps, step], this.begin);
+    return new Selection<U, F>(this.hub, this.selectors, [...this.steps, step], this.begin, this.kept);
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Begin } from '../topic/begin.js';
+import { publicName } from '../topic/own-name.js';
+import type { Kept } from './kept.js';
 import type { LifeState } from './life.js';
 import type { StreamHost } from './stream-host.js';
 import { TopicReading } from './topic-reading.js';
@@ -16,10 +18,19 @@ export interface TopicsOwner extends TopicReader, ReadingOwner {
 export class StreamTopics extends TopicSet<StreamHost> {
   readonly #owner: TopicsOwner;
   #reading: TopicReading | undefined;
+  #kept: Kept | undefined;
 
   constructor(host: StreamHost, owner: TopicsOwner) {
     super(host);
     this.#owner = owner;
+  }
+
+  /** What is read. */
+  override [Symbol.iterator](): Iterator<string> {
+    const kept = this.#kept;
+    if (kept === undefined) return super[Symbol.iterator]();
+    const name = publicName(kept.topic);
+    return this.names.map((each) => (each === name ? kept.topic : each)).values();
   }
 
   /** Where a client that comes back goes on. */
@@ -32,9 +43,14 @@ export class StreamTopics extends TopicSet<StreamHost> {
     await this.check(this.#owner, selectors);
   }
 
-  /** Reads further topics, once admitted. Resolves when every later event of theirs will be sent. */
-  async select(selectors: readonly string[], begin?: Begin): Promise<void> {
+  /**
+   * Reads further topics, once admitted. Resolves when every later event of theirs will be sent.
+   *
+   * @param kept where that is kept which the only one of them stands for
+   */
+  async select(selectors: readonly string[], begin?: Begin, kept?: Kept): Promise<void> {
     this.add(this.#owner, selectors);
+    if (kept !== undefined) this.#kept = kept;
     const { state, lastEventId } = this.#owner;
     if (state === 'open') {
       if (this.#reading === undefined) this.#open(undefined).attach();

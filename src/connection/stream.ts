@@ -5,8 +5,11 @@ import { isSafe } from '../http/stream-request.js';
 import type { StreamRequest } from '../http/stream-request.js';
 import { parsePosition } from '../topic/position.js';
 import type { Principal } from '../topic/principal.js';
+import { failureOf } from '../topic/run-end.js';
+import type { RunEnd } from '../topic/run-end.js';
 import type { Dialect } from '../wire/dialect.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
+import { END_ID } from '../wire/words.js';
 import type { CloseReason, EndReason } from '../wire/words.js';
 import { Connection } from './connection.js';
 import { Life } from './life.js';
@@ -121,11 +124,15 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     if (this.state === 'open' && this.output.isIdle && !this.topics.advance()) this.output.beat();
   }
 
-  topicEnded(topic: string): void {
+  topicEnded(topic: string, end?: RunEnd): void {
     this.topics.leave([topic]);
+    const failure = end && failureOf(end);
+    // Whoever comes back would meet it again.
+    if (failure !== undefined) return this.breakOff(this.dialect.failure(failure, false, END_ID));
     // A source that is still running has more to say.
     if (this.topics.count > 0 || this.#pump !== undefined) return;
-    this.finish('complete', this.dialect.end({ reason: 'complete', reconnect: false }));
+    const reason = end?.state === 'stopped' ? 'stopped' : 'complete';
+    this.finish(reason, this.dialect.end({ reason, reconnect: false }));
   }
 
   /** Says what has happened to it, in the context of its own request. */

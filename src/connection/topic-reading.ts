@@ -4,6 +4,9 @@ import { Cursor } from '../hub/cursor.js';
 import type { Hub } from '../hub/hub.js';
 import type { Begin } from '../topic/begin.js';
 import type { OnSlow } from '../topic/define.js';
+import { publicName } from '../topic/own-name.js';
+import { parseRunEnd } from '../topic/run-end.js';
+import type { RunEnd } from '../topic/run-end.js';
 import type { Dialect } from '../wire/dialect.js';
 import type { ResetReason } from '../wire/words.js';
 import type { Output } from './output.js';
@@ -23,7 +26,8 @@ export interface ReadingOwner {
   readonly topics: { readonly onSlow: OnSlow };
   /** Calls what is the application's in the context of the stream's own request. */
   within<T>(work: () => T): T;
-  topicEnded(topic: string): void;
+  /** @param end of a run: how */
+  topicEnded(topic: string, end?: RunEnd): void;
   fail(error?: unknown, id?: string): void;
   /** Ends it with these last words, for it cannot go on. */
   breakOff(words: string): void;
@@ -170,8 +174,9 @@ export class TopicReading implements CursorSink {
     else this.#writer.writeNow(text);
   }
 
-  reset(reason: ResetReason, topics: readonly string[]): void {
+  reset(reason: ResetReason, from: readonly string[]): void {
     const { dialect } = this.#owner;
+    const topics = from.map(publicName);
     const words = dialect.reset(reason, topics);
     this.#owner.tell('reset', () => ({ reason, topics }));
     if (!dialect.isForeign) return this.#tell(words);
@@ -181,10 +186,13 @@ export class TopicReading implements CursorSink {
     this.#isBroken = true;
   }
 
-  ended(topic: string, how: 'complete' | 'failed', id: string): void {
+  ended(from: string, how: 'complete' | 'failed', id: string, said: string): void {
+    const topic = publicName(from);
     if (!isWanted(topic, this.#steps)) return;
     // Nobody can be told yet: it is asked for again.
     if (this.#writer === undefined) return;
+    const end = parseRunEnd(said);
+    if (end !== undefined) return this.#owner.topicEnded(topic, end);
     // With the id, a client that comes back starts behind the failure instead of meeting it again.
     if (how === 'failed') this.#owner.fail(undefined, id);
     else this.#owner.topicEnded(topic);

@@ -1,4 +1,5 @@
 import type { Batch } from '../hub/batch.js';
+import { publicName } from '../topic/own-name.js';
 import type { Dialect } from '../wire/dialect.js';
 import { checkSourceEvent, readEvent, toEvent } from '../wire/event.js';
 import type { ReadEvent, SseEvent, SseNotice } from '../wire/event.js';
@@ -21,8 +22,9 @@ export function isWanted(topic: string, steps: readonly Step[]): boolean {
 /** The events of a batch after a selection's steps, each with its topic and the id to resume from. Throws what a step throws. */
 export function* transform(batch: Batch, steps: readonly Step[]): Generator<ReadEvent> {
   for (const entry of batch.entries) {
-    if (!isWanted(entry.topic, steps)) continue;
-    const changed = applySteps(unpackEvent(entry.data), batch.idOf(entry), entry.topic, steps);
+    const topic = publicName(entry.topic);
+    if (!isWanted(topic, steps)) continue;
+    const changed = applySteps(unpackEvent(entry.data), batch.idOf(entry), topic, steps);
     if (changed !== undefined) yield changed as ReadEvent;
   }
 }

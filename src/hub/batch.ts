@@ -1,6 +1,7 @@
 import type { LogEntry } from '../engine/engine.js';
 import { frame } from '../http/chunk.js';
 import type { Frame } from '../http/chunk.js';
+import { publicName } from '../topic/own-name.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import type { Dialect } from '../wire/dialect.js';
@@ -52,7 +53,7 @@ export class Batch {
 
   #encode(dialect: Dialect): Frame {
     const parts: (string | Uint8Array)[] = [];
-    for (const entry of this.entries) dialect.entry(parts, this.idOf(entry), entry.data, entry.topic);
+    for (const entry of this.entries) dialect.entry(parts, this.idOf(entry), entry.data, publicName(entry.topic));
     return frame(parts);
   }
 

@@ -17,8 +17,12 @@ export interface CursorSink {
   /** Everything up to this id has been given. */
   position?(id: string): void;
   reset(reason: ResetReason, topics: readonly string[]): void;
-  /** A topic has come to its end; the id resumes behind it. */
-  ended?(topic: string, how: Control, id: string): void;
+  /**
+   * A topic has come to its end; the id resumes behind it.
+   *
+   * @param said what its log says of this end; nothing, mostly
+   */
+  ended?(topic: string, how: Control, id: string, said: string): void;
   /**
    * It has taken so little that the window has gone on without it; what follows depends on `onSlow`.
    *

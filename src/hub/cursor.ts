@@ -2,8 +2,7 @@ import type { LogEntry } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
-import { controlOf } from '../wire/payload.js';
-import type { Control } from '../wire/payload.js';
+import { type Control, controlOf, saidAtEnd } from '../wire/payload.js';
 import { NOWHERE, START, batchOf, placeOf } from './batch.js';
 import type { Batch } from './batch.js';
 import type { CursorSink } from './cursor-sink.js';
@@ -249,7 +248,7 @@ export class Cursor extends Selected {
     const lead = this.#lead;
     if (lead === undefined || (lead.upTo.epoch === this.#place.epoch && this.seq < lead.upTo.seq)) return;
     this.#lead = undefined;
-    for (const { topic, how, id } of lead.ends()) if (!this.isClosed) this.sink.ended?.(topic, how, id);
+    for (const { topic, how, id, said } of lead.ends()) if (!this.isClosed) this.sink.ended?.(topic, how, id, said);
   }
 
   /** Goes on in the window, but not past the place where a new topic joins: its events must come in between. */
@@ -268,7 +267,8 @@ export class Cursor extends Selected {
     if (isTold)
       this.#told = control === undefined ? batch.place : placeOf(batch.epoch, entries[entries.length - 1] as LogEntry);
     if (control === undefined || this.isClosed) return;
-    this.sink.ended?.(control.topic, controlOf(control.data) as Control, batch.idOf(control));
+    const { topic, data } = control;
+    this.sink.ended?.(topic, controlOf(data) as Control, batch.idOf(control), saidAtEnd(data));
   }
 
   #leaveWindow(): void {

@@ -35,7 +35,7 @@ export interface EndsOwner {
 export interface EndsChannel {
   /** Begins to hear of them. */
   load(): Promise<void>;
-  send(end: FinalEnd): Promise<void>;
+  send(end: FinalEnd): Promise<unknown>;
   close(): void;
 }
 

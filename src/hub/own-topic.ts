@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { apart } from '../engine/apart.js';
-import type { Engine, LogEntry, Retention } from '../engine/engine.js';
+import type { Engine, LogEntry, ReadPage, Retention } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
 import type { OwnTopicName } from '../topic/own-name.js';
 import { formatPosition } from '../topic/position.js';
@@ -12,15 +12,18 @@ import type { CursorSink } from './cursor-sink.js';
 import { Cursor } from './cursor.js';
 import type { Hub } from './hub.js';
 
+/** Where a message stands in the log, and when it was stored there. */
+export type Stored = Pick<LogEntry, 'seq' | 'at'>;
+
 export interface OwnTopicOptions<T> {
   readonly name: OwnTopicName;
   readonly retention: Retention;
   /**
-   * Must not throw, and has to expect messages of other versions of this module.
+   * Must not throw, and has to expect messages of other versions of this module. Each comes once, in their order.
    *
    * @param isRetained whether it was there before this process began to listen
    */
-  onMessage(message: T, atMs: number, isRetained: boolean): void;
+  onMessage(message: T, at: Stored, isRetained: boolean): void;
   /**
    * The log is another one, or an older one: what it has comes again as messages, and what it has lost only this process and its like
    * know. Must not throw.
@@ -47,6 +50,10 @@ export class OwnTopic<T> implements CursorSink {
   #opened: (() => void) | undefined;
   #loaded: Promise<void> | undefined;
   #ready: Promise<void> | undefined;
+  /** The sequence of the last that was taken in. */
+  #seq = 0;
+  /** That of the log which it stands in; empty when that is not known. */
+  #epoch = '';
 
   constructor(hub: Hub, engine: Engine, options: OwnTopicOptions<T>) {
     this.#hub = hub;
@@ -55,9 +62,20 @@ export class OwnTopic<T> implements CursorSink {
   }
 
   /** Resolves once the message is stored. Rejects with the engine's error. */
-  async send(message: T): Promise<void> {
+  async send(message: T): Promise<Position> {
     const { name: topic, retention } = this.#options;
-    await this.#engine.append({ topic, data: packEvent({ data: message }), retention });
+    return this.#engine.append({ topic, data: packEvent({ data: message }), retention });
+  }
+
+  /** Takes in all that is stored by now, once it has been loaded. Rejects with the engine's error. */
+  async refresh(): Promise<void> {
+    const { name } = this.#options;
+    for (;;) {
+      const page = await this.#engine.read({ topics: [name], after: this.#seq, ...PAGE });
+      if (this.#isOther(page)) continue;
+      if (page.entries.length === 0) return;
+      for (const entry of page.entries) this.#take(entry, false);
+    }
   }
 
   /** Takes in all that is retained, and listens on. Resolves once all of it was taken in. */
@@ -77,6 +95,7 @@ export class OwnTopic<T> implements CursorSink {
       const request = { topics: [name], after: after?.seq, verify: undefined, ...PAGE };
       const page = await this.#hub.persist(() => this.#engine.read(request));
       if (page === undefined) return;
+      this.#isOther(page);
       for (const entry of page.entries) this.#take(entry, true);
       after = page.upTo;
       if (page.entries.length === 0) return this.#open(formatPosition(after));
@@ -100,7 +119,7 @@ export class OwnTopic<T> implements CursorSink {
 
   reset(reason: ResetReason): void {
     // Of a log that is still the same, what is lost was too old to matter.
-    if (isContradiction({ reason })) this.#options.onLost?.();
+    if (isContradiction({ reason })) this.#forget();
   }
 
   #open(from: string | undefined): Promise<void> {
@@ -110,8 +129,24 @@ export class OwnTopic<T> implements CursorSink {
     return opened;
   }
 
+  /** Whether a page is of another log than what was taken in before. */
+  #isOther({ upTo }: ReadPage): boolean {
+    const isOther = this.#epoch !== '' && this.#epoch !== upTo.epoch;
+    if (isOther) this.#forget();
+    this.#epoch = upTo.epoch;
+    return isOther;
+  }
+
+  #forget(): void {
+    this.#seq = 0;
+    this.#epoch = '';
+    this.#options.onLost?.();
+  }
+
   #take(entry: LogEntry, isRetained: boolean): void {
+    if (entry.seq <= this.#seq) return;
+    this.#seq = entry.seq;
     const event = unpackEvent(entry.data);
-    if ('data' in event) this.#options.onMessage(event.data as T, entry.at, isRetained);
+    if ('data' in event) this.#options.onMessage(event.data as T, entry, isRetained);
   }
 }

@@ -3,7 +3,7 @@ import { isContradiction } from '../engine/resume.js';
 import type { Begin, Recent } from '../topic/begin.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
-import { controlOf } from '../wire/payload.js';
+import { controlOf, saidAtEnd } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
 import type { LogPage } from './log-page.js';
 
@@ -69,6 +69,7 @@ interface TopicEnd {
   readonly topic: string;
   readonly how: Control;
   readonly id: string;
+  readonly said: string;
 }
 
 /** A prelude that is being read, up to the place where its reader begins. */
@@ -100,7 +101,10 @@ export class Lead implements Leading {
       this.#begun.add(topic);
       const how = controlOf(data);
       if (how === undefined) this.#ends.delete(topic);
-      else this.#ends.set(topic, { topic, how, id: formatPosition({ epoch: this.upTo.epoch, seq, at }) });
+      else {
+        const id = formatPosition({ epoch: this.upTo.epoch, seq, at });
+        this.#ends.set(topic, { topic, how, id, said: saidAtEnd(data) });
+      }
       hasEnd ||= how !== undefined;
     }
     return hasEnd ? own.withoutEnds() : own;

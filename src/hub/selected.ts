@@ -85,7 +85,7 @@ export abstract class Selected implements Reader {
   /** Tells of the topics that have ended for good up to here. */
   protected tellEnds(place: Position): void {
     for (const topic of this.hub.finalEnds.upTo(this.seq, this.view.names))
-      if (!this.isClosed) this.sink.ended?.(topic, 'complete', formatPosition(place));
+      if (!this.isClosed) this.sink.ended?.(topic, 'complete', formatPosition(place), '');
   }
 
   /** Whether a sink that is not waited for is too far behind. */

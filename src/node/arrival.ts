@@ -1,4 +1,5 @@
 import { identityOf } from '../access/identity.js';
+import type { Kept } from '../connection/kept.js';
 import { discard, toSource } from '../connection/source.js';
 import type { Source } from '../connection/source.js';
 import type { ConnectionRoute } from '../connection/stream-host.js';
@@ -119,7 +120,9 @@ export class Arrival {
   async #open(source: Source): Promise<void> {
     try {
       await this.#authorize(source);
-      const headers = this.#headers();
+      const kept = source.kind === 'topics' ? source.selection.kept : undefined;
+      if (kept?.isOver(this.stream.lastEventId) === true) return this.#exchange.sendNoContent();
+      const headers = this.#headers(kept);
       await this.#takePlace(source);
       const refusal = this.#isOver || (await this.#redeem()) ? undefined : 'unavailable';
       if (refusal === undefined && !this.#isOver && (await this.#sendHead(headers)))
@@ -136,9 +139,9 @@ export class Arrival {
   /** Checks what may be read, and takes it in. */
   async #authorize(source: Source): Promise<void> {
     if (source.kind !== 'topics') return;
-    const { selectors, begin } = source.selection;
+    const { selectors, begin, kept } = source.selection;
     await this.stream.topics.admit(selectors);
-    await this.stream.topics.select(selectors, begin ?? this.#route.begin);
+    await this.stream.topics.select(selectors, begin ?? this.#route.begin, kept);
   }
 
   /** That of the topics beside a source, of which the source's own id is none. */
@@ -158,11 +161,11 @@ export class Arrival {
   }
 
   /** Those of a stream that is opened, once it is known what it carries. */
-  #headers(): OwnHeaders {
+  #headers(kept: Kept | undefined): OwnHeaders {
     const { headers, resumeAt } = this.#route;
-    if (resumeAt === undefined) return headers;
-    const place = placeToResume(resumeAt, this.stream.connection);
-    return place === undefined ? headers : { ...headers, 'Content-Location': place };
+    if (resumeAt === undefined && kept === undefined) return headers;
+    const place = resumeAt && placeToResume(resumeAt, this.stream.connection);
+    return { ...headers, ...kept?.headers, ...(place !== undefined && { 'Content-Location': place }) };
   }
 
   /** Answers whether there is someone to stream to. */

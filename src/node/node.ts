@@ -7,7 +7,6 @@ import { apartEngine } from '../engine/apart.js';
 import type { Engine, Retention } from '../engine/engine.js';
 import type { EngineState } from '../feed/engine-health.js';
 import { Hub } from '../hub/hub.js';
-import { OwnTopic } from '../hub/own-topic.js';
 import { Publisher } from '../hub/publisher.js';
 import { shareEnds } from '../hub/shared-ends.js';
 import { Signals } from '../signals.js';
@@ -18,6 +17,7 @@ import type { ConnectionLimits } from './admission.js';
 import { checkEngine } from './check-engine.js';
 import { Connections } from './connections.js';
 import type { DrainTimes } from './drain.js';
+import { OwnLog } from './own-log.js';
 import { Nodes } from './presence.js';
 import type { CloseOptions, ConnectionSelector, NodeMessage, Presence } from './presence.js';
 import { messageOf } from './reporter.js';
@@ -62,6 +62,7 @@ export class Node {
   readonly signals: Signals<NodeSignals>;
   readonly registry: TopicRegistry;
   readonly hub: Hub;
+  readonly log: OwnLog;
   readonly publisher: Publisher;
   readonly access: Access;
   readonly connections: Connections;
@@ -90,6 +91,7 @@ export class Node {
     const timing = { windowBytes: WINDOW_BYTES, graceMs: GRACE_MS, auditMs: AUDIT_MS };
     const hub = (this.hub = new Hub(engine, { ...timing, begins: registry, signals }));
     shareEnds(hub, engine);
+    this.log = new OwnLog(hub, engine);
     this.engine = {
       name: engine.name,
       get state(): EngineState {
@@ -179,10 +181,10 @@ export class Node {
   #join(): Nodes {
     const nodes: Nodes = new Nodes(
       this.connections.open,
-      new OwnTopic<NodeMessage>(this.hub, this.#engine, {
+      this.log.channel<NodeMessage>({
         name: '/nodes',
         retention: NODES_RETENTION,
-        onMessage: (message, atMs, isRetained) => nodes.take(message, atMs, isRetained),
+        onMessage: (message, { at }, isRetained) => nodes.take(message, at, isRetained),
       }),
       (error) => this.#reporter.report(error),
     );

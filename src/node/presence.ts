@@ -203,8 +203,8 @@ export class Nodes {
     this.#send(message).catch(this.#report);
   }
 
-  #send(message: Untold<NodeMessage>): Promise<void> {
-    return this.#topic.send({ ...message, node: this.#local.id });
+  async #send(message: Untold<NodeMessage>): Promise<void> {
+    await this.#topic.send({ ...message, node: this.#local.id });
   }
 }
 

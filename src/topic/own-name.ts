@@ -5,3 +5,15 @@ export type OwnTopicName = `/${string}`;
 export function isUsers(topic: string): boolean {
   return !topic.startsWith('/');
 }
+
+const RUN = '/run/';
+
+/** The topic that a run under a name is kept in. */
+export function runTopic(name: string, id: string): OwnTopicName {
+  return `${RUN}${id}/${name}`;
+}
+
+/** The name by which users know a topic: that of what is kept in it. */
+export function publicName(topic: string): string {
+  return topic.startsWith(RUN) ? topic.slice(topic.indexOf('/', RUN.length) + 1) : topic;
+}

@@ -24,6 +24,7 @@ const KINDS: ReadonlyMap<number, Kind> = new Map(
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
+const lenient = new TextDecoder();
 
 /** The entry that ends a topic's log: all is said. */
 export const COMPLETE: Uint8Array = pack('complete', '');
@@ -31,6 +32,16 @@ export const COMPLETE: Uint8Array = pack('complete', '');
 /** Makes the entry that ends a topic's log with a failure. It carries no reason: what failed is not the clients' affair. */
 export function packFailure(): Uint8Array {
   return pack('failed', '');
+}
+
+/** The same, or that of `COMPLETE`, with what is to be known of this end: a text that no client is given. */
+export function packEnd(how: Control, said: string): Uint8Array {
+  return pack(how, said);
+}
+
+/** What {@link packEnd} was given; empty for any other end. */
+export function saidAtEnd(payload: Uint8Array): string {
+  return payload.length < 2 ? '' : lenient.decode(fieldsOf(payload));
 }
 
 /**

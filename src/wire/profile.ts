@@ -10,7 +10,7 @@ import type { EndReason, RefusalReason } from './words.js';
 
 /** What a profile is told of a stream that ends without a failure of its own. */
 export interface WireEnding {
-  /** `complete`: all is said. */
+  /** `complete`: all is said. `stopped`: somebody has stopped the run, and nothing more will be said. */
   readonly reason: EndReason;
   /** Whether the client is to come back, if it can. */
   readonly reconnect: boolean;
@@ -97,6 +97,7 @@ export function dialectOf(profile: WireProfile): Dialect {
 
 /** Why each stream ends that is not complete, for a client that knows nothing of this module. */
 const ENDED: Readonly<Record<Exclude<EndReason, 'complete'>, string>> = {
+  stopped: 'It was stopped',
   expired: 'What let the client in has expired',
   revoked: 'The client may not read this any more',
   'slow-consumer': 'The client has not kept up',

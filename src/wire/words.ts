@@ -44,7 +44,7 @@ export type HoleReason = 'trimmed' | 'epoch' | 'ahead' | 'diverged' | 'unknown';
 export type ResetReason = HoleReason | 'skipped';
 
 /** Why the module ended a stream. */
-export type EndReason = 'complete' | 'expired' | 'revoked' | 'slow-consumer' | 'lifetime' | 'shutdown' | 'closed';
+export type EndReason = 'complete' | 'stopped' | 'expired' | 'revoked' | 'slow-consumer' | 'lifetime' | 'shutdown' | 'closed';
 
 /** Why a stream is over, also when the module did not end it: the client left, or its source failed. */
 export type CloseReason = EndReason | 'disconnected' | 'failed';
@@ -56,6 +56,7 @@ export type RefusalReason =
 /** Whether a client should come back after each reason, unless the caller says otherwise. */
 export const RECONNECTS: Readonly<Record<EndReason, boolean>> = {
   complete: false,
+  stopped: false,
   expired: true,
   revoked: false,
   'slow-consumer': true,
