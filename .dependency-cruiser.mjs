@@ -25,6 +25,7 @@ const layers = {
   nest: core,
   testing: [...core, 'nest'],
   dashboard: [...core, 'nest'],
+  runs: [...core, 'nest'],
   client: ['errors', 'wire'],
   sqlite: driver,
   redis: driver,
@@ -77,7 +78,11 @@ export default {
     },
     onlyIn('react-in-its-binding', '^src/client/react/', packages('react', 'react-dom')),
     onlyIn('vue-in-its-binding', '^src/client/vue/', packages('vue', '@vue/[^/]+')),
-    onlyIn('nest-at-the-edge', inLayers('nest', 'testing', 'dashboard'), packages('@nestjs/[^/]+', 'reflect-metadata')),
+    onlyIn(
+      'nest-at-the-edge',
+      inLayers('nest', 'testing', 'dashboard', 'runs'),
+      packages('@nestjs/[^/]+', 'reflect-metadata'),
+    ),
     // Observables come in as sources, and topics go out as Observables.
     onlyIn(
       'rxjs-at-the-edge',

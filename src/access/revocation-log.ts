@@ -3,7 +3,7 @@ import { apart } from '../engine/apart.js';
 import type { Engine, Retention } from '../engine/engine.js';
 import type { Hub } from '../hub/hub.js';
 import { OwnTopic } from '../hub/own-topic.js';
-import type { Stored } from '../hub/own-topic.js';
+import type { Position } from '../topic/position.js';
 import { Revocations } from './revocations.js';
 import type { Revocation, TimedRevocation } from './revocations.js';
 
@@ -44,7 +44,7 @@ export class RevocationLog {
   constructor(hub: Hub, engine: Engine, onRevoked: (principalId: string) => void, keepMs = KEEP_MS) {
     this.#onRevoked = onRevoked;
     this.#keepMs = keepMs;
-    const onMessage = (message: RevocationMessage, { at }: Stored): void => this.#take(message, at);
+    const onMessage = (message: RevocationMessage, { at }: Position): void => this.#take(message, at);
     const onLost = (): void => void this.#tellLost();
     this.#topic = new OwnTopic(hub, engine, { name: '/revocations', retention: RETENTION, onMessage, onLost });
   }

@@ -5,6 +5,8 @@ export interface Kept {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether a client with this id has all there is, its end included. */
   isOver(lastEventId: string | undefined): boolean;
+  /** Somebody watches it, until the signal is aborted. */
+  watched(until: AbortSignal): void;
 }
 
 /** Names and patterns, and where that is kept which the one of them stands for. */

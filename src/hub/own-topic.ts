@@ -12,18 +12,16 @@ import type { CursorSink } from './cursor-sink.js';
 import { Cursor } from './cursor.js';
 import type { Hub } from './hub.js';
 
-/** Where a message stands in the log, and when it was stored there. */
-export type Stored = Pick<LogEntry, 'seq' | 'at'>;
-
 export interface OwnTopicOptions<T> {
   readonly name: OwnTopicName;
   readonly retention: Retention;
   /**
    * Must not throw, and has to expect messages of other versions of this module. Each comes once, in their order.
    *
+   * @param position where it stands in the log, and when it was stored there
    * @param isRetained whether it was there before this process began to listen
    */
-  onMessage(message: T, at: Stored, isRetained: boolean): void;
+  onMessage(message: T, position: Position, isRetained: boolean): void;
   /**
    * The log is another one, or an older one: what it has comes again as messages, and what it has lost only this process and its like
    * know. Must not throw.
@@ -74,7 +72,7 @@ export class OwnTopic<T> implements CursorSink {
       const page = await this.#engine.read({ topics: [name], after: this.#seq, ...PAGE });
       if (this.#isOther(page)) continue;
       if (page.entries.length === 0) return;
-      for (const entry of page.entries) this.#take(entry, false);
+      for (const entry of page.entries) this.#take(entry, page.upTo.epoch, false);
     }
   }
 
@@ -96,7 +94,7 @@ export class OwnTopic<T> implements CursorSink {
       const page = await this.#hub.persist(() => this.#engine.read(request));
       if (page === undefined) return;
       this.#isOther(page);
-      for (const entry of page.entries) this.#take(entry, true);
+      for (const entry of page.entries) this.#take(entry, page.upTo.epoch, true);
       after = page.upTo;
       if (page.entries.length === 0) return this.#open(formatPosition(after));
     }
@@ -108,7 +106,7 @@ export class OwnTopic<T> implements CursorSink {
   }
 
   write(batch: Batch): boolean {
-    for (const entry of batch.entries) this.#take(entry, false);
+    for (const entry of batch.entries) this.#take(entry, batch.epoch, false);
     this.#opened?.();
     return true;
   }
@@ -143,10 +141,10 @@ export class OwnTopic<T> implements CursorSink {
     this.#options.onLost?.();
   }
 
-  #take(entry: LogEntry, isRetained: boolean): void {
-    if (entry.seq <= this.#seq) return;
-    this.#seq = entry.seq;
-    const event = unpackEvent(entry.data);
-    if ('data' in event) this.#options.onMessage(event.data as T, entry, isRetained);
+  #take({ seq, at, data }: LogEntry, epoch: string, isRetained: boolean): void {
+    if (seq <= this.#seq) return;
+    this.#seq = seq;
+    const event = unpackEvent(data);
+    if ('data' in event) this.#options.onMessage(event.data as T, { epoch, seq, at }, isRetained);
   }
 }

@@ -125,8 +125,10 @@ export class Arrival {
       const headers = this.#headers(kept);
       await this.#takePlace(source);
       const refusal = this.#isOver || (await this.#redeem()) ? undefined : 'unavailable';
-      if (refusal === undefined && !this.#isOver && (await this.#sendHead(headers)))
+      if (refusal === undefined && !this.#isOver && (await this.#sendHead(headers))) {
+        kept?.watched(this.stream.signal);
         return this.#node.connections.start(this.stream, this.#exchange, source);
+      }
       discard(source);
       if (refusal !== undefined) await this.#refuse(refusal);
       else if (this.#exchange.isGone) this.#exchange.abandon();

@@ -28,6 +28,11 @@ export class OwnLog {
     return this.#engine.read(request);
   }
 
+  /** Repeats a call until it succeeds, also while the engine is away. `undefined` once the node is closed. */
+  persist<T>(call: () => Promise<T>): Promise<T | undefined> {
+    return this.#hub.persist(call);
+  }
+
   /** What the nodes tell each other under a name. */
   channel<T>(options: OwnTopicOptions<T>): OwnTopic<T> {
     return new OwnTopic<T>(this.#hub, this.#engine, options);

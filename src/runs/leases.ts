@@ -1,0 +1,141 @@
+import { apart } from '../engine/apart.js';
+import type { RunMessage } from './run-table.js';
+
+/** What the leases of a node have to do with the rest of it. */
+export interface LeasesOwner {
+  /** This node's own, as long as it has not been counted as gone. */
+  readonly session: string;
+  /** Those whose runs have no end yet. */
+  sessions(): ReadonlySet<string>;
+  /** Rejects with the engine's error. */
+  send(message: RunMessage): Promise<unknown>;
+}
+
+/** Of the lease, so much passes between two signs of life. */
+const BEAT = 1 / 3;
+/** In the same way for how often is looked who has not been heard of. */
+const LOOK = 1 / 20;
+/** After a beat that could not be stored. */
+const AGAIN_MS = 250;
+/** Who is asked whether he lives has so long to say so. */
+const ANSWER_MS = 400;
+/** Of the lease, nobody can have taken anything away meanwhile. */
+const SAFE = 0.8;
+
+/**
+ * Who is alive. A node that has runs says so from time to time; and each node watches those that others have. Of whom nothing is heard for
+ * the time of a lease is asked; and who does not answer counts as gone, if the log says that his lease is over.
+ */
+export class Leases {
+  readonly #owner: LeasesOwner;
+  readonly #leaseMs: number;
+  /** When each session was heard of last, on the clock of `performance.now()`, and how long that is good for. */
+  readonly #heard = new Map<string, { atMs: number; leaseMs: number }>();
+  readonly #asking = new Set<string>();
+  #beat: NodeJS.Timeout | undefined;
+  #look: NodeJS.Timeout | undefined;
+  /** When the last beat that was stored was sent. */
+  #beatAtMs = -Infinity;
+  #isClosed = false;
+
+  constructor(owner: LeasesOwner, leaseMs: number) {
+    this.#owner = owner;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Whether this node's runs are certainly its own. */
+  get isSafe(): boolean {
+    return performance.now() - this.#beatAtMs < this.#leaseMs * SAFE;
+  }
+
+  /** This node has been heard to live: something was stored that was sent at this time. */
+  renewed(sentAtMs: number): void {
+    this.#beatAtMs = Math.max(this.#beatAtMs, sentAtMs);
+  }
+
+  /** @param ageMs how long ago that was */
+  heard(session: string, leaseMs: number, ageMs: number): void {
+    const atMs = performance.now() - Math.max(0, ageMs);
+    const before = this.#heard.get(session);
+    if (before === undefined || before.atMs < atMs) this.#heard.set(session, { atMs, leaseMs });
+  }
+
+  forget(session: string): void {
+    this.#heard.delete(session);
+  }
+
+  /** To be called when there are runs, or others: what is needed for them is begun, and ends by itself. */
+  attend(): void {
+    if (this.#isClosed) return;
+    if (this.#owner.sessions().has(this.#owner.session)) this.#beat ??= this.#in(this.#leaseMs * BEAT, this.#onBeat);
+    if (this.#others().length > 0) this.#look ??= this.#in(this.#leaseMs * LOOK, this.#onLook);
+  }
+
+  /** Somebody doubts that a session lives. */
+  doubted(session: string): void {
+    if (session === this.#owner.session && this.#owner.sessions().has(session)) void this.#send();
+  }
+
+  /** Says that this node lives. Rejects with the engine's error. */
+  async say(): Promise<void> {
+    const sentAtMs = performance.now();
+    await this.#owner.send({ op: 'beat', session: this.#owner.session, leaseMs: this.#leaseMs });
+    this.renewed(sentAtMs);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#beat);
+    clearTimeout(this.#look);
+  }
+
+  #in(ms: number, call: () => void): NodeJS.Timeout {
+    return apart(() => setTimeout(call, ms).unref());
+  }
+
+  readonly #onBeat = (): void => {
+    void this.#send();
+  };
+
+  async #send(): Promise<void> {
+    clearTimeout(this.#beat);
+    const isSaid = await this.say().then(
+      () => true,
+      () => false,
+    );
+    clearTimeout(this.#beat);
+    this.#beat = undefined;
+    if (isSaid) return this.attend();
+    if (!this.#isClosed) this.#beat = this.#in(Math.min(AGAIN_MS, this.#leaseMs * BEAT), this.#onBeat);
+  }
+
+  readonly #onLook = (): void => {
+    this.#look = undefined;
+    const now = performance.now();
+    for (const session of this.#others()) {
+      const { atMs, leaseMs } = this.#heard.get(session) ?? { atMs: -Infinity, leaseMs: this.#leaseMs };
+      if (now - atMs > leaseMs && !this.#asking.has(session)) void this.#ask(session);
+    }
+    this.attend();
+  };
+
+  /** Asks first: the engine may have been away, and this process may have stood still. */
+  async #ask(session: string): Promise<void> {
+    this.#asking.add(session);
+    try {
+      const before = this.#heard.get(session)?.atMs;
+      await this.#owner.send({ op: 'doubt', session });
+      await new Promise((resolve) => this.#in(ANSWER_MS, () => resolve(undefined)));
+      const isSilent = this.#heard.get(session)?.atMs === before;
+      if (isSilent && !this.#isClosed) await this.#owner.send({ op: 'reap', session, by: this.#owner.session });
+    } catch {
+      // The engine is away: the next look asks again.
+    } finally {
+      this.#asking.delete(session);
+    }
+  }
+
+  #others(): string[] {
+    return [...this.#owner.sessions()].filter((session) => session !== this.#owner.session);
+  }
+}

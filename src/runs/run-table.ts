@@ -1,0 +1,247 @@
+import { formatPosition } from '../topic/position.js';
+import type { Position } from '../topic/position.js';
+import type { RunEnd } from '../topic/run-end.js';
+import type { RunFacts, RunRecord } from './run-record.js';
+
+/** What the nodes tell each other of runs. The engine's clock says when; a session is one life of a node as a producer. */
+export type RunMessage =
+  /** Wants to produce a run. Whether it does is for the order of the log to say. */
+  | ({ readonly op: 'start'; readonly leaseMs: number } & RunFacts)
+  /** A session lives. */
+  | { readonly op: 'beat'; readonly session: string; readonly leaseMs: number }
+  /** Nothing was heard of a session: it should say something. */
+  | { readonly op: 'doubt'; readonly session: string }
+  /** A session counts as gone, if its lease is over by now. `by` ends its runs. */
+  | { readonly op: 'reap'; readonly session: string; readonly by: string }
+  | { readonly op: 'stop'; readonly run: string; readonly reason: string }
+  /** A run has ended: its own topic said so, at `seq`, before. */
+  | { readonly op: 'end'; readonly run: string; readonly end: RunEnd; readonly seq: number }
+  /** Somebody on a node watches a run, or nobody any more. Holds for so long unless it is said again. */
+  | { readonly op: 'watch'; readonly run: string; readonly session: string; readonly forMs: number }
+  /** What is running, told again before the log forgets it. */
+  | { readonly op: 'keep'; readonly runs: readonly Kept[]; readonly leaseMs: number };
+
+type Kept = RunFacts & Pick<RunRecord, 'place' | 'startedAtMs'>;
+
+/** Who hears of what the messages mean, while they are taken in. Nothing here may throw. */
+export interface RunTableListener {
+  /** A run has come to be. */
+  started(run: RunRecord): void;
+  stopWanted(run: RunRecord, reason: string): void;
+  /** Who produced it has lost it; `by` is to write its end. */
+  lost(run: RunRecord, by: string): void;
+  ended(run: RunRecord): void;
+  watched(run: RunRecord, session: string, forMs: number): void;
+  /** Something was said by a session. */
+  heard(session: string, leaseMs: number, atMs: number): void;
+  doubted(session: string): void;
+  /** A session counts as gone. */
+  reaped(session: string): void;
+}
+
+/** Of so many sessions that count as gone a node remembers that. */
+const MAX_GONE = 10_000;
+/** Of so many runs that have ended a node remembers how; of older ones the log tells. */
+const MAX_ENDED = 10_000;
+
+/**
+ * Which runs there are, as the log has it. Every node takes in the same messages in the same order, and so comes to the same answers: who
+ * produces a run, whether he has lost it, and how it has ended.
+ */
+export class RunTable {
+  readonly #listener: RunTableListener;
+  readonly #runs = new Map<string, RunRecord>();
+  /** The last run under each key. */
+  readonly #current = new Map<string, RunRecord>();
+  /** Until when each session's runs are its own, on the engine's clock. */
+  readonly #leases = new Map<string, number>();
+  readonly #gone = new Set<string>();
+  readonly #ended = new Map<string, RunRecord>();
+  /** What has become of starts that somebody waits for: the run that is running under the key. */
+  readonly #claims = new Map<string, RunRecord | undefined>();
+
+  constructor(listener: RunTableListener) {
+    this.#listener = listener;
+  }
+
+  /** The last run under a key; `undefined` when nothing is known of one. */
+  current(key: string): RunRecord | undefined {
+    return this.#current.get(key);
+  }
+
+  get(id: string): RunRecord | undefined {
+    return this.#runs.get(id);
+  }
+
+  /** The last run under each key. */
+  list(): Iterable<RunRecord> {
+    return this.#current.values();
+  }
+
+  /** Those that have no end yet. */
+  *unended(): Iterable<RunRecord> {
+    for (const run of this.#runs.values()) if (run.end === undefined) yield run;
+  }
+
+  /** Says that a start is about to be told whose fate is to be kept. */
+  claim(id: string): void {
+    this.#claims.set(id, undefined);
+  }
+
+  /** What has become of it: the run that is running under its key, which may be itself. `undefined`: it was not told, as far as is known. */
+  claimed(id: string): RunRecord | undefined {
+    return this.#claims.get(id);
+  }
+
+  isClaimed(id: string): boolean {
+    return this.#claims.has(id);
+  }
+
+  unclaim(id: string): void {
+    this.#claims.delete(id);
+  }
+
+  /** Takes in a message. */
+  take(message: RunMessage, position: Position): void {
+    switch (message.op) {
+      case 'start':
+        return this.#start(message, position);
+      case 'beat':
+        return this.#beat(message.session, message.leaseMs, position.at);
+      case 'keep':
+        for (const kept of message.runs) this.#keep(kept, message.leaseMs, position.at);
+        return;
+      case 'doubt':
+        return this.#listener.doubted(message.session);
+      case 'reap':
+        return this.#reap(message.session, message.by, position.at);
+      case 'stop':
+        return this.#stop(message.run, message.reason);
+      case 'end':
+        return this.#end(message.run, { ...message.end, seq: message.seq, atMs: position.at });
+      case 'watch': {
+        const run = this.#runs.get(message.run);
+        if (run !== undefined) this.#listener.watched(run, message.session, message.forMs);
+      }
+    }
+  }
+
+  /** Takes in a run that has ended of which a mark in the log tells. */
+  remember(run: RunRecord): RunRecord {
+    const known = this.#runs.get(run.id);
+    if (known !== undefined) return known;
+    this.#runs.set(run.id, run);
+    this.#noteEnded(run);
+    if (!this.#current.has(run.key)) this.#current.set(run.key, run);
+    return run;
+  }
+
+  /** Forgets those that ended before a time on the engine's clock and were not to be kept for longer. */
+  forgetOld(nowMs: number): void {
+    for (const run of this.#ended.values()) {
+      const { atMs } = run.end as NonNullable<RunRecord['end']>;
+      if (atMs + run.retainMs < nowMs) this.#forget(run);
+    }
+  }
+
+  /** The log is another one. What a session of this node is producing goes on. */
+  clear(session: string): void {
+    const own = [...this.unended()].filter((run) => run.session === session && !run.isLost);
+    for (const map of [this.#runs, this.#current, this.#leases, this.#ended]) map.clear();
+    this.#gone.clear();
+    for (const run of own) this.#note(run);
+  }
+
+  #start({ op: _, leaseMs, ...facts }: Extract<RunMessage, { op: 'start' }>, position: Position): void {
+    const { id, key, session } = facts;
+    if (this.#gone.has(session) || this.#runs.has(id)) return;
+    const before = this.#current.get(key);
+    if (before !== undefined && this.#isRunning(before, position.at)) return this.#settle(id, before);
+    this.#renew(session, leaseMs, position.at);
+    const run = this.#add({ ...facts, place: formatPosition(position), startedAtMs: position.at });
+    this.#settle(id, run);
+    if (before !== undefined && before.end === undefined) this.#lose(before, session);
+    this.#listener.started(run);
+  }
+
+  #keep({ ...facts }: Kept, leaseMs: number, atMs: number): void {
+    const { id, key, session } = facts;
+    if (this.#gone.has(session)) return;
+    this.#renew(session, leaseMs, atMs);
+    if (this.#runs.has(id)) return;
+    const before = this.#current.get(key);
+    if (before !== undefined && before.startedAtMs > facts.startedAtMs) return;
+    this.#listener.started(this.#add(facts));
+  }
+
+  #add(facts: Kept): RunRecord {
+    return this.#note({ ...facts, stopReason: undefined, isLost: false, end: undefined });
+  }
+
+  #note(run: RunRecord): RunRecord {
+    this.#runs.set(run.id, run);
+    this.#current.delete(run.key);
+    this.#current.set(run.key, run);
+    return run;
+  }
+
+  #beat(session: string, leaseMs: number, atMs: number): void {
+    if (!this.#gone.has(session)) this.#renew(session, leaseMs, atMs);
+  }
+
+  #renew(session: string, leaseMs: number, atMs: number): void {
+    this.#leases.set(session, Math.max(atMs + leaseMs, this.#leases.get(session) ?? 0));
+    this.#listener.heard(session, leaseMs, atMs);
+  }
+
+  #reap(session: string, by: string, atMs: number): void {
+    if (this.#gone.has(session) || atMs <= (this.#leases.get(session) ?? 0)) return;
+    this.#leases.delete(session);
+    this.#gone.add(session);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > MAX_GONE) this.#gone.delete(oldest as string);
+    for (const run of this.unended()) if (run.session === session) this.#lose(run, by);
+    this.#listener.reaped(session);
+  }
+
+  #stop(id: string, reason: string): void {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.end !== undefined || run.stopReason !== undefined) return;
+    run.stopReason = reason;
+    this.#listener.stopWanted(run, reason);
+  }
+
+  #end(id: string, end: NonNullable<RunRecord['end']>): void {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.end !== undefined) return;
+    run.end = end;
+    this.#noteEnded(run);
+    this.#listener.ended(run);
+  }
+
+  #noteEnded(run: RunRecord): void {
+    this.#ended.set(run.id, run);
+    const [oldest] = this.#ended.values();
+    if (this.#ended.size > MAX_ENDED) this.#forget(oldest as RunRecord);
+  }
+
+  #forget(run: RunRecord): void {
+    this.#ended.delete(run.id);
+    this.#runs.delete(run.id);
+    if (this.#current.get(run.key) === run) this.#current.delete(run.key);
+  }
+
+  #lose(run: RunRecord, by: string): void {
+    if (run.isLost) return;
+    run.isLost = true;
+    this.#listener.lost(run, by);
+  }
+
+  #isRunning(run: RunRecord, atMs: number): boolean {
+    return run.end === undefined && !run.isLost && atMs <= (this.#leases.get(run.session) ?? 0);
+  }
+
+  #settle(id: string, run: RunRecord): void {
+    if (this.#claims.has(id)) this.#claims.set(id, run);
+  }
+}
