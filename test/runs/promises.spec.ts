@@ -51,4 +51,235 @@ describe.each(engineKinds)('a run on $name', (kind) => {
     expect(late.headers.get('x-run-id')).toBe(stream.headers.get('x-run-id'));
     expect(tap.calls).toBe(1);
   });
+
+  test('has one producer, whoever starts it at once on whichever node, and all are given the same run', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const taps = [new Tap(), new Tap(), new Tap(), new Tap()];
+
+    const runs = await Promise.all(taps.map((tap, n) => cluster.runs(n % (last + 1)).start('a/1', tap.producer)));
+
+    expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
+    expect(taps.reduce((sum, { calls }) => sum + calls, 0)).toBe(1);
+    const tap = taps.find(({ calls }) => calls === 1)!;
+    tap.give(1);
+    tap.end();
+    const results = await Promise.all(runs.map((run) => run.result({ events: true })));
+    for (const { state, events } of results)
+      expect([state, events?.map(({ data }) => data)]).toEqual(['completed', [1]]);
+  });
+
+  test('is the only one, where others are refused, and its place is free when it has ended', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const { tap, stream } = await ask(cluster, 'a/1', { onConflict: 'reject' });
+    await tap.called();
+
+    const refused = await ask(cluster, 'a/1', { onConflict: 'reject' }, last);
+
+    expect([refused.stream.status, refused.tap.calls]).toEqual([409, 0]);
+    tap.end();
+    await stream.rest();
+    const again = await ask(cluster, 'a/1', { onConflict: 'reject' }, last);
+    expect(again.stream.status).toBe(200);
+    expect(again.stream.headers.get('x-run-id')).not.toBe(stream.headers.get('x-run-id'));
+    again.tap.end();
+    await again.stream.rest();
+  });
+
+  test('takes the place of another that it is to replace, of which whoever watches is told', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const old = await ask(cluster, 'a/1');
+    old.tap.give('old');
+    await old.stream.take(1);
+
+    const next = await ask(cluster, 'a/1', { onConflict: 'replace' }, last);
+
+    expect(await old.stream.rest()).toEqual([
+      { type: 'stream.end', data: '{"reason":"stopped","reconnect":false}', id: 'stream.end' },
+    ]);
+    expect([old.tap.finals, old.tap.signal?.aborted, (old.tap.signal?.reason as Error).name]).toEqual([
+      1,
+      true,
+      'AbortError',
+    ]);
+    next.tap.give('new');
+    next.tap.end();
+    expect((await next.stream.rest()).map(({ data }) => data)).toEqual([
+      'new',
+      '{"reason":"complete","reconnect":false}',
+    ]);
+  });
+
+  test('goes on when its client leaves, also before it has been answered', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const { tap, stream } = await ask(cluster, 'a/1');
+    tap.give(1);
+    await stream.take(1);
+    stream.leave();
+    const gone = new AbortController();
+    const tap2 = new Tap();
+    producers.set('a/2', tap2.producer);
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"key":"a/2"}' };
+    const left = cluster.nodes[0]!.open('/runs/ask', { ...init, signal: gone.signal }).catch(() => undefined);
+    await tap2.called();
+    gone.abort();
+    await left;
+    for (const each of [tap, tap2]) {
+      each.give(2);
+      each.end();
+    }
+
+    const results = await Promise.all(
+      ['a/1', 'a/2'].map(async (key) => (await cluster.runs(last).get(key))!.result({ events: true })),
+    );
+
+    expect(results.map(({ state, events }) => [state, events?.map(({ data }) => data)])).toEqual([
+      ['completed', [1, 2]],
+      ['completed', [2]],
+    ]);
+    expect([tap.signal?.aborted, tap2.signal?.aborted]).toEqual([false, false]);
+  });
+
+  test('is stopped from any node within 250 ms, its producer is cleaned up once, and what was written stays', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const { tap, stream } = await ask(cluster, 'a/1');
+    tap.give('written');
+    await stream.take(1);
+    const startedAt = performance.now();
+    const stale = await cluster.runs(last).stop('a/1', { ifRunId: 'another' });
+    const isStopped = await cluster
+      .runs(last)
+      .stop('a/1', { ifRunId: stream.headers.get('x-run-id')!, reason: 'user' });
+    await until(() => tap.signal?.aborted, 'the signal to be aborted');
+    const ms = performance.now() - startedAt;
+
+    expect([stale, isStopped]).toEqual([false, true]);
+    // 250 ms are promised; a machine that does other things at the same time is given more.
+    expect(ms).toBeLessThan(2_000);
+    expect((await stream.rest()).map(({ data }) => data)).toEqual(['{"reason":"stopped","reconnect":false}']);
+    const run = (await cluster.runs(last).get('a/1'))!;
+    expect(await run.result({ events: true })).toMatchObject({
+      state: 'stopped',
+      reason: 'user',
+      events: [{ data: 'written' }],
+    });
+    expect(await run.stop()).toBe(false);
+    expect(tap.finals).toBe(1);
+  });
+
+  test('that fails tells its watchers so and nothing more, and its application why', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const { tap, stream } = await ask(cluster, 'a/1');
+    const other = await watch(cluster, 'a/1', last);
+    tap.give('x');
+    tap.fail(Object.assign(new Error('secret'), { status: 429 }));
+
+    for (const each of [stream, other, await watch(cluster, 'a/1', last)]) {
+      const [first, end] = await each.rest();
+      expect(first?.data).toBe('x');
+      expect(end).toMatchObject({ type: 'stream.error', id: 'stream.end' });
+      expect(JSON.parse(end!.data)).toEqual({
+        message: 'The stream was ended by an error on the server',
+        code: 'run-failed',
+        reconnect: false,
+      });
+      expect(each.text).not.toContain('secret');
+    }
+    expect(cluster.errors).toEqual([expect.objectContaining({ message: 'secret' })]);
+    expect(await (await cluster.runs(last).get('a/1'))?.result()).toMatchObject({ state: 'failed' });
+  });
+
+  test('gives a client that comes back what follows, once, and the end', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const { tap, stream } = await ask(cluster, 'a/1');
+    tap.give(1, 2, 3);
+    await stream.receive('data: 2');
+    const before = stream.text.slice(0, stream.text.indexOf('data: 2'));
+    const id = /^id: (.+)$/m.exec(before.slice(before.lastIndexOf('id: ')))![1]!;
+    stream.leave();
+    tap.give(4);
+    tap.end();
+
+    const back = await watch(cluster, 'a/1', last, id);
+
+    expect((await back.rest()).map(({ data }) => data)).toEqual(['3', '4', '{"reason":"complete","reconnect":false}']);
+    await (await cluster.runs(last).get('a/1'))!.result();
+    // Of a place behind its end there is nothing more to tell.
+    const place = await cluster.nodes[last]!.streams.position();
+    expect((await watch(cluster, 'a/1', last, place)).status).toBe(204);
+  });
+
+  test('ends when nobody has watched it for as long as it is to wait, and not while somebody does on another node', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const { tap, stream } = await ask(cluster, 'a/1', { whenUnwatched: { abortAfterMs: 1_000 } });
+    tap.give(1);
+    await stream.take(1);
+    const other = await watch(cluster, 'a/1', last);
+    await other.take(1);
+    stream.leave();
+    const leftAt = performance.now();
+    await until(() => performance.now() - leftAt > 1_600, 'longer than that');
+    expect(tap.signal?.aborted).toBe(false);
+
+    other.leave();
+
+    const result = await (await cluster.runs(0).get('a/1'))!.result();
+    expect(result).toMatchObject({ state: 'stopped', reason: 'unwatched' });
+    expect(tap.finals).toBe(1);
+  });
+
+  test('ends as expired when it takes too long', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const { tap, stream } = await ask(cluster, 'a/1', { maxDurationMs: 50 });
+
+    expect((await stream.rest()).map(({ data }) => JSON.parse(data) as unknown)).toEqual([
+      expect.objectContaining({ code: 'run-expired', reconnect: false }),
+    ]);
+    expect(tap.signal?.aborted).toBe(true);
+  });
+
+  test('is told to come to its end when its application closes, and may do so in its own way', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const hangs = new Tap();
+    await cluster.runs(0).start('own', async function* ({ signal }) {
+      yield 1;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      yield 'bye';
+    });
+    await cluster.runs(0).start('hangs', hangs.producer);
+    await hangs.called();
+    const watching = await watch(cluster, 'own', last);
+    await watching.take(1);
+    const other = cluster.runs(last);
+
+    await cluster.nodes[0]!.nest.close();
+
+    if (!kind.isShared) return;
+    const [first, second] = [(await other.get('own'))!, (await other.get('hangs'))!];
+    expect(await first.result({ events: true })).toMatchObject({
+      state: 'completed',
+      events: [{ data: 1 }, { data: 'bye' }],
+    });
+    expect(await second.result()).toMatchObject({ state: 'interrupted', reason: 'shutdown' });
+    expect((await watching.rest()).map(({ data }) => data)).toEqual(['bye', '{"reason":"complete","reconnect":false}']);
+  });
+
+  test('is listed with the last under each key, and found by whoever starts later', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const taps = ['a/1', 'a/2', 'b/1'].map((key) => [key, new Tap()] as const);
+    for (const [key, tap] of taps) await cluster.runs(0).start(key, tap.producer);
+    taps[0]![1].end();
+    await (await cluster.runs(0).get('a/1'))!.result();
+    if (kind.isShared) await cluster.add();
+    const runs = cluster.runs(cluster.nodes.length - 1);
+
+    const listed = await runs.list('a/*');
+
+    expect(listed.map(({ key, state }) => [key, state]).sort()).toEqual([
+      ['a/1', 'completed'],
+      ['a/2', 'running'],
+    ]);
+    expect(await runs.watch('a/1', { ended: false })).toBeUndefined();
+    expect((await runs.watch('a/2', { ended: false }))?.state).toBe('running');
+    expect(await runs.get('nothing')).toBeUndefined();
+  });
 });

@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Param, Post, Query, RequestMethod } from '@nestjs/common';
 import { type SseModuleOptions, SseStream } from 'nestjs-event-stream';
 import {
+  type Run,
   type RunOptions,
   type RunProducer,
   RunService,
