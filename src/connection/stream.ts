@@ -125,7 +125,7 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     this.topics.leave([topic]);
     // A source that is still running has more to say.
     if (this.topics.count > 0 || this.#pump !== undefined) return;
-    this.finish('complete', this.dialect.end({ reason: 'complete', reconnect: false }));
+    this.endHere('complete');
   }
 
   /** Says what has happened to it, in the context of its own request. */
@@ -138,6 +138,10 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
 
   protected get isRepeatable(): boolean {
     return isSafe(this.request);
+  }
+
+  protected get body(): unknown {
+    return this.request.body;
   }
 
   protected flush(): void {
@@ -153,6 +157,10 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     this.tell('ending', () => ({ reason }));
     this.output.end(words);
     this.#timekeeper?.ended(reason === 'slow-consumer' || reason === 'revoked');
+  }
+
+  protected cut(): void {
+    destroyResponse(this.output.raw);
   }
 
   protected release(abort: () => void): void {
