@@ -26,6 +26,7 @@ const layers = {
   testing: [...core, 'nest'],
   dashboard: [...core, 'nest'],
   client: ['errors', 'wire'],
+  ai: ['errors', 'rules', 'wire'],
   sqlite: driver,
   redis: driver,
   nats: driver,

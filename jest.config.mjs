@@ -25,7 +25,7 @@ export default {
   },
   moduleNameMapper: {
     '^nestjs-event-stream$': '<rootDir>/src/index.ts',
-    '^nestjs-event-stream/(testing|sqlite|redis|postgres|nats|client|client/react|client/vue)$':
+    '^nestjs-event-stream/(testing|ai|sqlite|redis|postgres|nats|client|client/react|client/vue)$':
       '<rootDir>/src/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
