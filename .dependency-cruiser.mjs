@@ -27,6 +27,7 @@ const layers = {
   dashboard: [...core, 'nest'],
   runs: [...core, 'nest'],
   client: ['errors', 'wire'],
+  ai: ['errors', 'rules', 'wire'],
   sqlite: driver,
   redis: driver,
   nats: driver,

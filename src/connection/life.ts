@@ -27,7 +27,7 @@ export abstract class Life {
   /** Why it was ended; `undefined`, too, when its client has left. */
   #reason: CloseReason | undefined;
   /** How it was ended before it had begun. */
-  #early: { readonly reason: EndReason; readonly words: string } | undefined;
+  #early: { readonly reason: EndReason; readonly how: Ended } | undefined;
   /** That of the request, when anything of the application's is called later: 81 bytes. */
   #context: AsyncResource | undefined;
   #abort: AbortController | undefined;
@@ -36,6 +36,8 @@ export abstract class Life {
 
   /** Whether asking again does nothing again. */
   protected abstract readonly isRepeatable: boolean;
+  /** The body of its request, as the framework has parsed it. */
+  protected abstract readonly body: unknown;
 
   /** Gives what there was before the end. */
   protected abstract flush(): void;
@@ -43,6 +45,8 @@ export abstract class Life {
   protected abstract place(): string | undefined;
   /** Writes the last words. */
   protected abstract close(reason: EndReason | 'failed', words: string): void;
+  /** Drops the response without a word. */
+  protected abstract cut(): void;
   /** Lets go of what only a stream needs that goes on; `abort` belongs between what reads and what the application gives. */
   protected abstract release(abort: () => void): void;
   /** It is over. */
@@ -64,27 +68,36 @@ export abstract class Life {
   }
 
   /** Ends the stream, telling its client why. One that has not begun ends as it begins. */
-  end(reason: EndReason, { reconnect = RECONNECTS[reason], retryMs, isSudden }: Ended = {}): void {
+  end(reason: EndReason, how: Ended = {}): void {
     if (this.#state === 'pending') {
-      this.#early ??= { reason, words: this.dialect.end({ reason, reconnect, retryMs }) };
+      this.#early ??= { reason, how };
       return this.within(() => this.#abort?.abort());
     }
     if (this.#state !== 'open') return;
     // What was published before the end comes before it.
-    if (isSudden !== true) this.flush();
-    this.finish(reason, this.dialect.end({ reason, reconnect, retryMs, place: this.place() }));
+    if (how.isSudden !== true) this.flush();
+    this.endHere(reason, how, this.place());
   }
 
   /** Ends the stream with a message that says nothing of the error. */
   fail(error?: unknown, id?: string): void {
     if (this.#state !== 'open') return;
-    this.finish('failed', this.dialect.failure(error, this.isRepeatable, id));
+    this.breakOff(() => this.dialect.failure(error, this.isRepeatable, id, this.body));
     if (error !== undefined) this.failed(error);
   }
 
   /** Ends the stream with these words: it cannot go on. */
-  breakOff(words: string): void {
-    this.finish('failed', words);
+  breakOff(words: () => string): void {
+    if (this.#state !== 'open') return;
+    let text: string;
+    try {
+      text = words();
+    } catch (error) {
+      // Without last words it would look complete.
+      this.cut();
+      return this.writeFailed(error);
+    }
+    this.#finish('failed', text);
   }
 
   /** The client is gone, or the stream never came to be. */
@@ -119,11 +132,23 @@ export abstract class Life {
   /** Ends it if it was ended before it had begun, and answers whether. */
   protected endAtOnce(): boolean {
     if (this.#early === undefined) return false;
-    this.finish(this.#early.reason, this.#early.words);
+    this.endHere(this.#early.reason, this.#early.how);
     return true;
   }
 
-  protected finish(reason: EndReason | 'failed', words: string): void {
+  /** Ends it without what there may be to give. What the last words are may be the application's to say, and throw. */
+  protected endHere(reason: EndReason, { reconnect = RECONNECTS[reason], retryMs }: Ended = {}, place?: string): void {
+    if (this.#state !== 'open') return;
+    let words: string;
+    try {
+      words = this.dialect.end({ reason, reconnect, retryMs, place, body: this.body });
+    } catch (error) {
+      return this.fail(error);
+    }
+    this.#finish(reason, words);
+  }
+
+  #finish(reason: EndReason | 'failed', words: string): void {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     this.#reason = reason;

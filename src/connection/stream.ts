@@ -128,11 +128,10 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     this.topics.leave([topic]);
     const failure = end && failureOf(end);
     // Whoever comes back would meet it again.
-    if (failure !== undefined) return this.breakOff(this.dialect.failure(failure, false, END_ID));
+    if (failure !== undefined) return this.breakOff(() => this.dialect.failure(failure, false, END_ID, this.body));
     // A source that is still running has more to say.
     if (this.topics.count > 0 || this.#pump !== undefined) return;
-    const reason = end?.state === 'stopped' ? 'stopped' : 'complete';
-    this.finish(reason, this.dialect.end({ reason, reconnect: false }));
+    this.endHere(end?.state === 'stopped' ? 'stopped' : 'complete');
   }
 
   /** Says what has happened to it, in the context of its own request. */
@@ -145,6 +144,10 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
 
   protected get isRepeatable(): boolean {
     return isSafe(this.request);
+  }
+
+  protected get body(): unknown {
+    return this.request.body;
   }
 
   protected flush(): void {
@@ -160,6 +163,10 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     this.tell('ending', () => ({ reason }));
     this.output.end(words);
     this.#timekeeper?.ended(reason === 'slow-consumer' || reason === 'revoked');
+  }
+
+  protected cut(): void {
+    destroyResponse(this.output.raw);
   }
 
   protected release(abort: () => void): void {

@@ -30,7 +30,7 @@ export interface ReadingOwner {
   topicEnded(topic: string, end?: RunEnd): void;
   fail(error?: unknown, id?: string): void;
   /** Ends it with these last words, for it cannot go on. */
-  breakOff(words: string): void;
+  breakOff(words: () => string): void;
   /** Ends it for not keeping up. */
   end(reason: 'slow-consumer', how: { readonly isSudden: boolean }): void;
   tell<Kind extends 'behind' | 'reset'>(kind: Kind, about: () => About<Kind>): void;
@@ -54,8 +54,8 @@ export class TopicReading implements CursorSink {
   /** What there was to tell before it was attached, and the place that it begins at. */
   #early = '';
   #earlyPlace = '';
-  /** Whether it was said in a foreign dialect that events are missing. */
-  #isBroken = false;
+  /** Ends the stream of which it is known before it begins that it cannot go on. */
+  #break: (() => void) | undefined;
   #beginning: Promise<unknown> | undefined;
   /** Whether its place came too late for the head, and that is yet to be told; `closed`: there is nobody to tell any more. */
   #lateness: 'none' | 'untold' | 'closed' = 'none';
@@ -118,7 +118,7 @@ export class TopicReading implements CursorSink {
     this.#steps = steps;
     const early = this.takeEarly();
     if (early !== '') writer.writeNow(early);
-    if (this.#isBroken) return this.#owner.breakOff('');
+    if (this.#break !== undefined) return this.#break();
     this.pump();
     this.#cursor.endTopics();
   }
@@ -169,7 +169,12 @@ export class TopicReading implements CursorSink {
 
   position(id: string): void {
     this.#tellLateness();
-    const text = this.#owner.dialect.place(id);
+    let text: string;
+    try {
+      text = this.#owner.dialect.place(id);
+    } catch (error) {
+      return this.#breakOff(() => this.#owner.fail(error));
+    }
     if (this.#writer === undefined) this.#earlyPlace = text;
     else this.#writer.writeNow(text);
   }
@@ -177,13 +182,11 @@ export class TopicReading implements CursorSink {
   reset(reason: ResetReason, from: readonly string[]): void {
     const { dialect } = this.#owner;
     const topics = from.map(publicName);
-    const words = dialect.reset(reason, topics);
+    const words = (): string => dialect.reset(reason, topics);
     this.#owner.tell('reset', () => ({ reason, topics }));
-    if (!dialect.isForeign) return this.#tell(words);
     // Whoever knows no such event would take what follows for all there is.
-    if (this.#writer !== undefined) return this.#owner.breakOff(words);
-    this.#early = words;
-    this.#isBroken = true;
+    if (dialect.isForeign) this.#breakOff(() => this.#owner.breakOff(words));
+    else this.#tell(words());
   }
 
   ended(from: string, how: 'complete' | 'failed', id: string, said: string): void {
@@ -211,6 +214,12 @@ export class TopicReading implements CursorSink {
     if (this.#lateness !== 'untold') return;
     this.#lateness = 'none';
     this.reset('unknown', [...this.#selectors]);
+  }
+
+  /** What ends the stream does so when there is one. */
+  #breakOff(end: () => void): void {
+    if (this.#writer === undefined) this.#break ??= end;
+    else end();
   }
 
   #tell(text: string): void {

@@ -191,7 +191,7 @@ export class Cursor extends Selected {
     if (this.isClosed) return;
     if (located !== undefined && located !== 'ambiguous') return this.#readLog(located);
     this.sink.reset('unknown', this.view.selectors);
-    return this.#readLog('start');
+    if (!this.isClosed) return this.#readLog('start');
   }
 
   /**

@@ -8,11 +8,13 @@ import { getTopicToken } from './tokens.js';
 
 /**
  * The position that the client claims: its header `Last-Event-ID`, else the query parameter `lastEventId`, else
- * `undefined`. It comes from the client, so it may be anything.
+ * `undefined`; on a route with a wire profile, what that reads. It comes from the client, so it may be anything.
  */
-export const LastEventId = createParamDecorator((_data: unknown, context: ExecutionContext): string | undefined =>
-  readLastEventId(context.switchToHttp().getRequest()),
-);
+export const LastEventId = createParamDecorator((_data: unknown, context: ExecutionContext): string | undefined => {
+  const http = context.switchToHttp();
+  const arrival = arrivalOf(http.getResponse());
+  return arrival === undefined ? readLastEventId(http.getRequest()) : arrival.stream.lastEventId;
+});
 
 /** The connection that a stream route is about to open: see `SseConnection`. */
 export const Connection = createParamDecorator((_data: unknown, context: ExecutionContext) => {

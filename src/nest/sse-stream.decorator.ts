@@ -4,7 +4,7 @@ import { SETTING_RULES } from '../connection/stream-settings.js';
 import { SseError, describe } from '../errors.js';
 import { arrivalOf } from '../node/arrival.js';
 import { resumeAtProblem } from '../node/resume-at.js';
-import { checkOptions } from '../rules.js';
+import { checkOptions, refuse } from '../rules.js';
 import type { Rules } from '../rules.js';
 import { beginProblem } from '../topic/begin.js';
 import { wireProblem } from '../wire/profile.js';
@@ -50,6 +50,11 @@ export function SseStream(
   const hasPath = typeof first === 'string' || Array.isArray(first);
   const options = hasPath ? second : first;
   checkOptions('@SseStream()', options, RULES);
+  if (options.nameTopics === true && options.wire !== undefined)
+    refuse(
+      '@SseStream()',
+      'nameTopics and wire exclude each other: only clients of this module look for the names of topics',
+    );
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
     if (key === undefined) {
       if (options.method !== undefined) {

@@ -15,6 +15,7 @@ import { SseError } from '../errors.js';
 import { exchangeOf } from '../http/exchange-of.js';
 import { Arrival } from '../node/arrival.js';
 import { Node } from '../node/node.js';
+import { StreamRefused } from '../node/stream-refused.js';
 import { StreamRoutes } from './stream-route.js';
 
 /** Where `@SseSignal()` of Nest 12 looks for something with a `signal`; Nest 11 has no such decorator. */
@@ -46,7 +47,7 @@ export class SseStreamInterceptor implements NestInterceptor {
     const route = this.#routes.of(context.getClass(), context.getHandler());
     // By hand, because each operator of RxJS makes a handful of objects for every request.
     return new Observable((subscriber) => {
-      const fail = (error: unknown): void => subscriber.error(toHttpException(error));
+      const fail = (error: unknown): void => subscriber.error(this.#toHttpException(error, exchange.response));
       let arrival: Arrival;
       try {
         arrival = new Arrival(this.#node, exchange, route);
@@ -68,6 +69,13 @@ export class SseStreamInterceptor implements NestInterceptor {
       );
       subscriber.add(() => arrival.leave());
     });
+  }
+
+  #toHttpException(error: unknown, response: object): unknown {
+    if (!(error instanceof StreamRefused)) return toHttpException(error);
+    const { status, message, retryAfterS } = error;
+    if (retryAfterS !== undefined) this.#adapterHost.httpAdapter.setHeader(response, 'Retry-After', `${retryAfterS}`);
+    return new HttpException(message, status, { cause: error });
   }
 }
 

@@ -50,6 +50,7 @@ export class StreamRoute implements ArrivalRoute {
   readonly settings: ResolvedSettings;
   readonly begin: Begin | undefined;
   readonly resumeAt: ResumeAt | undefined;
+  readonly wire: WireProfile | undefined;
   readonly dialect: Dialect;
   readonly #routes: StreamRoutes;
   readonly #controller: Type;
@@ -65,6 +66,7 @@ export class StreamRoute implements ArrivalRoute {
     this.begin = options.from;
     this.resumeAt = options.resumeAt;
     this.settings = layOver(routes.options.settings, options);
+    this.wire = options.wire;
     this.dialect = dialectFor(options.wire, this.settings);
   }
 

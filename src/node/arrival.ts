@@ -1,18 +1,23 @@
 import { identityOf } from '../access/identity.js';
+import { behind } from '../connection/behind.js';
 import type { Kept } from '../connection/kept.js';
+import type { Selection } from '../connection/selection.js';
 import { discard, toSource } from '../connection/source.js';
 import type { Source } from '../connection/source.js';
 import type { ConnectionRoute } from '../connection/stream-host.js';
 import type { Stream } from '../connection/stream.js';
 import type { Exchange, HeadSettings } from '../http/exchange.js';
-import { readLastEventId } from '../http/last-event-id.js';
 import { rawOf } from '../http/raw-response.js';
 import { parsePosition } from '../topic/position.js';
+import type { WireProfile } from '../wire/profile.js';
 import { END_ID } from '../wire/words.js';
 import type { RefusalReason } from '../wire/words.js';
+import { claimedPlace } from './claimed-place.js';
+import type { ClaimedPlace } from './claimed-place.js';
 import type { Node } from './node.js';
 import { placeToResume } from './resume-at.js';
 import type { ResumeAt } from './resume-at.js';
+import { StreamRefused } from './stream-refused.js';
 
 type OwnHeaders = Readonly<Record<string, string | string[]>> | undefined;
 
@@ -23,6 +28,8 @@ export interface ArrivalRoute extends ConnectionRoute {
   readonly headers: OwnHeaders;
   /** Where a client goes on whose answer was cut. */
   readonly resumeAt: ResumeAt | undefined;
+  /** How its streams speak, if not as this module does. */
+  readonly wire: WireProfile | undefined;
 }
 
 // Keyed by the response, so that two applications in one process never meet. An interceptor and a decorated method
@@ -43,6 +50,7 @@ export class Arrival {
   readonly #node: Node;
   readonly #exchange: Exchange;
   readonly #route: ArrivalRoute;
+  readonly #claimed: ClaimedPlace;
   /**
    * How the request is answered: by a stream, or without asking the handler, because the stream had ended for good
    * (`over`) or is not to be opened now.
@@ -57,11 +65,12 @@ export class Arrival {
     this.#route = route;
     const { request, response } = exchange;
     const identity = identityOf(request);
+    this.#claimed = claimedPlace(route.wire, request);
     this.stream = node.prepare({
       request,
       response,
       route,
-      lastEventId: readLastEventId(request),
+      lastEventId: typeof this.#claimed === 'string' ? this.#claimed : undefined,
       principal: identity?.principal ?? null,
       grantedTopics: identity?.topics,
     });
@@ -117,9 +126,10 @@ export class Arrival {
     if (this.stream.state === 'pending') this.stream.disconnected();
   }
 
-  async #open(source: Source): Promise<void> {
+  async #open(given: Source): Promise<void> {
+    let source = given;
     try {
-      await this.#authorize(source);
+      source = await this.#authorize(given);
       const kept = source.kind === 'topics' ? source.selection.kept : undefined;
       if (kept?.isOver(this.stream.lastEventId) === true) return this.#exchange.sendNoContent();
       const headers = this.#headers(kept);
@@ -138,12 +148,24 @@ export class Arrival {
     }
   }
 
-  /** Checks what may be read, and takes it in. */
-  async #authorize(source: Source): Promise<void> {
-    if (source.kind !== 'topics') return;
-    const { selectors, begin, kept } = source.selection;
-    await this.stream.topics.admit(selectors);
-    await this.stream.topics.select(selectors, begin ?? this.#route.begin, kept);
+  /** Checks what may be read, and takes it in. Resolves to what is streamed then. */
+  async #authorize(source: Source): Promise<Source> {
+    if (source.kind !== 'topics') return source;
+    await this.stream.topics.admit(source.selection.selectors);
+    const selection = await this.#placed(source.selection);
+    const { selectors, begin = this.#route.begin, kept } = selection;
+    await this.stream.topics.select(selectors, begin, kept);
+    return { kind: 'topics', selection };
+  }
+
+  /** A selection that begins where its client goes on, if that has told how many events it has. */
+  async #placed(selection: Selection): Promise<Selection> {
+    if (typeof this.#claimed !== 'object' || this.#exchange.isHead) return selection;
+    const { begin = this.#route.begin } = selection;
+    const place = await behind(selection, this.#claimed.events, { begin, dialect: this.#route.dialect });
+    if (place !== undefined) return selection.from(place);
+    this.stream.tell('reset', () => ({ reason: 'trimmed' as const, topics: selection.selectors }));
+    throw new StreamRefused('gone', 0);
   }
 
   /** That of the topics beside a source, of which the source's own id is none. */
@@ -177,6 +199,8 @@ export class Arrival {
   }
 
   async #refuse(reason: RefusalReason): Promise<void> {
+    if (this.#route.dialect.isForeign && !this.#exchange.isGone)
+      throw this.#node.connections.refusal(this.stream, this.#exchange.raw, reason);
     const isOpen = !this.#exchange.isGone && (await this.#exchange.start(this.#route.headers));
     if (isOpen && !this.#exchange.isHead) this.#node.connections.refuse(this.stream, this.#exchange, reason);
     else if (this.#exchange.isGone) this.#exchange.abandon();

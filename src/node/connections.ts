@@ -5,7 +5,7 @@ import { type ConnectionRequest, type StreamHost, retryMsOf } from '../connectio
 import { Stream } from '../connection/stream.js';
 import { Wheel } from '../connection/wheel.js';
 import { closeSocketBehind } from '../http/raw-response.js';
-import type { StartedResponse } from '../http/raw-response.js';
+import type { RawResponse, StartedResponse } from '../http/raw-response.js';
 import { ResponseWriter } from '../http/response-writer.js';
 import type { Hub } from '../hub/hub.js';
 import type { Teller } from '../signals.js';
@@ -17,6 +17,7 @@ import type { DrainTimes } from './drain.js';
 import { Farewells } from './farewells.js';
 import { OpenStreams } from './open-streams.js';
 import type { NodeSignals } from './signals.js';
+import { StreamRefused } from './stream-refused.js';
 
 /** What the register of streams is built on. */
 export interface ConnectionsParts {
@@ -43,7 +44,7 @@ export class Connections implements StreamHost {
   readonly #admission: Admission;
   /** Those whose handler has not returned yet. */
   readonly #pending = new Set<Stream>();
-  #count = 0;
+  #prepared = 0;
   #isDraining = false;
 
   /** @param id names this process among those that share its log */
@@ -68,7 +69,7 @@ export class Connections implements StreamHost {
 
   /** A stream for a request that has not been answered yet. */
   prepare(request: ConnectionRequest): Stream {
-    const stream = new Stream(this, `${this.open.id}.${(++this.#count).toString(36)}`, request);
+    const stream = new Stream(this, `${this.open.id}.${(++this.#prepared).toString(36)}`, request);
     this.#pending.add(stream);
     return stream;
   }
@@ -86,13 +87,20 @@ export class Connections implements StreamHost {
 
   /** Answers a stream that is not to be opened now with when to come back. */
   refuse(stream: Stream, response: StartedResponse, reason: RefusalReason): void {
-    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
-    this.rules.refusals.later(stream, reason);
+    this.#count(stream, reason);
     const writer = new ResponseWriter(response, stream);
     if (reason === 'shutdown') closeSocketBehind(response.raw);
     writer.end(stream.dialect.refusal(reason, spread(retryMsOf(stream.settings))));
     this.#farewells.add(response.raw);
     stream.tell('refused', () => ({ reason }));
+  }
+
+  /** The same as an error that is still to be answered, for a client that understands nothing but its status. */
+  refusal(stream: Stream, raw: RawResponse, reason: RefusalReason): StreamRefused {
+    this.#count(stream, reason);
+    if (reason === 'shutdown') closeSocketBehind(raw);
+    stream.tell('refused', () => ({ reason }));
+    return new StreamRefused(reason, spread(retryMsOf(stream.settings)));
   }
 
   /** Begins to stream. While the application shuts down, the client is told to come back instead. */
@@ -124,5 +132,10 @@ export class Connections implements StreamHost {
   cut(): void {
     for (const stream of [...this.open]) stream.drop('socket');
     this.wheel.close();
+  }
+
+  #count(stream: Stream, reason: RefusalReason): void {
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+    this.rules.refusals.later(stream, reason);
   }
 }

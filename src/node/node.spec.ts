@@ -45,6 +45,7 @@ const route: ArrivalRoute = {
   begin: undefined,
   headers: { 'X-Route': 'bare' },
   resumeAt: undefined,
+  wire: undefined,
 };
 
 const closing: (() => Promise<unknown>)[] = [];

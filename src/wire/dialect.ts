@@ -22,6 +22,8 @@ export interface Ending {
   readonly retryMs?: number | undefined;
   /** Where to resume, when that is newer than the last event. */
   readonly place?: string | undefined;
+  /** The body of the request, as the framework has parsed it. */
+  readonly body?: unknown;
 }
 
 /**
@@ -58,9 +60,9 @@ export interface Dialect {
   end(ending: Ending): string;
   /**
    * The last words of a stream that has failed: whether the client is to come back, and of the error nothing but the code of one of this
-   * module's own; the id, if there is one, is where to resume behind the failure.
+   * module's own; the id, if there is one, is where to resume behind the failure; the body is that of the request.
    */
-  failure(error: unknown, reconnect: boolean, id?: string): string;
+  failure(error: unknown, reconnect: boolean, id?: string, body?: unknown): string;
   /**
    * All of a stream that is not opened now. A status other than 200 would end an `EventSource` for good; this one comes
    * back later.

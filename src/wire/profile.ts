@@ -3,7 +3,7 @@ import { anyFunction, problemIn } from '../rules.js';
 import type { Rules } from '../rules.js';
 import type { Dialect, Ending } from './dialect.js';
 import { HEARTBEAT, encodeCursor, encodeEvent, encodeFields, encodeRetry, encodeStart } from './encode.js';
-import { checkEvent, isEvent } from './event.js';
+import { checkEvent } from './event.js';
 import type { SseEvent, SseNotice } from './event.js';
 import { fieldsOf, unpackEvent } from './payload.js';
 import type { EndReason, RefusalReason } from './words.js';
@@ -14,6 +14,10 @@ export interface WireEnding {
   readonly reason: EndReason;
   /** Whether the client is to come back, if it can. */
   readonly reconnect: boolean;
+  /** The id behind which it can go on; `undefined` when there is none, as of a source without a topic. */
+  readonly place: string | undefined;
+  /** The body of its request, as the framework has parsed it. */
+  readonly body: unknown;
 }
 
 /** What a profile is told of a stream that cannot go on. */
@@ -24,6 +28,8 @@ export interface WireFailure {
   readonly message: string;
   /** The error itself; `undefined` when it happened on another node, or was none. What is told of it, everybody reads. */
   readonly error: unknown;
+  /** The body of the request, as the framework has parsed it. */
+  readonly body: unknown;
 }
 
 /** What of a request a profile may look at. */
@@ -47,8 +53,11 @@ export interface WireProfile {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** What goes out in place of an event; `undefined`: nothing. Absent: each as it is. */
   readonly encode?: ((event: SseEvent) => SseEvent | undefined) | undefined;
-  /** What goes out last when the stream has ended, or is ended by the module. Absent: nothing when it is complete, and otherwise what `error` gives. */
-  readonly end?: ((ending: WireEnding) => readonly SseEvent[]) | undefined;
+  /**
+   * What goes out last when the stream has ended, or is ended by the module. `undefined`, as where it is absent: nothing when it is complete,
+   * and otherwise what `error` gives.
+   */
+  readonly end?: ((ending: WireEnding) => readonly SseEvent[] | undefined) | undefined;
   /** What goes out last when the stream cannot go on. Absent: nothing. */
   readonly error?: ((failure: WireFailure) => readonly SseEvent[]) | undefined;
   /** A sign of life. Absent: a comment that says nothing. */
@@ -56,8 +65,8 @@ export interface WireProfile {
   /** What gives a client a place to resume from without an event of its topics. Absent: an `id:` line alone. */
   readonly prime?: ((id: string) => SseEvent) | undefined;
   /**
-   * Where a client goes on that comes back: behind the event with an id, or behind so many events of a run. `undefined`: at the beginning.
-   * Absent: `Last-Event-ID`.
+   * Where a client goes on that comes back: behind the event with an id, or behind so many events, counted from where the topics begin.
+   * `undefined`: as one that has come for the first time. Absent: `Last-Event-ID`.
    */
   readonly cursor?: ((request: WireRequest) => string | { readonly events: number } | undefined) | undefined;
   /** The status of an answer without a stream, where a handler gives nothing and its route does not say. */
@@ -72,7 +81,7 @@ const RULES: Rules<WireProfile> = {
   encode: anyFunction,
   end: anyFunction,
   error: anyFunction,
-  heartbeat: { expected: 'an event, or a comment', allows: isEvent },
+  heartbeat: { expected: 'an event, or a comment', allows: canBeSent },
   prime: anyFunction,
   cursor: anyFunction,
   none: { expected: '204 or 404', allows: (value) => value === 204 || value === 404 },
@@ -84,6 +93,15 @@ export function wireProblem(value: unknown, name: string): string | undefined {
   const problem = problemIn(value, RULES, `${name}.`);
   if (problem !== undefined) return problem;
   return (value as WireProfile).name === undefined ? `${name}.name must be a string; got undefined` : undefined;
+}
+
+function canBeSent(value: unknown): boolean {
+  try {
+    checkEvent(value);
+    return encodeFields(value) !== '';
+  } catch {
+    return false;
+  }
 }
 
 const known = new WeakMap<WireProfile, Dialect>();
@@ -133,44 +151,55 @@ class ProfileDialect implements Dialect {
 
   place(id: string): string {
     const { prime } = this.#profile;
-    return prime === undefined ? encodeCursor(id) : encodeEvent(prime(id));
+    return prime === undefined ? encodeCursor(id) : encodeEvent(unawaited(prime(id)));
   }
 
   reset(): string {
-    return this.#failed('reset', 'Events are missing that the server has no more');
+    return this.#failed({ code: 'reset', message: 'Events are missing that the server has no more' });
   }
 
-  end({ reason, reconnect, retryMs }: Ending): string {
-    const { end } = this.#profile;
+  end({ reason, reconnect, retryMs, place, body }: Ending): string {
     const retry = retryMs === undefined ? '' : encodeRetry(retryMs);
-    if (end !== undefined) return retry + all(end({ reason, reconnect }));
-    return retry + (reason === 'complete' ? '' : this.#failed(reason, ENDED[reason]));
+    const events = this.#profile.end?.({ reason, reconnect, place, body });
+    if (events !== undefined) return retry + all(events);
+    return retry + (reason === 'complete' ? '' : this.#failed({ code: reason, message: ENDED[reason], body }));
   }
 
-  failure(error: unknown): string {
+  failure(error: unknown, _reconnect: boolean, _id: string | undefined, body: unknown): string {
     const code = SseError.is(error) ? error.code : 'failed';
-    return this.#failed(code, 'The stream was ended by an error on the server', error);
+    return this.#failed({ code, message: 'The stream was ended by an error on the server', error, body });
   }
 
   refusal(reason: RefusalReason): string {
-    return this.#failed(reason, 'The stream could not be opened');
+    return this.#failed({ code: reason, message: 'The stream could not be opened' });
   }
 
   #encoded(event: SseEvent | SseNotice): SseEvent | SseNotice | undefined {
     const { encode } = this.#profile;
     if (encode === undefined || !('data' in event)) return event;
-    const encoded = encode(event);
+    const encoded = unawaited(encode(event));
     if (encoded !== undefined) checkEncoded(this.#profile, encoded);
     return encoded;
   }
 
-  #failed(code: string, message: string, error?: unknown): string {
-    return all(this.#profile.error?.({ code, message, error }) ?? []);
+  #failed({ code, message, error, body }: Pick<WireFailure, 'code' | 'message'> & Partial<WireFailure>): string {
+    return all(this.#profile.error?.({ code, message, error, body }) ?? []);
   }
 }
 
 function all(events: readonly SseEvent[]): string {
-  return events.map(encodeEvent).join('');
+  if (Array.isArray(unawaited(events))) return events.map(encodeEvent).join('');
+  throw new SseError(
+    'invalid-event',
+    `A wire profile's end() and error() give arrays of events, got ${describe(events)}.`,
+  );
+}
+
+/** A promise is never what is asked for, and nobody waits for it: rejected, it would end the process. */
+export function unawaited<T>(given: T): T {
+  if (typeof (given as { then?: unknown } | undefined)?.then === 'function')
+    Promise.resolve(given).catch(() => undefined);
+  return given;
 }
 
 function checkEncoded({ name }: WireProfile, encoded: unknown): void {

@@ -44,7 +44,8 @@ export type HoleReason = 'trimmed' | 'epoch' | 'ahead' | 'diverged' | 'unknown';
 export type ResetReason = HoleReason | 'skipped';
 
 /** Why the module ended a stream. */
-export type EndReason = 'complete' | 'stopped' | 'expired' | 'revoked' | 'slow-consumer' | 'lifetime' | 'shutdown' | 'closed';
+export type EndReason =
+  'complete' | 'stopped' | 'expired' | 'revoked' | 'slow-consumer' | 'lifetime' | 'shutdown' | 'closed';
 
 /** Why a stream is over, also when the module did not end it: the client left, or its source failed. */
 export type CloseReason = EndReason | 'disconnected' | 'failed';

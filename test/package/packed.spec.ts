@@ -115,7 +115,7 @@ describe.each([
   ['ES modules', 'module', 'await import', 'esm'],
   ['CommonJS', 'commonjs', 'require', 'cjs'],
 ])('the entry points, as %s', (_, format, load, folder) => {
-  const all = ['index', 'testing/index', 'redis/index', 'postgres/index', 'nats/index', 'sqlite/index'];
+  const all = ['index', 'testing/index', 'redis/index', 'postgres/index', 'nats/index', 'sqlite/index', 'ai/index'];
   const loadAll = `const all = [${all.map((entry) => `${load}('./dist/${folder}/${entry}.js')`).join(', ')}];`;
 
   test('share their classes', () => {
