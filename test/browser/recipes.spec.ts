@@ -36,6 +36,11 @@ class RecipesController {
     return this.#count(symbol, connection);
   }
 
+  @SseStream('rooms/:room', { from: 'start' })
+  room(@Param('room') room: string, @Connection() connection: SseConnection) {
+    return this.#count(`room-${room}`, connection);
+  }
+
   @Get('orders')
   orders(): object[] {
     loads++;
@@ -66,11 +71,10 @@ const served = useApp(() => NestFactory.create(RecipesModule, new ExpressAdapter
 let page: Page;
 
 beforeAll(async () => {
-  const script = await bundleRecipes();
   await browser.start();
   page = await browser.newPage(await browser.newContext(), [/403 \(Forbidden\)/]);
   await page.goto(`${served.origin}/page`);
-  await page.addScriptTag({ content: script });
+  await page.addScriptTag({ content: await bundleRecipes() });
 });
 
 afterEach(unmount);
@@ -121,19 +125,33 @@ describe.each<[PriceRecipe, string]>([
   });
 });
 
+it('the room of React shows what is said in it', async () => {
+  await page.evaluate(() => void (window.recipe = window.recipes.mountList('room')));
+  await until(() => opened.get('room-a'), 'the stream');
+
+  await streams().publish('room-a', { type: 'said', data: { id: '1', text: 'Hello' } });
+  await streams().publish('room-a', { type: 'said', data: { id: '2', text: 'Hello?' } });
+
+  await shows('li', ['Hello', 'Hello?']);
+});
+
 it('the component of TanStack Query shows what has been loaded, and changes it without loading', async () => {
-  await page.evaluate(() => void (window.recipe = window.recipes.mountOrders()));
+  await page.evaluate(() => void (window.recipe = window.recipes.mountList('orders')));
   // Again behind the first connection.
   await until(() => open.get('orders') === 1 && loads === 2, 'the orders to be loaded');
   await shows('li', ['a is new', 'b is new']);
 
-  await served.app.get(EventStreamService).publish('orders', { type: 'changed', data: { id: 'b', status: 'shipped' } });
+  await streams().publish('orders', { type: 'changed', data: { id: 'b', status: 'shipped' } });
   await shows('li', ['a is new', 'b is shipped']);
 
   await unmount();
   await until(() => open.get('orders') === 0, 'the stream to be closed');
   expect(loads).toBe(2);
 });
+
+function streams(): EventStreamService {
+  return served.app.get(EventStreamService);
+}
 
 function mount(name: PriceRecipe, symbol: string): Promise<void> {
   return page.evaluate(async ([name, symbol]) => void (window.recipe = await window.recipes.prices[name](symbol)), [
@@ -154,7 +172,7 @@ function unmount(): Promise<void> {
 }
 
 async function publish(symbol: string, price: number): Promise<void> {
-  await served.app.get(EventStreamService).publish(symbol, { type: 'tick', data: { price } });
+  await streams().publish(symbol, { type: 'tick', data: { price } });
 }
 
 /** Waits until the page shows that. */

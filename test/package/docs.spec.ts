@@ -69,6 +69,15 @@ test('the index links to every page', () => {
   expect(docs.filter((name) => name !== 'README.md' && !linked.includes(name))).toEqual([]);
 });
 
+test('the versions are those that recipes for frameworks are run with', () => {
+  const [, table = ''] = readFileSync('docs/clients-frameworks.md', 'utf8').split('## Versions');
+  const named = [...table.matchAll(/^\| `([^`]+)` \| ([\d.]+)/gm)].map(([, name, version]) => [name!, version]);
+  const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, object>;
+
+  expect(named.length).toBe(7);
+  expect(devDependencies).toMatchObject(Object.fromEntries(named));
+});
+
 test('the tests exist that are named beside the faults known elsewhere', () => {
   const [, table = ''] = readFileSync('docs/engines/README.md', 'utf8').split('## Faults known elsewhere');
   const named = [...table.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);

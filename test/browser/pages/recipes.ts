@@ -1,12 +1,13 @@
 // The page of recipes.spec.ts: the components of docs/clients-frameworks.md, behind one interface.
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { type FunctionComponent, createElement } from 'react';
+import { type FunctionComponent, type ReactNode, createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 import { mount as mountSvelte, unmount as unmountSvelte } from 'svelte';
 import { fromStore, writable } from 'svelte/store';
 import { createApp, h, shallowReactive } from 'vue';
 import { Orders } from 'recipe:orders.tsx';
 import { Price as ReactPrice } from 'recipe:price.tsx';
+import { Room } from 'recipe:room.tsx';
 import SveltePrice from 'recipe:Price.svelte';
 import { Price as SwrPrice } from 'recipe:swr-price.tsx';
 import VuePrice from 'recipe:Price.vue';
@@ -56,9 +57,14 @@ function mountReact(component: FunctionComponent<{ symbol: string }>): Mount {
   };
 }
 
-function mountOrders(): { unmount(): void } {
+const lists = {
+  room: () => createElement(Room, { room: 'a' }),
+  orders: () => createElement(QueryClientProvider, { client: new QueryClient() }, createElement(Orders)),
+} satisfies Record<string, () => ReactNode>;
+
+function mountList(name: keyof typeof lists): { unmount(): void } {
   const root = createRoot(place);
-  root.render(createElement(QueryClientProvider, { client: new QueryClient() }, createElement(Orders)));
+  root.render(lists[name]());
   return { unmount: () => root.unmount() };
 }
 
@@ -68,11 +74,11 @@ declare global {
   interface Window {
     readonly recipes: {
       readonly prices: Readonly<Record<PriceRecipe, Mount>>;
-      readonly mountOrders: typeof mountOrders;
+      readonly mountList: typeof mountList;
     };
     /** That is mounted. */
     recipe: { set?(symbol: string): void; unmount(): void } | undefined;
   }
 }
 
-(window as { recipes: Window['recipes'] }).recipes = { prices, mountOrders };
+(window as { recipes: Window['recipes'] }).recipes = { prices, mountList };
