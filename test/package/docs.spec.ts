@@ -5,6 +5,9 @@ import ts from 'typescript';
 
 const root = process.cwd();
 const docs = readdirSync('docs', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'));
+/** Declares what samples import and this project does not install. */
+const NOT_INSTALLED = 'test/types/react-native.d.ts';
+
 const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs.map((name) => `docs/${name}`)];
 
 /** A sample that stands alone. `ts fragment` marks the others, which are not compiled. */
@@ -66,6 +69,15 @@ test('the index links to every page', () => {
   expect(docs.filter((name) => name !== 'README.md' && !linked.includes(name))).toEqual([]);
 });
 
+test('the versions are those that recipes for frameworks are run with', () => {
+  const [, table = ''] = readFileSync('docs/clients-frameworks.md', 'utf8').split('## Versions');
+  const named = [...table.matchAll(/^\| `([^`]+)` \| ([\d.]+)/gm)].map(([, name, version]) => [name!, version]);
+  const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, object>;
+
+  expect(named.length).toBe(7);
+  expect(devDependencies).toMatchObject(Object.fromEntries(named));
+});
+
 test('the tests exist that are named beside the faults known elsewhere', () => {
   const [, table = ''] = readFileSync('docs/engines/README.md', 'utf8').split('## Faults known elsewhere');
   const named = [...table.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
@@ -80,7 +92,7 @@ function samplesOf(page: string): Sample[] {
   return [...readFileSync(page, 'utf8').matchAll(/^```(tsx?)\n([^]*?)^```$/gm)].map(
     ({ index, 1: kind, 2: text = '' }) => {
       const line = readFileSync(page, 'utf8').slice(0, index).split('\n').length;
-      const name = /^\/\/ (\S+\.ts)\n/.exec(text)?.[1] ?? `line-${line}.${kind}`;
+      const name = /^\/\/ (\S+\.tsx?)\n/.exec(text)?.[1] ?? `line-${line}.${kind}`;
       return { page, line, text, file: join(root, '.samples', page.replace(/\.md$/, ''), name) };
     },
   );
@@ -105,7 +117,7 @@ function compile(): string[] {
     return text === undefined ? undefined : ts.createSourceFile(file, text, target);
   };
 
-  const program = ts.createProgram([...byFile.keys()], options, host);
+  const program = ts.createProgram([...byFile.keys(), NOT_INSTALLED], options, host);
   return [...byFile.values()].flatMap(({ file, page, line }) => {
     const source = program.getSourceFile(file);
     if (source === undefined) return [`${page}:${line} was not compiled`];

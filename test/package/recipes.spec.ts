@@ -1,30 +1,17 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { transformSync } from 'esbuild';
+import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import * as client from 'nestjs-event-stream/client';
-import * as reactBinding from 'nestjs-event-stream/client/react';
-import * as vueBinding from 'nestjs-event-stream/client/vue';
-import * as main from 'nestjs-event-stream';
-import { readFileSync } from 'node:fs';
 import * as react from 'react';
-import * as jsx from 'react/jsx-runtime';
 import { renderToString } from 'react-dom/server';
 import * as rxjs from 'rxjs';
+import { compile } from 'svelte/compiler';
+import { render } from 'svelte/server';
 import * as vue from 'vue';
 import { compileScript, parse } from 'vue/compiler-sfc';
 import { renderToString as renderVueToString } from 'vue/server-renderer';
 import { until } from '../support/until.js';
-
-/** What the recipes of docs/clients-frameworks.md import. */
-const packages: Readonly<Record<string, unknown>> = {
-  'nestjs-event-stream': main,
-  'nestjs-event-stream/client': client,
-  'nestjs-event-stream/client/react': reactBinding,
-  'nestjs-event-stream/client/vue': vueBinding,
-  react,
-  'react/jsx-runtime': jsx,
-  rxjs,
-  vue,
-};
+import { recipes } from './recipes.js';
+import { recipe, run } from './run-recipe.js';
 
 interface Request {
   readonly url: string;
@@ -32,11 +19,11 @@ interface Request {
   /** Nobody reads it any more. */
   isOver: boolean;
   say(text: string): void;
+  end(): void;
 }
 
 type Order = { readonly id: string; readonly status: string };
 
-const page = readFileSync('docs/clients-frameworks.md', 'utf8');
 const requests: Request[] = [];
 const stops: (() => void)[] = [];
 
@@ -47,7 +34,7 @@ afterEach(async () => {
 });
 
 describe('the recipe for RxJS', () => {
-  const { eventsOf } = recipe('// events-of.ts');
+  const { eventsOf } = recipe('events-of.ts');
 
   it('gives the events, and closes the stream at once when nobody wants them any more', async () => {
     const events: string[] = [];
@@ -88,7 +75,7 @@ describe('the recipe for RxJS', () => {
   });
 
   it('is subscribed to outside of a zone', () => {
-    const { outside } = recipe('// outside.ts');
+    const { outside } = recipe('outside.ts');
     const calls: string[] = [];
     const zone = {
       runOutsideAngular: <T>(run: () => T): T => {
@@ -110,56 +97,116 @@ describe('the recipe for RxJS', () => {
 });
 
 describe('the recipe for TanStack Query', () => {
+  const { followOrders } = recipe('follow-orders.ts');
+
   it('changes what is loaded, and loads it again where something may be missing', async () => {
-    const { followOrders } = recipe('// follow-orders.ts');
-    let orders: Order[] | undefined;
-    let isFetching = 0;
-    let invalidated = 0;
-    // Of the shape of a QueryClient.
-    const queries = {
-      setQueryData: (_key: unknown, update: (old?: Order[]) => Order[] | undefined) => (orders = update(orders)),
-      invalidateQueries: async () => void invalidated++,
-      isFetching: () => isFetching,
-    };
-    const stream: client.Stream = followOrders(queries, 'http://a.example/', { fetch: answer(), retryInterval: 1 });
-    stops.push(() => stream.close());
-    const changed = (status: string): void =>
-      requests.at(-1)!.say(`event: changed\nid: 1\ndata: ${JSON.stringify({ id: 'b', status })}\n\n`);
-    const told = async (type: string, tell: () => void): Promise<void> => {
-      const heard = new Promise<void>((resolve) => stops.push(stream.on(type, () => resolve())));
-      tell();
-      await heard;
-    };
-
-    await until(() => invalidated === 1, 'it to be loaded behind the first connection');
-    await told('changed', () => changed('before it is loaded'));
-    expect(orders).toBeUndefined();
-
-    orders = [
+    const { load, changed, told, shown } = follow();
+    load.answer([
       { id: 'a', status: 'new' },
       { id: 'b', status: 'new' },
-    ];
-    await told('changed', () => changed('shipped'));
-    expect(orders.map(({ status }) => status)).toEqual(['new', 'shipped']);
+    ]);
+    await until(() => load.count === 2, 'it to be loaded again behind the first connection');
+    load.answer([
+      { id: 'a', status: 'new' },
+      { id: 'b', status: 'paid' },
+    ]);
+    await until(() => shown() === 'new paid', 'what is loaded');
 
-    isFetching = 1;
-    await told('changed', () => changed('while it is loaded'));
-    expect([orders[1]!.status, invalidated]).toEqual(['shipped', 2]);
+    await changed('shipped');
+    await until(() => shown() === 'new shipped', 'the change');
+    expect(load.count).toBe(2);
 
-    await told('stream.reset', () =>
-      requests[0]!.say('event: stream.reset\ndata: {"reason":"trimmed","topics":[]}\n\n'),
-    );
-    expect(invalidated).toBe(3);
+    await told('event: stream.reset\ndata: {"reason":"trimmed","topics":[]}\n\n');
+    expect(load.count).toBe(3);
+    load.answer([{ id: 'b', status: 'returned' }]);
+    await until(() => shown() === 'returned', 'what is loaded then');
 
     // What is resumed misses nothing.
-    stream.reconnect();
-    await until(() => requests.length === 2 && stream.state.phase === 'open', 'another connection');
-    expect(invalidated).toBe(3);
+    requests[0]!.end();
+    await until(() => requests.length === 2, 'another connection');
+    await changed('refunded');
+    await until(() => shown() === 'refunded', 'the change on it');
+    expect(load.count).toBe(3);
   });
+
+  it('loads once more behind the answer that changes may have overtaken, however many they are', async () => {
+    const { load, changed, shown, observer } = follow();
+    // Of the first load, which TanStack Query does not begin anew.
+    for (const status of ['paid', 'packed', 'shipped']) await changed(status);
+    expect(load.count).toBe(1);
+    load.answer([{ id: 'b', status: 'new' }]);
+    await until(() => load.count === 2, 'a load behind it');
+    load.answer([{ id: 'b', status: 'shipped' }]);
+    await until(() => shown() === 'shipped', 'what is true');
+
+    // As when the window has the focus again.
+    void observer.refetch();
+    for (const status of ['returned', 'refunded']) await changed(status);
+    expect(load.count).toBe(3);
+    load.answer([{ id: 'b', status: 'shipped' }]);
+    await until(() => load.count === 4, 'a load behind it');
+    load.answer([{ id: 'b', status: 'refunded' }]);
+    await until(() => shown() === 'refunded', 'what is true');
+  });
+
+  it('does not take for fresh what could not be loaded again', async () => {
+    const { load, changed, told, shown, queries } = follow();
+    load.answer([{ id: 'b', status: 'new' }]);
+    await until(() => load.count === 2, 'it to be loaded again behind the first connection');
+    load.answer([{ id: 'b', status: 'paid' }]);
+    await until(() => shown() === 'paid', 'what is loaded');
+
+    await told('event: stream.reset\ndata: {"reason":"trimmed","topics":[]}\n\n');
+    load.fail();
+    await until(() => queries.getQueryState(['orders'])?.status === 'error', 'it to fail');
+    await changed('shipped');
+
+    expect(load.count).toBe(4);
+    load.answer([{ id: 'b', status: 'returned' }]);
+    await until(() => shown() === 'returned', 'what is true');
+  });
+
+  /** Follows the orders that a component shows. */
+  function follow() {
+    const queries = new QueryClient({ defaultOptions: { queries: { retry: false, gcTime: 0 } } });
+    const load = { count: 0, answer: (_: Order[]): void => undefined, fail: (): void => undefined };
+    const observer = new QueryObserver<Order[]>(queries, {
+      queryKey: ['orders'],
+      staleTime: Infinity,
+      queryFn: () => {
+        load.count++;
+        return new Promise((resolve, reject) => {
+          load.answer = resolve;
+          load.fail = () => reject(new Error('no orders'));
+        });
+      },
+    });
+    stops.push(observer.subscribe(() => undefined));
+    let heard = 0;
+    const debug = ({ kind }: client.DebugFrame): unknown => kind === 'comment' && heard++;
+    stops.push(followOrders(queries, 'http://a.example/', { fetch: answer(), retryInterval: 1, debug }));
+
+    /** Says that, and waits until it has been heard. */
+    const told = async (text: string): Promise<void> => {
+      await until(() => requests.length > 0, 'a connection');
+      const before = heard;
+      requests.at(-1)!.say(text);
+      requests.at(-1)!.say(': behind it\n\n');
+      await until(() => heard > before, 'it to be heard');
+    };
+    const changed = (status: string): Promise<void> =>
+      told(`event: changed\nid: ${status}\ndata: ${JSON.stringify({ id: 'b', status })}\n\n`);
+    const shown = (): string | undefined =>
+      observer
+        .getCurrentResult()
+        .data?.map(({ status }) => status)
+        .join(' ');
+    return { queries, observer, load, told, changed, shown };
+  }
 });
 
 describe('the recipe for SWR', () => {
-  const { subscribeToPrice } = recipe('// subscribe-to-price.ts');
+  const { subscribeToPrice } = recipe('subscribe-to-price.ts');
 
   it('gives prices, and closes the stream', async () => {
     const prices: unknown[] = [];
@@ -203,48 +250,31 @@ describe('the store contract of Svelte', () => {
 });
 
 describe('the components', () => {
-  it.each<[string, object, string]>([
-    ['Room', { room: 'a' }, '<ul></ul>'],
-    ['Room', { room: null }, '<ul></ul>'],
-    ['Price', { symbol: 'A' }, '<b>…</b>'],
-  ])('of React are rendered on a server: %s %o', (name, props, html) => {
-    const component = recipe(`export function ${name}(`)[name];
-    expect(renderToString(react.createElement(component, props))).toBe(html);
-    expect(requests).toHaveLength(0);
+  it.each<[string, string, object, string]>([
+    ['Room', 'room.tsx', { room: 'a' }, '<ul></ul>'],
+    ['Room', 'room.tsx', { room: null }, '<ul></ul>'],
+    ['Price', 'price.tsx', { symbol: 'A' }, '<b>…</b>'],
+    ['Price', 'swr-price.tsx', { symbol: 'A' }, '<b>…</b>'],
+  ])('of React are rendered on a server: %s of %s', (name, file, props, html) => {
+    expect(renderToString(react.createElement(recipe(file)[name], props))).toBe(html);
   });
 
   it('of Vue is rendered on a server', async () => {
-    const { descriptor } = parse(blocks().find((text) => text.startsWith('<script setup lang="ts">'))!);
+    const { descriptor } = parse(recipes.get('Price.vue')!);
     const { content } = compileScript(descriptor, { id: 'recipe', inlineTemplate: true });
     const component = run(content).default;
 
     expect(await renderVueToString(vue.createSSRApp(component, { symbol: 'A' }))).toContain('<b>0</b>');
   });
+
+  it('of Svelte is rendered on a server', () => {
+    const { js, warnings } = compile(recipes.get('Price.svelte')!, { generate: 'server' });
+
+    const { body } = render(run(js.code).default, { props: { symbol: 'A' } });
+    expect(body).toContain('<b></b>');
+    expect(warnings).toEqual([]);
+  });
 });
-
-function blocks(): string[] {
-  return [...page.matchAll(/^```\w+\n([^]*?)^```$/gm)].map(([, text]) => text!);
-}
-
-/** What the block of the page that has that text exports. */
-function recipe(part: string): Record<string, any> {
-  const block = blocks().find((text) => text.includes(part));
-  if (block === undefined) throw new Error(`There is no recipe with "${part}"`);
-  return run(block);
-}
-
-function run(code: string): Record<string, any> {
-  const { code: script } = transformSync(code, { loader: 'tsx', format: 'cjs', jsx: 'automatic' });
-  const module = { exports: {} };
-  const require = (name: string): unknown => packages[name] ?? missing(name);
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval
-  new Function('module', 'exports', 'require', script)(module, module.exports, require);
-  return module.exports;
-}
-
-function missing(name: string): never {
-  throw new Error(`A recipe imports ${name}`);
-}
 
 function answer(status = 200): client.FetchLike {
   return async (url, init) => {
@@ -255,7 +285,11 @@ function answer(status = 200): client.FetchLike {
       cancel: () => void (request.isOver = true),
     });
     const say = (text: string): void => body.enqueue(new TextEncoder().encode(text));
-    const request: Request = { url, signal, isOver: false, say };
+    const end = (): void => {
+      request.isOver = true;
+      body.close();
+    };
+    const request: Request = { url, signal, isOver: false, say, end };
     signal.addEventListener('abort', () => {
       request.isOver = true;
       body.error(signal.reason);

@@ -1,0 +1,2 @@
+// The recipes of docs/clients-frameworks.md, which recipe-bundle.ts compiles and bundles.
+declare module 'recipe:*';
