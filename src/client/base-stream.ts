@@ -11,6 +11,7 @@ type Listener = (event: never) => void;
 /** What users hold of a stream, wherever its events come from. */
 export abstract class BaseStream<E extends object> implements Stream<E> {
   lastEventId = '';
+  location: string | undefined;
   readonly closed: Promise<ClosedState>;
   #state: StreamState = Object.freeze({ phase: 'idle' });
   readonly #listeners: Record<string, Set<Listener>> = {};

@@ -36,8 +36,6 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   #resets = 0;
   /** What a snapshot is to be taken for. */
   #why: Reset | { readonly reason: 'start' } | undefined;
-  /** Where the answer to a request that is not repeated has said to go on. */
-  #resumeUrl: string | undefined;
   /** Ends the attempt, or the wait, that is under way, with its outcome. */
   #current = new AbortController();
   #wokenAt = -WAKE_MS;
@@ -120,7 +118,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
   }
 
   get #isRepeatable(): boolean {
-    return !!this.#resumeUrl || isRepeatable(this.#options);
+    return !!this.location || isRepeatable(this.#options);
   }
 
   #move(url: Url): void {
@@ -175,7 +173,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     const { reason, status } = this.#last;
     const lastEventId = this.#place;
     const attempt = { number: this.#retries.failures + 1, lastEventId, reason, status, signal };
-    const { url, init } = await requestOf(this.#url, this.#options, attempt, this.#resumeUrl);
+    const { url, init } = await requestOf(this.#url, this.#options, attempt, this.location);
     if (signal.aborted) return AGAIN;
     this.debug({ kind: 'request', url, method: init.method, lastEventId });
     let response;
@@ -195,7 +193,7 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
     if (location && !this.#isRepeatable) {
       const resume = new URL(location, url);
       // What the headers have is for this origin.
-      if (resume.origin === new URL(url).origin) this.#resumeUrl = resume.href;
+      if (resume.origin === new URL(url).origin) this.location = resume.href;
     }
     this.#retries.opened();
     this.setState({ phase: 'open', resumed: lastEventId !== '' });

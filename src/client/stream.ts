@@ -10,6 +10,11 @@ export interface Stream<E extends object = AnyEvents> extends AsyncIterable<Stre
   readonly state: StreamState;
   /** Where the events that have been handed out end: of the iterator the last one that it gave. Empty when there is none. */
   readonly lastEventId: string;
+  /**
+   * Of a request that may not be repeated: where its answer can be read on by `GET`, as that has said in `Content-Location`. With `lastEventId` it is all that a
+   * page needs to keep for after a reload. `undefined`: not said.
+   */
+  readonly location: string | undefined;
   /** Resolves when the stream is over. Never rejects. */
   readonly closed: Promise<ClosedState>;
   /**

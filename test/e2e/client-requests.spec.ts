@@ -162,7 +162,9 @@ describe('a POST', () => {
     });
     using clients = new Clients();
     const client = clients.open(server.url, post);
+    expect(client.stream.location).toBeUndefined();
     await client.received(1);
+    expect(client.stream.location).toBe(new URL('/runs/7', server.url).href);
     server.cut();
 
     expect(await client.stream.closed).toMatchObject({ reason: 'complete' });
