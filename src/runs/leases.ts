@@ -5,8 +5,9 @@ import type { RunMessage } from './run-table.js';
 export interface LeasesOwner {
   /** This node's own, as long as it has not been counted as gone. */
   readonly session: string;
-  /** Those whose runs have no end yet. */
-  sessions(): ReadonlySet<string>;
+  /** Those who produce runs, of all nodes. */
+  readonly sessions: Iterable<string>;
+  isProducing(session: string): boolean;
   /** Rejects with the engine's error. */
   send(message: RunMessage): Promise<unknown>;
 }
@@ -67,13 +68,14 @@ export class Leases {
   /** To be called when there are runs, or others: what is needed for them is begun, and ends by itself. */
   attend(): void {
     if (this.#isClosed) return;
-    if (this.#owner.sessions().has(this.#owner.session)) this.#beat ??= this.#in(this.#leaseMs * BEAT, this.#onBeat);
-    if (this.#others().length > 0) this.#look ??= this.#in(this.#leaseMs * LOOK, this.#onLook);
+    if (this.#owner.isProducing(this.#owner.session)) this.#beat ??= this.#in(this.#leaseMs * BEAT, this.#onBeat);
+    if (this.#look === undefined && this.#others().length > 0)
+      this.#look = this.#in(this.#leaseMs * LOOK, this.#onLook);
   }
 
   /** Somebody doubts that a session lives. */
   doubted(session: string): void {
-    if (session === this.#owner.session && this.#owner.sessions().has(session)) void this.#send();
+    if (session === this.#owner.session && this.#owner.isProducing(session)) void this.#send();
   }
 
   /** Says that this node lives. Rejects with the engine's error. */
@@ -136,6 +138,6 @@ export class Leases {
   }
 
   #others(): string[] {
-    return [...this.#owner.sessions()].filter((session) => session !== this.#owner.session);
+    return [...this.#owner.sessions].filter((session) => session !== this.#owner.session);
   }
 }

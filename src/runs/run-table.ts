@@ -53,6 +53,8 @@ export class RunTable {
   readonly #runs = new Map<string, RunRecord>();
   /** The last run under each key. */
   readonly #current = new Map<string, RunRecord>();
+  /** What each session produces: neither ended nor lost. */
+  readonly #producing = new Map<string, Set<RunRecord>>();
   /** Until when each session's runs are its own, on the engine's clock. */
   readonly #leases = new Map<string, number>();
   readonly #gone = new Set<string>();
@@ -78,9 +80,13 @@ export class RunTable {
     return this.#current.values();
   }
 
-  /** Those that have no end yet. */
-  *unended(): Iterable<RunRecord> {
-    for (const run of this.#runs.values()) if (run.end === undefined) yield run;
+  /** Those who produce runs. */
+  get sessions(): Iterable<string> {
+    return this.#producing.keys();
+  }
+
+  isProducing(session: string): boolean {
+    return this.#producing.has(session);
   }
 
   /** Says that a start is about to be told whose fate is to be kept. */
@@ -146,8 +152,8 @@ export class RunTable {
 
   /** The log is another one. What a session of this node is producing goes on. */
   clear(session: string): void {
-    const own = [...this.unended()].filter((run) => run.session === session && !run.isLost);
-    for (const map of [this.#runs, this.#current, this.#leases, this.#ended]) map.clear();
+    const own = [...(this.#producing.get(session) ?? [])];
+    for (const map of [this.#runs, this.#current, this.#producing, this.#leases, this.#ended]) map.clear();
     this.#gone.clear();
     for (const run of own) this.#note(run);
   }
@@ -182,6 +188,8 @@ export class RunTable {
     this.#runs.set(run.id, run);
     this.#current.delete(run.key);
     this.#current.set(run.key, run);
+    const { session } = run;
+    this.#producing.set(session, (this.#producing.get(session) ?? new Set()).add(run));
     return run;
   }
 
@@ -200,7 +208,7 @@ export class RunTable {
     this.#gone.add(session);
     const [oldest] = this.#gone;
     if (this.#gone.size > MAX_GONE) this.#gone.delete(oldest as string);
-    for (const run of this.unended()) if (run.session === session) this.#lose(run, by);
+    for (const run of this.#producing.get(session) ?? []) this.#lose(run, by);
     this.#listener.reaped(session);
   }
 
@@ -215,6 +223,7 @@ export class RunTable {
     const run = this.#runs.get(id);
     if (run === undefined || run.end !== undefined) return;
     run.end = end;
+    this.#noLonger(run);
     this.#noteEnded(run);
     this.#listener.ended(run);
   }
@@ -234,7 +243,16 @@ export class RunTable {
   #lose(run: RunRecord, by: string): void {
     if (run.isLost) return;
     run.isLost = true;
+    this.#noLonger(run);
     this.#listener.lost(run, by);
+  }
+
+  #noLonger(run: RunRecord): void {
+    const producing = this.#producing.get(run.session);
+    producing?.delete(run);
+    if (producing?.size !== 0) return;
+    this.#producing.delete(run.session);
+    this.#leases.delete(run.session);
   }
 
   #isRunning(run: RunRecord, atMs: number): boolean {

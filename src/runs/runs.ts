@@ -211,16 +211,16 @@ export class Runs {
   }
 
   #leasesOwner(): LeasesOwner {
-    // eslint-disable-next-line @typescript-eslint/no-this-alias -- for the getter
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- for the getters
     const runs = this;
     return {
       get session() {
         return runs.session;
       },
-      sessions: () => {
-        const running = [...this.#table.unended()].filter(({ isLost }) => !isLost);
-        return new Set(running.map(({ session }) => session));
+      get sessions() {
+        return runs.#table.sessions;
       },
+      isProducing: (session) => this.#table.isProducing(session),
       send: (message) => this.send(message),
     };
   }
@@ -242,6 +242,7 @@ export class Runs {
   #ended(run: RunRecord): void {
     this.#own.get(run.id)?.interrupt('ended elsewhere');
     this.watchers.forget(run.id);
+    if (!this.#table.isProducing(run.session)) this.leases.forget(run.session);
     const waiting = this.#waiting.get(run.id);
     this.#waiting.delete(run.id);
     waiting?.forEach((resolve) => resolve());
