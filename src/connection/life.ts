@@ -4,8 +4,11 @@ import { RECONNECTS } from '../wire/words.js';
 import type { CloseReason, EndReason } from '../wire/words.js';
 import { createAbort } from './abort.js';
 
-/** Before its head, while it runs, while its last bytes leave, and when nothing more comes. */
-export type LifeState = 'pending' | 'open' | 'ending' | 'closed';
+/**
+ * Before its head, while it runs, while its last bytes leave, and when nothing more comes. `collecting`, in place of the first three, while one
+ * document is made of all that there is for it.
+ */
+export type LifeState = 'pending' | 'collecting' | 'open' | 'ending' | 'closed';
 
 /** How a stream ends: whether and when its client comes back, and what comes before. */
 export interface Ended {
@@ -67,9 +70,24 @@ export abstract class Life {
     return (this.#abort ??= createAbort(isOver, (error) => this.listenerFailed(error))).signal;
   }
 
+  /** Whether its head is still to come. */
+  get isUnopened(): boolean {
+    return this.#state === 'pending' || this.#state === 'collecting';
+  }
+
+  /** Why it was ended before its head. */
+  get endedEarly(): EndReason | undefined {
+    return this.#early?.reason;
+  }
+
+  /** It never opens: there will be one document of it. */
+  collect(): void {
+    if (this.#state === 'pending') this.#state = 'collecting';
+  }
+
   /** Ends the stream, telling its client why. One that has not begun ends as it begins. */
   end(reason: EndReason, how: Ended = {}): void {
-    if (this.#state === 'pending') {
+    if (this.isUnopened) {
       this.#early ??= { reason, how };
       return this.within(() => this.#abort?.abort());
     }

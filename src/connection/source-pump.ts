@@ -1,4 +1,4 @@
-import type { PullSource, PushSource, Source } from './source.js';
+import type { ProducerSource, PullSource, PushSource } from './source.js';
 
 /** Where the values of a source go. */
 export interface SourceTarget {
@@ -24,7 +24,7 @@ export class SourcePump {
   }
 
   /** Begins to move its values. */
-  start(source: Exclude<Source, { kind: 'topics' }>): void {
+  start(source: ProducerSource): void {
     if (source.kind === 'push') this.push(source.source);
     else void this.pull(source.start);
   }

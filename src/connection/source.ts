@@ -28,18 +28,30 @@ export type StreamSource =
   | AsyncIterable<unknown>
   | (Iterable<unknown> & object & { readonly BYTES_PER_ELEMENT?: never });
 
+/** A source that has begun before the head of its stream, and keeps what comes. */
+export interface BegunSource {
+  /** Gives what it has kept, and what comes from now on: its stream is open. */
+  open(): void;
+  /** Nobody wants more. */
+  stop(): void;
+}
+
 /** What a route streams, by how it is driven. */
-export type Source =
-  | { readonly kind: 'topics'; readonly selection: Selection }
-  | { readonly kind: 'push'; readonly source: PushSource }
-  | { readonly kind: 'pull'; readonly start: () => PullSource };
+export type Source = StreamedSource | { readonly kind: 'begun'; readonly source: BegunSource };
+
+/** What a handler has returned. */
+export type StreamedSource = { readonly kind: 'topics'; readonly selection: Selection } | ProducerSource;
+
+/** What makes its values for one stream alone. */
+export type ProducerSource =
+  { readonly kind: 'push'; readonly source: PushSource } | { readonly kind: 'pull'; readonly start: () => PullSource };
 
 /**
  * Recognises what a route has returned.
  *
  * @throws SseError `not-a-source`
  */
-export function toSource(value: unknown): Source {
+export function toSource(value: unknown): StreamedSource {
   if (isSelection(value)) return { kind: 'topics', selection: value };
   if (isObject(value) && !ArrayBuffer.isView(value)) {
     if (hasMethod(value, 'subscribe')) return { kind: 'push', source: value as unknown as PushSource };
@@ -68,6 +80,7 @@ export function beginOf(source: Source): Begin | undefined {
 
 /** Tells a source that nobody will read it: it may hold a file or a request open. */
 export function discard(source: Source): void {
+  if (source.kind === 'begun') return source.source.stop();
   if (source.kind !== 'pull') return;
   // What fails here has nobody to be told to.
   void Promise.resolve()

@@ -43,7 +43,7 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
   readonly #route: ConnectionRoute;
   #connection: Connection | undefined;
   #output: Output | undefined;
-  #pump: SourcePump | undefined;
+  #pump: { stop(): void } | undefined;
   #timekeeper: Timekeeper | undefined;
   #address: string | undefined;
   /** What was sent before its head was. */
@@ -98,13 +98,15 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     this.#output.open(() => this.#start(source));
   }
 
-  send(event: unknown): void {
+  /** Sends a value of its source. Gives what goes out of it. */
+  send(event: unknown): string {
     const given = toEvent(event);
     checkSourceEvent(given);
     const text = this.dialect.event(given);
     if (this.state === 'pending') this.#early += text;
-    else if (this.state !== 'open') return;
-    else if (!this.output.push(text, this.settings.maxPendingBytes)) this.end('slow-consumer', { isSudden: true });
+    else if (this.state === 'open' && !this.output.push(text, this.settings.maxPendingBytes))
+      this.end('slow-consumer', { isSudden: true });
+    return text;
   }
 
   /** Drops the response without a word; with its socket, on HTTP/2 all others of its client, too: the server is closing, and must not wait. */
@@ -204,7 +206,8 @@ export class Stream extends Life implements SourceTarget, TopicsOwner, TimedStre
     // The id of a source's own event is no place in the log of the topics beside it.
     const isPlace = isOfTopics || parsePosition(this.lastEventId) !== undefined;
     this.topics.attach(isPlace ? this.lastEventId : undefined);
-    if (!isOfTopics) (this.#pump = new SourcePump(this)).start(source);
+    if (source.kind === 'begun') (this.#pump = source.source).open();
+    else if (!isOfTopics) (this.#pump = new SourcePump(this)).start(source);
   }
 
   #sum(): { ms: number; bytes: number; frames: number; events: number } {

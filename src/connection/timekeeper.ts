@@ -1,5 +1,7 @@
 import type { Principal } from '../topic/principal.js';
 import type { EndReason } from '../wire/words.js';
+import { expiryOf } from './expiry.js';
+import type { Expiry } from './expiry.js';
 import type { Wheel, WheelTask } from './wheel.js';
 
 /** How long the end may take to leave the process, for a client that had stopped reading before, or was put out. */
@@ -106,24 +108,8 @@ export class Timekeeper implements WheelTask {
   }
 }
 
-/** When a stream's time is over, on the clock of `performance.now()`, and what its client is told then. */
-interface Expiry {
-  readonly at: number;
-  readonly reason: EndReason;
-}
-
 /** When a stream has ended, and how long its client may take nothing of what is left. */
 interface End {
   readonly at: number;
   readonly deadlineMs: number;
-}
-
-function expiryOf(maxLifetimeMs: number | false, principal: Principal | null): Expiry | undefined {
-  const now = performance.now();
-  // Jittered, so that clients that came together do not come back together.
-  const lifetime = maxLifetimeMs === false ? Infinity : maxLifetimeMs * (0.8 + 0.2 * Math.random());
-  const expiresAt = principal?.expiresAt;
-  const left = expiresAt === undefined ? Infinity : Number(expiresAt) - Date.now();
-  if (left < lifetime) return { at: now + left, reason: 'expired' };
-  return lifetime === Infinity ? undefined : { at: now + lifetime, reason: 'lifetime' };
 }

@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { acceptsGzip, streamHeaders } from './headers.js';
+import { acceptsGzip, streamHeaders, varying } from './headers.js';
 import type { StreamHeaders } from './headers.js';
 import { destroyResponse, endResponse, isHttp2, isPromise, rawOf } from './raw-response.js';
 import type { FailureListener, RawResponse, StartedResponse } from './raw-response.js';
@@ -50,6 +50,9 @@ export abstract class Exchange implements StartedResponse, FailureListener {
   /** Answers `204`: the client has all there is, and must not come back (WHATWG HTML 9.2.3). */
   abstract sendNoContent(): void;
 
+  /** Sets a header of whatever the answer will be. */
+  abstract setHeader(name: string, value: string | string[]): void;
+
   /** The headers that the framework and its middleware have set so far. */
   protected abstract inherited(): Readonly<OutgoingHttpHeaders>;
 
@@ -75,6 +78,11 @@ export abstract class Exchange implements StartedResponse, FailureListener {
   /** Whether the head of the stream has been sent. */
   get hasHead(): boolean {
     return this.#hasStarted && this.raw.headersSent;
+  }
+
+  /** Says that the answer, whatever it will be, depends on a header of the request. */
+  varyBy(name: string): void {
+    this.setHeader('Vary', varying(this.inherited()['vary'], name));
   }
 
   /** Tells an owner when the response is over, whoever ended it; perhaps twice. */

@@ -31,6 +31,10 @@ export class FastifyExchange extends Exchange {
     return this.#reply.getHeaders();
   }
 
+  setHeader(name: string, value: string | string[]): void {
+    this.#reply.header(name, value);
+  }
+
   /**
    * Sends the head through Fastify, so that its `onSend` hooks run: a plugin such as `@fastify/cookie` adds its headers
    * there. Fastify then pipes what was sent into the response, and that call is where this module takes over.

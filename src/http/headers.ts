@@ -69,7 +69,7 @@ export function streamHeaders(options: StreamHeadersOptions): StreamHeaders {
   add({ 'Content-Type': CONTENT_TYPE, ...DEFAULTS }, () => false);
   add(own, (key) => NEVER_GIVEN.has(key) || (http2 && CONNECTION_SPECIFIC.has(key)));
   if (encoding === 'gzip') headers.set('content-encoding', ['Content-Encoding', encoding]);
-  if (encoding !== undefined) headers.set('vary', ['Vary', withAcceptEncoding(headers.get('vary')?.[1])]);
+  if (encoding !== undefined) headers.set('vary', ['Vary', varying(headers.get('vary')?.[1], 'Accept-Encoding')]);
   return Object.fromEntries(headers.values());
 }
 
@@ -89,9 +89,10 @@ export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   return gzip > 0 && gzip >= (weights.get('identity') ?? 0);
 }
 
-/** Caches must tell clients apart by it (RFC 9110, section 12.5.5); `*` says that already. */
-function withAcceptEncoding(vary: number | string | string[] | undefined): string {
+/** `Vary` with one more header by which caches must tell clients apart (RFC 9110, section 12.5.5); `*` says that already. */
+export function varying(vary: number | string | string[] | undefined, name: string): string {
   const names = vary === undefined ? [] : [vary].flat().map(String);
-  const isSaid = names.some((each) => /(^|,)\s*(\*|accept-encoding)\s*(,|$)/i.test(each));
-  return (isSaid ? names : [...names, 'Accept-Encoding']).join(', ');
+  const known = names.flatMap((each) => each.split(',')).map((each) => each.trim().toLowerCase());
+  const isSaid = known.includes('*') || known.includes(name.toLowerCase());
+  return (isSaid ? names : [...names, name]).join(', ');
 }

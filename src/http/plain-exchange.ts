@@ -14,6 +14,10 @@ export class PlainExchange extends Exchange {
     return this.raw.getHeaders();
   }
 
+  setHeader(name: string, value: string | string[]): void {
+    this.raw.setHeader(name, value);
+  }
+
   protected async sendHead(headers: StreamHeaders): Promise<boolean> {
     // Only what is not to be sent: once a header has been removed, Node keeps all of them in a larger form.
     for (const name of this.raw.getHeaderNames()) if (!(name in headers)) this.raw.removeHeader(name);

@@ -13,6 +13,14 @@ import type { CloseReason, RefusalReason, ResetReason } from '../wire/words.js';
 /** What can be set for one stream route, or on a controller for all of its. */
 export interface SseStreamOptions extends StreamSettings {
   /**
+   * The head of a stream waits for the first event of its source, for `waitMs` at most: what fails before that, the handler included, is answered
+   * with a status. An error with a `status` or `statusCode` from 400 to 599, such as those of the clients of language models, has that
+   * status, and its `Retry-After`; nothing else of it is told. Minimum: `1`.
+   *
+   * @default none: the head goes out as soon as the handler has returned
+   */
+  readonly commit?: CommitOptions | undefined;
+  /**
    * Where the topics of a stream begin whose client brings no id: `'now'`, `'start'`, `{ last }`, `{ sinceMs }`, or behind the event with an id.
    * What the handler returns may say so itself, with `from()`, and that comes first.
    *
@@ -27,6 +35,21 @@ export interface SseStreamOptions extends StreamSettings {
    * @default RequestMethod.GET
    */
   readonly method?: RequestMethod | undefined;
+  /**
+   * How a request is answered for which the handler gives `undefined` or `null`: `204` without a body, which keeps an `EventSource` away, or
+   * `404` through the exception filters.
+   *
+   * @default what the profile `wire` says, or else that is an error of the code `not-a-source`
+   */
+  readonly none?: 204 | 404 | undefined;
+  /**
+   * With `'negotiate'` the client chooses, by the `stream` of its JSON body or by its `Accept` header, between a stream and one JSON document of all
+   * events, for which the answer waits until the source has ended. The document is what `wire.reduce` makes of the events, or an array of
+   * their data.
+   *
+   * @default 'stream'
+   */
+  readonly respond?: 'stream' | 'negotiate' | undefined;
   /**
    * Where a client goes on, by `GET` and with its `Last-Event-ID`, whose answer was cut; sent as the header `Content-Location`. For routes
    * whose request is not to be repeated, such as a `POST` that begins what it streams: the place is a `GET` route that streams the same
@@ -43,6 +66,12 @@ export interface SseStreamOptions extends StreamSettings {
    * @default Server-Sent Events as docs/protocol.md has them
    */
   readonly wire?: WireProfile | undefined;
+}
+
+/** For what the head of a stream waits. */
+export interface CommitOptions {
+  /** For so long at most, in ms. Then the stream opens, and its heartbeats begin. */
+  readonly waitMs: number;
 }
 
 /** The options of `SseModule.forRoot()`, each with a safe default. */

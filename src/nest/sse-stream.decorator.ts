@@ -4,22 +4,33 @@ import { SETTING_RULES } from '../connection/stream-settings.js';
 import { SseError, describe } from '../errors.js';
 import { arrivalOf } from '../node/arrival.js';
 import { resumeAtProblem } from '../node/resume-at.js';
-import { checkOptions, refuse } from '../rules.js';
+import { MAX_TIMER_MS, checkOptions, number, oneOf, problemIn, refuse } from '../rules.js';
 import type { Rules } from '../rules.js';
 import { beginProblem } from '../topic/begin.js';
 import { wireProblem } from '../wire/profile.js';
-import type { SseStreamOptions } from './sse-options.js';
+import type { WireProfile } from '../wire/profile.js';
+import type { CommitOptions, SseStreamOptions } from './sse-options.js';
 import { SseStreamInterceptor } from './sse-stream.interceptor.js';
 import { STREAM_METADATA } from './tokens.js';
 
 const RULES: Rules<SseStreamOptions> = {
   ...SETTING_RULES,
+  commit: commitProblem,
   from: beginProblem,
   headers: { expected: 'an object', allows: (value) => typeof value === 'object' && value !== null },
   method: { expected: 'a RequestMethod', allows: (value) => typeof value === 'number' && value in RequestMethod },
+  none: { expected: '204 or 404', allows: (value) => value === 204 || value === 404 },
+  respond: oneOf('stream', 'negotiate'),
   resumeAt: resumeAtProblem,
   wire: wireProblem,
 };
+
+function commitProblem(value: unknown, name: string): string | undefined {
+  const waitMs = number(1, MAX_TIMER_MS);
+  const problem = problemIn<CommitOptions>(value, { waitMs }, `${name}.`);
+  if (problem !== undefined || (value as CommitOptions).waitMs !== undefined) return problem;
+  return `${name}.waitMs must be ${waitMs.expected}; got undefined`;
+}
 
 // Names that Nest keeps its metadata under, the same in 11 and 12. It exports them by different paths.
 const ROUTE_ARGUMENTS = '__routeArguments__';
@@ -41,6 +52,8 @@ const PASSTHROUGH = '__responsePassthrough__';
  * }
  * ```
  */
+export function SseStream(options: OptionsWithNone): ClassDecorator & StreamDecorator<Nothing>;
+export function SseStream(path: string | string[], options: OptionsWithNone): StreamDecorator<Nothing>;
 export function SseStream(options?: SseStreamOptions): ClassDecorator & StreamDecorator;
 export function SseStream(path: string | string[], options?: SseStreamOptions): StreamDecorator;
 export function SseStream(
@@ -87,17 +100,27 @@ export function SseStream(
  * Decorates a method that returns what can be streamed, or something that the compiler knows nothing of. The descriptor is optional because
  * `applyDecorators()` of Nest takes nothing else; a property is refused when it is decorated.
  */
-export type StreamDecorator = <R>(
+export type StreamDecorator<Also = never> = <R>(
   target: object,
   key: string | symbol,
-  descriptor?: TypedPropertyDescriptor<(...args: never[]) => R & Streamable<R>>,
+  descriptor?: TypedPropertyDescriptor<(...args: never[]) => R & Streamable<R, Also>>,
 ) => void;
 
+/** What a handler may give besides a source, where the options say how that is answered. */
+type Nothing = undefined | null;
+
+/** The compiler looks at the options of a method; it does not know those of its class. */
+type OptionsWithNone = SseStreamOptions & (SaysNone | { readonly wire: WireProfile & SaysNone });
+
+interface SaysNone {
+  readonly none: 204 | 404;
+}
+
 /** `unknown` when it can be streamed, and otherwise what the compiler is to say. */
-type Streamable<R> =
+type Streamable<R, Also> =
   unknown extends Awaited<R>
     ? unknown
-    : [Awaited<R>] extends [StreamSource]
+    : [Exclude<Awaited<R>, Also>] extends [StreamSource]
       ? unknown
       : {
           readonly 'an @SseStream() route returns a topic, an Observable, an iterable, or what else is a source': Awaited<R>;

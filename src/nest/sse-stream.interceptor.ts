@@ -5,6 +5,8 @@ import {
   HttpException,
   Inject,
   Injectable,
+  NotAcceptableException,
+  NotFoundException,
   UnauthorizedException,
 } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
@@ -13,10 +15,17 @@ import { Observable } from 'rxjs';
 import { TicketUsed } from '../access/identity.js';
 import { SseError } from '../errors.js';
 import { exchangeOf } from '../http/exchange-of.js';
+import type { Exchange } from '../http/exchange.js';
+import { NothingThere } from '../node/answer.js';
+import type { Answer } from '../node/answer.js';
 import { Arrival } from '../node/arrival.js';
+import { NotAcceptable } from '../node/negotiation.js';
 import { Node } from '../node/node.js';
 import { StreamRefused } from '../node/stream-refused.js';
+import { sendDocument } from './send-document.js';
 import { StreamRoutes } from './stream-route.js';
+import type { StreamRoute } from './stream-route.js';
+import { retryAfterOf, toUpstreamException } from './upstream-exception.js';
 
 /** Where `@SseSignal()` of Nest 12 looks for something with a `signal`; Nest 11 has no such decorator. */
 const SIGNAL_CARRIER = 'SSE_ABORT_CONTROLLER' in common ? common.SSE_ABORT_CONTROLLER : undefined;
@@ -47,7 +56,7 @@ export class SseStreamInterceptor implements NestInterceptor {
     const route = this.#routes.of(context.getClass(), context.getHandler());
     // By hand, because each operator of RxJS makes a handful of objects for every request.
     return new Observable((subscriber) => {
-      const fail = (error: unknown): void => subscriber.error(this.#toHttpException(error, exchange.response));
+      const fail = (error: unknown): void => subscriber.error(this.#toException(error, exchange, route));
       let arrival: Arrival;
       try {
         arrival = new Arrival(this.#node, exchange, route);
@@ -58,8 +67,10 @@ export class SseStreamInterceptor implements NestInterceptor {
         return fail(error);
       }
       let value: unknown;
-      const answered = (isAnswered: boolean): void => {
-        if (!isAnswered) this.#adapterHost.httpAdapter.reply(exchange.response, value);
+      const { httpAdapter } = this.#adapterHost;
+      const answered = (answer: Answer): void => {
+        if (answer === 'unasked') httpAdapter.reply(exchange.response, value);
+        else if (answer !== 'sent') sendDocument(answer, httpAdapter, exchange, route.documentHeaders);
         subscriber.next(undefined);
         subscriber.complete();
       };
@@ -71,17 +82,28 @@ export class SseStreamInterceptor implements NestInterceptor {
     });
   }
 
-  #toHttpException(error: unknown, response: object): unknown {
-    if (!(error instanceof StreamRefused)) return toHttpException(error);
-    const { status, message, retryAfterS } = error;
-    if (retryAfterS !== undefined) this.#adapterHost.httpAdapter.setHeader(response, 'Retry-After', `${retryAfterS}`);
-    return new HttpException(message, status, { cause: error });
+  #toException(error: unknown, exchange: Exchange, { commit, isNegotiated }: StreamRoute): unknown {
+    if (error instanceof StreamRefused) {
+      const { status, message, retryAfterS } = error;
+      if (retryAfterS !== undefined)
+        this.#adapterHost.httpAdapter.setHeader(exchange.response, 'Retry-After', `${retryAfterS}`);
+      return new HttpException(message, status, { cause: error });
+    }
+    const exception = toHttpException(error);
+    if (exception !== error || (commit === undefined && !isNegotiated)) return exception;
+    // The route waits for its source before it answers: what an upstream server has answered is answered here.
+    const upstream = toUpstreamException(error);
+    const retryAfter = upstream === error ? undefined : retryAfterOf(error);
+    if (retryAfter !== undefined) exchange.setHeader('Retry-After', retryAfter);
+    return upstream;
   }
 }
 
 /** A name that a client has made up is its mistake, not the server's. */
 function toHttpException(error: unknown): unknown {
   if (error instanceof TicketUsed) return new UnauthorizedException();
+  if (error instanceof NotAcceptable) return new NotAcceptableException();
+  if (error instanceof NothingThere) return new NotFoundException();
   if (!SseError.is(error) || error instanceof HttpException) return error;
   if (error.code === 'invalid-topic' || error.code === 'too-many-topics') {
     return new BadRequestException(error.message, { cause: error });

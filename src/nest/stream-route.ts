@@ -4,6 +4,7 @@ import type { Answering } from '../connection/stream-host.js';
 import { layOver } from '../connection/stream-settings.js';
 import type { ResolvedSettings } from '../connection/stream-settings.js';
 import { exchangeOf } from '../http/exchange-of.js';
+import { varying } from '../http/headers.js';
 import type { ArrivalRoute } from '../node/arrival.js';
 import type { ResumeAt } from '../node/resume-at.js';
 import type { Begin } from '../topic/begin.js';
@@ -52,6 +53,11 @@ export class StreamRoute implements ArrivalRoute {
   readonly resumeAt: ResumeAt | undefined;
   readonly wire: WireProfile | undefined;
   readonly dialect: Dialect;
+  readonly none: SseStreamOptions['none'];
+  readonly commit: SseStreamOptions['commit'];
+  readonly isNegotiated: boolean;
+  /** Those of a document, which no profile has any for. */
+  readonly documentHeaders: SseStreamOptions['headers'];
   readonly #routes: StreamRoutes;
   readonly #controller: Type;
   readonly #handler: object;
@@ -61,8 +67,12 @@ export class StreamRoute implements ArrivalRoute {
     this.#controller = controller;
     this.#handler = handler;
     const options = optionsOf(controller, handler);
+    this.isNegotiated = options.respond === 'negotiate';
+    this.documentHeaders = this.isNegotiated ? varyingByAccept(options.headers) : options.headers;
     this.headers =
-      options.wire?.headers === undefined ? options.headers : { ...options.wire.headers, ...options.headers };
+      options.wire?.headers === undefined ? this.documentHeaders : { ...options.wire.headers, ...this.documentHeaders };
+    this.none = options.none ?? options.wire?.none;
+    this.commit = options.commit;
     this.begin = options.from;
     this.resumeAt = options.resumeAt;
     this.settings = layOver(routes.options.settings, options);
@@ -94,6 +104,17 @@ export class StreamRoute implements ArrivalRoute {
   addressOf({ request, response }: Answering): string | undefined {
     return exchangeOf(request, response).address;
   }
+}
+
+/** A `Vary` of the route's own would take the place of what the answer depends on in any case. */
+function varyingByAccept(headers: SseStreamOptions['headers']): SseStreamOptions['headers'] {
+  if (headers === undefined) return headers;
+  return Object.fromEntries(
+    Object.entries<string | string[]>(headers).map(([name, value]) => [
+      name,
+      name.toLowerCase() === 'vary' ? varying(value, 'Accept') : value,
+    ]),
+  );
 }
 
 function dialectFor(wire: WireProfile | undefined, { nameTopics }: ResolvedSettings): Dialect {

@@ -1,9 +1,11 @@
 import { identityOf } from '../access/identity.js';
 import { behind } from '../connection/behind.js';
+import { collect } from '../connection/collect.js';
+import { FirstEvent } from '../connection/first-event.js';
 import type { Kept } from '../connection/kept.js';
 import type { Selection } from '../connection/selection.js';
 import { discard, toSource } from '../connection/source.js';
-import type { Source } from '../connection/source.js';
+import type { Source, StreamedSource } from '../connection/source.js';
 import type { ConnectionRoute } from '../connection/stream-host.js';
 import type { Stream } from '../connection/stream.js';
 import type { Exchange, HeadSettings } from '../http/exchange.js';
@@ -12,8 +14,12 @@ import { parsePosition } from '../topic/position.js';
 import type { WireProfile } from '../wire/profile.js';
 import { END_ID } from '../wire/words.js';
 import type { RefusalReason } from '../wire/words.js';
+import { NothingThere, dataOf } from './answer.js';
+import type { Answer } from './answer.js';
 import { claimedPlace } from './claimed-place.js';
 import type { ClaimedPlace } from './claimed-place.js';
+import { chooseForm } from './negotiation.js';
+import type { AnswerForm } from './negotiation.js';
 import type { Node } from './node.js';
 import { placeToResume } from './resume-at.js';
 import type { ResumeAt } from './resume-at.js';
@@ -30,6 +36,12 @@ export interface ArrivalRoute extends ConnectionRoute {
   readonly resumeAt: ResumeAt | undefined;
   /** How its streams speak, if not as this module does. */
   readonly wire: WireProfile | undefined;
+  /** How a request is answered for which the handler gives nothing; `undefined`: that is a mistake. */
+  readonly none?: 204 | 404 | undefined;
+  /** How long the head waits for the first event; `undefined`: not at all. */
+  readonly commit?: { readonly waitMs: number } | undefined;
+  /** Whether the client chooses between a stream and one document. */
+  readonly isNegotiated?: boolean | undefined;
 }
 
 // Keyed by the response, so that two applications in one process never meet. An interceptor and a decorated method
@@ -56,6 +68,7 @@ export class Arrival {
    * (`over`) or is not to be opened now.
    */
   #answer: 'stream' | 'over' | RefusalReason = 'stream';
+  #form: AnswerForm = 'stream';
   /** What the handler has returned, kept away from interceptors. */
   #result: { readonly value: unknown } | undefined;
 
@@ -79,11 +92,15 @@ export class Arrival {
   /**
    * Counts it in, and begins to listen for the end of its response.
    *
-   * @throws SseError `forbidden` when its principal has been revoked
+   * @throws SseError `forbidden` when its principal has been revoked; NotAcceptable when the route has no form that its client takes
    */
   enter(): void {
     const { raw, request } = this.#exchange;
     try {
+      if (this.#route.isNegotiated === true) {
+        this.#exchange.varyBy('Accept');
+        this.#form = chooseForm(request);
+      }
       const refusal = this.#node.connections.enter(this.stream, identityOf(request)?.isExpired === true);
       if (this.stream.lastEventId === END_ID) this.#answer = 'over';
       else if (refusal !== undefined) this.#answer = refusal;
@@ -103,40 +120,52 @@ export class Arrival {
   /**
    * Answers the request. Rejects while nothing has been sent, so that an exception filter can.
    *
-   * @returns `false` when the handler was not asked, because someone else has answered in its place: that is to be sent
-   * @throws SseError `not-a-source`, `forbidden`, `invalid-topic` or `too-many-topics`, and `TicketUsed`, as a rejection
+   * @throws SseError `not-a-source`, `forbidden`, `invalid-topic` or `too-many-topics`, `TicketUsed`, `NothingThere`, `StreamRefused`, and what
+   * the source fails with before the head, as a rejection
    */
-  async answer(): Promise<boolean> {
+  async answer(): Promise<Answer> {
     arrivals.delete(this.#exchange.raw);
-    if (this.#answer === 'stream' && this.#result === undefined) return false;
+    if (this.#answer === 'stream' && this.#result === undefined) return 'unasked';
+    const value = this.#result?.value;
+    const isNone = this.#answer === 'stream' && (value === undefined || value === null);
     try {
-      if (this.#answer === 'over') this.#exchange.sendNoContent();
+      if (this.#answer === 'over' || (isNone && this.#route.none === 204)) this.#exchange.sendNoContent();
+      else if (isNone && this.#route.none === 404) throw new NothingThere();
       else if (this.#answer !== 'stream') await this.#refuse(this.#answer);
-      else await this.#open(toSource(this.#result?.value));
+      else if (this.#form === 'document') return await this.#collect(toSource(value));
+      else await this.#open(toSource(value));
     } catch (error) {
       if (!this.#exchange.hasHead) throw error;
       // No exception filter can answer any more: it ends as any stream that has failed.
       this.#exchange.failed(error);
     }
-    return true;
+    return 'sent';
   }
 
   /** Nobody waits for it any more: an error, or a timeout of an interceptor around it. */
   leave(): void {
-    if (this.stream.state === 'pending') this.stream.disconnected();
+    if (this.stream.isUnopened) this.stream.disconnected();
   }
 
-  async #open(given: Source): Promise<void> {
-    let source = given;
+  async #open(given: StreamedSource): Promise<void> {
+    let source: Source = given;
     try {
-      source = await this.#authorize(given);
-      const kept = source.kind === 'topics' ? source.selection.kept : undefined;
+      const placed = await this.#authorize(given);
+      source = placed;
+      const kept = keptOf(source);
       if (kept?.isOver(this.stream.lastEventId) === true) return this.#exchange.sendNoContent();
       const headers = this.#headers(kept);
       await this.#takePlace(source);
       const refusal = this.#isOver || (await this.#redeem()) ? undefined : 'unavailable';
-      if (refusal === undefined && !this.#isOver && (await this.#sendHead(headers))) {
+      if (refusal === undefined && this.#waits) {
+        this.#node.connections.await(this.stream);
         kept?.watched(this.stream.signal);
+        const first = new FirstEvent(this.stream, placed, this.#route.begin);
+        source = first.source;
+        await first.within(this.#route.commit?.waitMs ?? 0);
+      }
+      if (refusal === undefined && !this.#isOver && (await this.#sendHead(headers))) {
+        if (this.#route.commit === undefined) kept?.watched(this.stream.signal);
         return this.#node.connections.start(this.stream, this.#exchange, source);
       }
       discard(source);
@@ -148,8 +177,48 @@ export class Arrival {
     }
   }
 
+  /** Waits for all events of a source, and gives the document that they make. */
+  async #collect(given: StreamedSource): Promise<Answer> {
+    const { stream } = this;
+    let source = given;
+    const kept = keptOf(source);
+    stream.collect();
+    try {
+      source = await this.#authorize(source);
+      if (kept?.isOver(stream.lastEventId) === true) return this.#sendNothing();
+      if (!this.#isOver && !(await this.#redeem())) await this.#refuse('unavailable');
+    } catch (error) {
+      discard(source);
+      throw error;
+    }
+    if (this.#exchange.isHead) {
+      discard(source);
+      return { document: undefined, headers: kept?.headers };
+    }
+    this.#node.connections.await(stream);
+    kept?.watched(stream.signal);
+    const events = await collect(stream, source, this.#route.begin);
+    const reason = stream.endedEarly ?? 'complete';
+    if (reason !== 'complete' && reason !== 'stopped')
+      throw this.#node.connections.cutShort(stream, this.#exchange.raw, reason);
+    if (!this.#isOver) return { document: await (this.#route.wire?.reduce ?? dataOf)(events), headers: kept?.headers };
+    if (this.#exchange.isGone) this.#exchange.abandon();
+    return 'sent';
+  }
+
+  #sendNothing(): 'sent' {
+    this.#exchange.sendNoContent();
+    return 'sent';
+  }
+
+  /** Whether there is a source to wait for before the head. */
+  get #waits(): boolean {
+    const isWanted = this.#route.commit !== undefined && !this.#exchange.isHead;
+    return isWanted && !this.#isOver && this.stream.endedEarly === undefined;
+  }
+
   /** Checks what may be read, and takes it in. Resolves to what is streamed then. */
-  async #authorize(source: Source): Promise<Source> {
+  async #authorize(source: StreamedSource): Promise<StreamedSource> {
     if (source.kind !== 'topics') return source;
     await this.stream.topics.admit(source.selection.selectors);
     const selection = await this.#placed(source.selection);
@@ -199,10 +268,14 @@ export class Arrival {
   }
 
   async #refuse(reason: RefusalReason): Promise<void> {
-    if (this.#route.dialect.isForeign && !this.#exchange.isGone)
+    if ((this.#route.dialect.isForeign || this.#form === 'document') && !this.#exchange.isGone)
       throw this.#node.connections.refusal(this.stream, this.#exchange.raw, reason);
     const isOpen = !this.#exchange.isGone && (await this.#exchange.start(this.#route.headers));
     if (isOpen && !this.#exchange.isHead) this.#node.connections.refuse(this.stream, this.#exchange, reason);
     else if (this.#exchange.isGone) this.#exchange.abandon();
   }
+}
+
+function keptOf(source: Source): Kept | undefined {
+  return source.kind === 'topics' ? source.selection.kept : undefined;
 }

@@ -18,6 +18,7 @@ import { Farewells } from './farewells.js';
 import { OpenStreams } from './open-streams.js';
 import type { NodeSignals } from './signals.js';
 import { StreamRefused } from './stream-refused.js';
+import type { RefusedReason } from './stream-refused.js';
 
 /** What the register of streams is built on. */
 export interface ConnectionsParts {
@@ -101,6 +102,19 @@ export class Connections implements StreamHost {
     if (reason === 'shutdown') closeSocketBehind(raw);
     stream.tell('refused', () => ({ reason }));
     return new StreamRefused(reason, spread(retryMsOf(stream.settings)));
+  }
+
+  /** Answers, in place of a document, why that was ended before it was complete. */
+  cutShort(stream: Stream, raw: RawResponse, reason: RefusedReason): StreamRefused {
+    if (reason === 'shutdown') closeSocketBehind(raw);
+    return new StreamRefused(reason, spread(retryMsOf(stream.settings)));
+  }
+
+  /** A stream waits for its source before it is answered, and is ended meanwhile as those that are open. */
+  await(stream: Stream): void {
+    if (stream.state === 'closed') return;
+    this.open.add(stream);
+    if (this.rules.isRevoked(stream, stream.topics.names)) stream.end('revoked');
   }
 
   /** Begins to stream. While the application shuts down, the client is told to come back instead. */

@@ -21,10 +21,12 @@ const FAILURES: Readonly<Partial<Record<RunEndState, readonly [SseErrorCode, str
   expired: ['run-expired', 'The run has lasted for longer than it may'],
 };
 
-/** The error that stands for the end of a run; `undefined` when it is no failure. */
-export function failureOf({ state }: RunEnd): SseError | undefined {
+/** The error that stands for the end of a run, with its status if it has one; `undefined` when it is no failure. */
+export function failureOf({ state, status }: RunEnd): SseError | undefined {
   const [code, message] = FAILURES[state] ?? [];
-  return code === undefined ? undefined : new SseError(code, `${message}`);
+  if (code === undefined) return undefined;
+  const error = new SseError(code, `${message}`);
+  return status === undefined ? error : Object.assign(error, { status });
 }
 
 export function formatRunEnd(end: RunEnd): string {

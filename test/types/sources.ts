@@ -122,6 +122,21 @@ export class Allowed {
   composed() {
     return given.topic;
   }
+
+  @SseStream(':id', { none: 204 })
+  async perhaps(is: boolean): Promise<Topic<Order> | undefined> {
+    return is ? given.topic : undefined;
+  }
+
+  @SseStream({ none: 404, respond: 'negotiate', commit: { waitMs: 2_000 } })
+  orNull(is: boolean): Topic<Order> | null {
+    return is ? given.topic : null;
+  }
+
+  @SseStream({ wire: { name: 'own', none: 204 } })
+  ofProfile(is: boolean): Topic<Order> | undefined {
+    return is ? given.topic : undefined;
+  }
 }
 
 export class Refused {
@@ -159,6 +174,18 @@ export class Refused {
   @SseStream()
   sometimes(is: boolean): Topic<Order> | undefined {
     return is ? given.topic : undefined;
+  }
+
+  // @ts-expect-error -- text is no source, whatever else may be given
+  @SseStream({ none: 204 })
+  textOrNothing(is: boolean): string | undefined {
+    return is ? 'text' : undefined;
+  }
+
+  // @ts-expect-error -- there is no such form
+  @SseStream('a', { respond: 'json' })
+  form() {
+    return given.topic;
   }
 
   // @ts-expect-error -- the topic has to be made of its definition
