@@ -253,7 +253,9 @@ describe.each(transports)('on $name', (adapter) => {
 
   test('HEAD has the headers of the form that GET would have, and begins nothing', async () => {
     let asked = 0;
-    const source = { [Symbol.asyncIterator]: () => ({ next: () => (asked++, new Promise<never>(() => undefined)) }) };
+    let left = 0;
+    const next = (): Promise<never> => (asked++, new Promise(() => undefined));
+    const source = { [Symbol.asyncIterator]: () => ({ next, return: () => left++ }) } as object;
     await using app = await startWith(adapter, () => source);
 
     const answers = [JSON_ONLY, EVENTS_ONLY].map((init) => app.open('/stream', { ...init, method: 'HEAD' }));
@@ -262,6 +264,7 @@ describe.each(transports)('on $name', (adapter) => {
       [200, 'application/json'],
       [200, 'text/event-stream'],
     ]);
+    await until(() => left === 2, 'the sources to be left');
     expect(asked).toBe(0);
     await until(() => app.streams.connections.count === 0, 'the requests to be freed');
   });
@@ -329,7 +332,7 @@ describe.each(adapters)('on $name', (adapter) => {
   });
 
   test.each<[limit: string, status: number]>([
-    ['connections', 503],
+    ['connections', 429],
     ['connectionsPerPrincipal', 429],
     ['connectionsPerAddress', 429],
   ])('beyond the limit %s a document is refused with %i, and counted', async (limit, status) => {
@@ -348,7 +351,7 @@ describe.each(adapters)('on $name', (adapter) => {
     void app.open('/wait', asJson('ann')).catch(() => undefined);
     await until(() => app.streams.connections.count === 1, 'the wait');
 
-    expect((await app.open('/wait', asJson('ann'))).status).toBe(503);
+    expect((await app.open('/wait', asJson('ann'))).status).toBe(429);
     await app.streams.connections.close({ principalId: 'ann' });
     await until(() => app.streams.connections.count === 0, 'the first to be freed');
     expect((await app.open('/wait', as('ann'))).status).toBe(200);
