@@ -25,7 +25,9 @@ const answering = (values: readonly object[], isNamed: boolean) => (): Promise<R
   return Promise.resolve(new Response(lines.join(''), { headers: { 'content-type': 'text/event-stream' } }));
 };
 
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+/** Without what a client adds that was asked to parse. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value, (name, each: unknown) => (/^parsed|^_request_id$/.test(name) ? undefined : each)));
 
 describe('one document of a whole answer', () => {
   const choice = (index: number, delta: object, more: object = {}) => ({
@@ -69,10 +71,7 @@ describe('one document of a whole answer', () => {
     const asked = { model: 'm', messages: [{ role: 'user' as const, content: '?' }] };
     const completion = await client.chat.completions.stream(asked).finalChatCompletion();
 
-    const own = reduced(openaiChat(), chunks) as { choices: { message: object }[] };
-
-    expect(plain(completion)).toMatchObject(own);
-    expect(own.choices).toHaveLength(completion.choices.length);
+    expect(reduced(openaiChat(), chunks)).toEqual(plain(completion));
   });
 
   test('keeps what other servers put beside the content', () => {
@@ -97,10 +96,7 @@ describe('one document of a whole answer', () => {
     const asked = { model: 'm', max_tokens: 9, messages: [{ role: 'user' as const, content: '?' }] };
     const message = await client.messages.stream(asked).finalMessage();
 
-    const own = reduced(anthropicMessages(), anthropicEvents);
-
-    expect(plain(message)).toMatchObject(own as object);
-    expect(own).toMatchObject({ content: { length: 3 }, stop_reason: 'tool_use', usage: { output_tokens: 9 } });
+    expect(reduced(anthropicMessages(), anthropicEvents)).toEqual(plain(message));
   });
 
   test('is the message that the AI SDK makes', async () => {
