@@ -13,13 +13,17 @@ export interface HandlerContext {
   readonly connection: SseConnection;
 }
 
-/** A controller whose only route, `/stream`, streams what the handler returns. */
-export function streamOf(handler: (context: HandlerContext) => unknown, options: SseStreamOptions = {}): Type {
+/** A controller whose only route, `/stream` unless said otherwise, streams what the handler returns. */
+export function streamOf(
+  handler: (context: HandlerContext) => unknown,
+  options: SseStreamOptions = {},
+  path = 'stream',
+): Type {
   @Controller()
   class StreamController {
     constructor(private readonly streams: EventStreamService) {}
 
-    @SseStream('stream', options)
+    @SseStream(path, options)
     stream(@Connection() connection: SseConnection) {
       return handler({ streams: this.streams, connection });
     }

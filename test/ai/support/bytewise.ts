@@ -5,7 +5,7 @@ export class Bytewise implements Disposable {
   readonly statuses: number[] = [];
   /** After so many bytes of a body its connection is lost. */
   cutAfter = Infinity;
-  readonly #leaving = new AbortController();
+  #leaving = new AbortController();
 
   readonly fetch = async (url: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const signal = AbortSignal.any([this.#leaving.signal, ...(init.signal ? [init.signal] : [])]);
@@ -33,8 +33,13 @@ export class Bytewise implements Disposable {
   }
 
   /** What is open is lost. */
-  [Symbol.dispose](): void {
+  cut(): void {
     this.#leaving.abort();
+    this.#leaving = new AbortController();
+  }
+
+  [Symbol.dispose](): void {
+    this.cut();
   }
 }
 
