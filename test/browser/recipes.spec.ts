@@ -125,6 +125,15 @@ describe.each<[PriceRecipe, string]>([
   });
 });
 
+it('the component of Angular opens nothing on a server', async () => {
+  await mount('angular on a server', 'server');
+  await shows('b', ['']);
+  // Asked for later.
+  await page.evaluate(() => fetch('/page'));
+
+  expect(opened.get('server')).toBeUndefined();
+});
+
 it('the room of React shows what is said in it', async () => {
   await page.evaluate(() => void (window.recipe = window.recipes.mountList('room')));
   await until(() => opened.get('room-a'), 'the stream');

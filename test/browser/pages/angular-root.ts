@@ -2,7 +2,7 @@
 
 // Compiles what the packages of Angular leave to whoever bundles them.
 import '@angular/compiler';
-import { Component, provideZonelessChangeDetection, signal } from '@angular/core';
+import { Component, PLATFORM_ID, provideZonelessChangeDetection, signal } from '@angular/core';
 import { bootstrapApplication } from '@angular/platform-browser';
 import { PriceComponent } from 'recipe:price.component.js';
 
@@ -13,9 +13,11 @@ class RootComponent {
   readonly symbol = symbol;
 }
 
-export async function bootstrap(place: Element, first: string) {
+/** @param isServer whether components are told that they are on a server */
+export async function bootstrap(place: Element, first: string, isServer = false) {
   symbol.set(first);
   place.append(document.createElement('app-root'));
-  const app = await bootstrapApplication(RootComponent, { providers: [provideZonelessChangeDetection()] });
+  const platform = isServer ? [{ provide: PLATFORM_ID, useValue: 'server' }] : [];
+  const app = await bootstrapApplication(RootComponent, { providers: [provideZonelessChangeDetection(), platform] });
   return { set: (next: string) => symbol.set(next), unmount: () => app.destroy() };
 }

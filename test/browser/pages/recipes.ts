@@ -46,6 +46,7 @@ const prices = {
     return { set: (symbol) => store.set(symbol), unmount: () => void unmountSvelte(component) };
   },
   angular: (first) => bootstrap(place, first),
+  'angular on a server': (first) => bootstrap(place, first, true),
 } satisfies Record<string, Mount>;
 
 function mountReact(component: FunctionComponent<{ symbol: string }>): Mount {
