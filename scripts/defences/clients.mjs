@@ -15,8 +15,8 @@ export const clients = [
   {
     name: 'the client tells no other origin its headers',
     file: stream,
-    find: 'if (resume.origin === new URL(url).origin) this.#resumeUrl',
-    replace: 'this.#resumeUrl',
+    find: 'if (resume.origin === new URL(url).origin) this.location',
+    replace: 'this.location',
     spec: requests,
     test: 'does not go on at another origin',
   },

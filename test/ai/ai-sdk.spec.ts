@@ -133,7 +133,7 @@ describe.each(adapters)('on $name', (adapter) => {
 test('a stop is an abort, and no failure', () => {
   const ending = { reconnect: false, place: undefined, body: undefined };
 
-  const events = aiSdkUi().end?.({ ...ending, reason: 'stopped' as never });
+  const events = aiSdkUi().end?.({ ...ending, reason: 'stopped' });
 
   expect(events).toEqual([{ data: { type: 'abort' } }, { data: '[DONE]' }]);
 });

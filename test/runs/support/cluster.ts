@@ -1,7 +1,6 @@
 import { Body, Controller, Get, Param, Post, Query, RequestMethod } from '@nestjs/common';
 import { type SseModuleOptions, SseStream } from 'nestjs-event-stream';
 import {
-  type Run,
   type RunOptions,
   type RunProducer,
   RunService,
@@ -27,9 +26,9 @@ class RunsController {
   }
 
   @Get('watch')
-  @SseStream()
+  @SseStream({ none: 204 })
   watch(@Query('key') key: string) {
-    return this.runs.watch(key) as Promise<Run>;
+    return this.runs.watch(key);
   }
 
   @Post('stop/:id')
