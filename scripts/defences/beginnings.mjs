@@ -14,8 +14,8 @@ export const beginnings = [
   {
     name: 'an end that something came after is none for who begins before it',
     file: 'src/hub/prelude.ts',
-    find: 'if (how === undefined) this.#ends.delete(topic);\n      else this.#ends',
-    replace: 'if (how !== undefined) this.#ends',
+    find: 'if (how === undefined) this.#ends.delete(topic);\n      else {',
+    replace: 'if (how !== undefined) {',
     spec: from,
     test: 'with memory a topic that has ended gives',
   },

@@ -358,7 +358,7 @@ const places = [
   {
     name: 'a node that starts knows of earlier revocations',
     file: 'src/hub/own-topic.ts',
-    find: 'for (const entry of page.entries) this.#take(entry, true);',
+    find: 'for (const entry of page.entries) this.#take(entry, page.upTo.epoch, true);',
     replace: '',
     spec: 'test/nodes/nodes.spec.ts',
     test: 'holds on nodes that are started later',
@@ -557,7 +557,7 @@ const listening = [
   },
   {
     name: 'a stream ends when its principal expires',
-    file: 'src/connection/timekeeper.ts',
+    file: 'src/connection/expiry.ts',
     find: "if (left < lifetime) return { at: now + left, reason: 'expired' };",
     replace: '',
     spec: 'test/e2e/expiry.spec.ts',
@@ -1118,7 +1118,7 @@ const network = [
   {
     name: 'after a log was put back, who was revoked is told again',
     file: 'src/hub/own-topic.ts',
-    find: 'if (isContradiction({ reason })) this.#options.onLost?.();',
+    find: 'if (isContradiction({ reason })) this.#forget();',
     replace: '',
     spec: 'test/faults/revocation-log.spec.ts',
     test: 'what was revoked and taken back since',
@@ -1468,7 +1468,7 @@ const network = [
   },
   {
     name: 'lifetimes are spread',
-    file: 'src/connection/timekeeper.ts',
+    file: 'src/connection/expiry.ts',
     find: 'maxLifetimeMs * (0.8 + 0.2 * Math.random())',
     replace: 'maxLifetimeMs',
     spec: 'src/connection/timekeeper.spec.ts',
