@@ -27,7 +27,13 @@ export { SseError } from './errors.js';
 
 // Types: options.
 export type { SseModuleExtras } from './nest/sse.module.js';
-export type { HubRouteOptions, SseModuleOptions, SseStreamOptions, StreamHooks } from './nest/sse-options.js';
+export type {
+  CommitOptions,
+  HubRouteOptions,
+  SseModuleOptions,
+  SseStreamOptions,
+  StreamHooks,
+} from './nest/sse-options.js';
 export type { StreamSettings } from './connection/stream-settings.js';
 export type { ResumeAt } from './node/resume-at.js';
 export type { ErrorContext } from './node/reporter.js';
