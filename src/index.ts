@@ -63,6 +63,7 @@ export type { SseHealthResult } from './nest/health.indicator.js';
 export type { ObserveOptions } from './connection/selection.js';
 export type { HistoryPage, ReadOptions } from './connection/read-history.js';
 export type { SseConnection } from './connection/sse-connection.js';
+export type { StreamSource } from './connection/source.js';
 export type { StreamRequest } from './http/stream-request.js';
 export type { CloseReason, EndReason, RefusalReason } from './wire/words.js';
 export type { Revocation } from './access/revocations.js';
