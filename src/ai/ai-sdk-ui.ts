@@ -26,7 +26,7 @@ function make(tell: Tell): WireProfile {
     encode: (event) => unnamed(isDataPart(event) ? { data: partOf(event) } : event),
     end: ({ reason }) => {
       if (reason === 'complete') return [DONE];
-      return (reason as string) === 'stopped' ? [{ data: { type: 'abort' } }, DONE] : undefined;
+      return reason === 'stopped' ? [{ data: { type: 'abort' } }, DONE] : undefined;
     },
     error: (failure) => [{ data: { type: 'error', errorText: tell(failure) } }],
     cursor: countedBy('startIndex', 1),

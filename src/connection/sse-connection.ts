@@ -16,7 +16,10 @@ export interface SseConnection {
    */
   readonly address: string | undefined;
   readonly request: StreamRequest;
-  /** What the client has read up to, as it says itself: the header `Last-Event-ID`, else the query parameter `lastEventId`. */
+  /**
+   * What the client has read up to, as it says itself: the header `Last-Event-ID`, else the query parameter `lastEventId`; on a route with a
+   * wire profile, the id that this reads.
+   */
   readonly lastEventId: string | undefined;
   /** Aborted when the stream is over, whoever ended it. */
   readonly signal: AbortSignal;
