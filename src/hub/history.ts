@@ -1,5 +1,6 @@
 import type { Hole, LogEntry } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
+import { endsOnce } from '../topic/own-name.js';
 import { parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
@@ -56,7 +57,10 @@ export class History {
       // Whoever comes without a place is promised what there is.
       told.tell(isResumed ? page : own, head.seq, this);
       for (const entry of own.entries) {
-        if (controlOf(entry.data) !== undefined) continue;
+        if (controlOf(entry.data) !== undefined) {
+          if (endsOnce(entry.topic)) return;
+          continue;
+        }
         this.place = placeOf(head.epoch, entry);
         yield entry;
       }

@@ -36,9 +36,9 @@ export class LogPage implements ReadPage {
     return new LogPage({ entries: this.entries, upTo: this.upTo, holes }, this.#encoded);
   }
 
-  /** The events of the page, without the ends of topics. */
-  withoutEnds(): LogPage {
-    const entries = this.entries.filter(({ data }) => controlOf(data) === undefined);
+  /** The events of the page, without the ends of topics, and without those with these sequences. */
+  withoutEnds(others: ReadonlySet<number>): LogPage {
+    const entries = this.entries.filter(({ seq, data }) => controlOf(data) === undefined && !others.has(seq));
     return new LogPage({ entries, upTo: this.upTo, holes: this.holes });
   }
 

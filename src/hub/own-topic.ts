@@ -62,15 +62,20 @@ export class OwnTopic<T> implements CursorSink {
   /** Resolves once the message is stored. Rejects with the engine's error. */
   async send(message: T): Promise<Position> {
     const { name: topic, retention } = this.#options;
-    return this.#engine.append({ topic, data: packEvent({ data: message }), retention });
+    const position = await this.#engine.append({ topic, data: packEvent({ data: message }), retention });
+    // That the log is another one shows here first.
+    if (this.#epoch !== '' && position.epoch !== this.#epoch) this.#catchUp();
+    return position;
   }
 
   /** Takes in all that is stored by now, once it has been loaded. Rejects with the engine's error. */
   async refresh(): Promise<void> {
     const { name } = this.#options;
     for (;;) {
-      const page = await this.#engine.read({ topics: [name], after: this.#seq, ...PAGE });
-      if (this.#isOther(page)) continue;
+      const after = this.#seq;
+      const page = await this.#engine.read({ topics: [name], after, ...PAGE });
+      // Or that was noticed meanwhile: of the other log, the page begins anywhere.
+      if (this.#isOther(page) || this.#seq < after) continue;
       if (page.entries.length === 0) return;
       for (const entry of page.entries) this.#take(entry, page.upTo.epoch, false);
     }
@@ -106,7 +111,9 @@ export class OwnTopic<T> implements CursorSink {
   }
 
   write(batch: Batch): boolean {
-    for (const entry of batch.entries) this.#take(entry, batch.epoch, false);
+    if (this.#epoch === '') this.#epoch = batch.epoch;
+    if (batch.epoch !== this.#epoch) this.#catchUp();
+    else for (const entry of batch.entries) this.#take(entry, batch.epoch, false);
     this.#opened?.();
     return true;
   }
@@ -116,8 +123,14 @@ export class OwnTopic<T> implements CursorSink {
   }
 
   reset(reason: ResetReason): void {
+    // It may have been noticed already, and all of the other log been taken in.
+    if (reason === 'epoch') this.#catchUp();
     // Of a log that is still the same, what is lost was too old to matter.
-    if (isContradiction({ reason })) this.#forget();
+    else if (isContradiction({ reason })) this.#forget();
+  }
+
+  #catchUp(): void {
+    void this.#hub.persist(() => this.refresh());
   }
 
   #open(from: string | undefined): Promise<void> {

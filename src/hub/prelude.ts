@@ -1,6 +1,7 @@
 import type { Excerpt, Hole } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
 import type { Begin, Recent } from '../topic/begin.js';
+import { endsOnce } from '../topic/own-name.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf, saidAtEnd } from '../wire/payload.js';
@@ -97,7 +98,12 @@ export class Lead implements Leading {
     const holes = page.holes.flatMap((hole) => this.#told(hole));
     const own = page.with(holes).cut(this.upTo);
     let hasEnd = false;
+    const behindEnds = new Set<number>();
     for (const { topic, data, seq, at } of own.entries) {
+      if (endsOnce(topic) && this.#ends.has(topic)) {
+        behindEnds.add(seq);
+        continue;
+      }
       this.#begun.add(topic);
       const how = controlOf(data);
       if (how === undefined) this.#ends.delete(topic);
@@ -107,7 +113,7 @@ export class Lead implements Leading {
       }
       hasEnd ||= how !== undefined;
     }
-    return hasEnd ? own.withoutEnds() : own;
+    return hasEnd || behindEnds.size > 0 ? own.withoutEnds(behindEnds) : own;
   }
 
   /** Of the topics whose end is the last that there was of them. Someone who begins before it is not concerned by one that something came after. */

@@ -10,12 +10,14 @@ export interface LeasesOwner {
   isProducing(session: string): boolean;
   /** Rejects with the engine's error. */
   send(message: RunMessage): Promise<unknown>;
+  /** Takes in all that is stored by now. Rejects with the engine's error. */
+  refresh(): Promise<void>;
 }
 
 /** Of the lease, so much passes between two signs of life. */
 const BEAT = 1 / 3;
-/** In the same way for how often is looked who has not been heard of. */
-const LOOK = 1 / 20;
+/** How soon is looked again at those who are being asked. */
+const LOOK_MS = 50;
 /** After a beat that could not be stored. */
 const AGAIN_MS = 250;
 /** Who is asked whether he lives has so long to say so. */
@@ -32,7 +34,7 @@ export class Leases {
   readonly #leaseMs: number;
   /** When each session was heard of last, on the clock of `performance.now()`, and how long that is good for. */
   readonly #heard = new Map<string, { atMs: number; leaseMs: number }>();
-  readonly #asking = new Set<string>();
+  readonly #asking = new Map<string, Promise<void>>();
   #beat: NodeJS.Timeout | undefined;
   #look: NodeJS.Timeout | undefined;
   /** When the last beat that was stored was sent. */
@@ -69,8 +71,7 @@ export class Leases {
   attend(): void {
     if (this.#isClosed) return;
     if (this.#owner.isProducing(this.#owner.session)) this.#beat ??= this.#in(this.#leaseMs * BEAT, this.#onBeat);
-    if (this.#look === undefined && this.#others().length > 0)
-      this.#look = this.#in(this.#leaseMs * LOOK, this.#onLook);
+    if (this.#look === undefined && this.#others().length > 0) this.#look = this.#in(this.#untilDue(), this.#onLook);
   }
 
   /** Somebody doubts that a session lives. */
@@ -80,9 +81,18 @@ export class Leases {
 
   /** Says that this node lives. Rejects with the engine's error. */
   async say(): Promise<void> {
+    const { session } = this.#owner;
     const sentAtMs = performance.now();
-    await this.#owner.send({ op: 'beat', session: this.#owner.session, leaseMs: this.#leaseMs });
-    this.renewed(sentAtMs);
+    await this.#owner.send({ op: 'beat', session, leaseMs: this.#leaseMs });
+    // It may have been counted as gone before that was stored, and others may have written the ends of its runs.
+    await this.#owner.refresh();
+    if (session === this.#owner.session) this.renewed(sentAtMs);
+  }
+
+  /** Before somebody takes over a run: has a session that is silent say that it lives, if it does, or counts it as gone. */
+  async settle(session: string): Promise<void> {
+    if (session !== this.#owner.session) return this.#isDue(session) ? this.#ask(session) : undefined;
+    if (!this.isSafe) await this.say().catch(ignore);
   }
 
   close(): void {
@@ -113,17 +123,34 @@ export class Leases {
 
   readonly #onLook = (): void => {
     this.#look = undefined;
-    const now = performance.now();
-    for (const session of this.#others()) {
-      const { atMs, leaseMs } = this.#heard.get(session) ?? { atMs: -Infinity, leaseMs: this.#leaseMs };
-      if (now - atMs > leaseMs && !this.#asking.has(session)) void this.#ask(session);
-    }
+    for (const session of this.#others()) if (this.#isDue(session)) void this.#ask(session);
     this.attend();
   };
 
+  #isDue(session: string): boolean {
+    return this.#leftOf(session) < 0;
+  }
+
+  /** For how long nothing need be heard of a session, in ms. */
+  #leftOf(session: string): number {
+    const { atMs, leaseMs } = this.#heard.get(session) ?? { atMs: -Infinity, leaseMs: this.#leaseMs };
+    return atMs + leaseMs - performance.now();
+  }
+
+  /** Until the first lease may be over. */
+  #untilDue(): number {
+    const left = this.#others().map((session) => this.#leftOf(session));
+    return Math.min(Math.max(Math.min(...left) + 1, LOOK_MS), this.#leaseMs * BEAT);
+  }
+
+  #ask(session: string): Promise<void> {
+    const asking = this.#asking.get(session) ?? this.#askNow(session);
+    this.#asking.set(session, asking);
+    return asking;
+  }
+
   /** Asks first: the engine may have been away, and this process may have stood still. */
-  async #ask(session: string): Promise<void> {
-    this.#asking.add(session);
+  async #askNow(session: string): Promise<void> {
     try {
       const before = this.#heard.get(session)?.atMs;
       await this.#owner.send({ op: 'doubt', session });
@@ -140,4 +167,8 @@ export class Leases {
   #others(): string[] {
     return [...this.#owner.sessions].filter((session) => session !== this.#owner.session);
   }
+}
+
+function ignore(): void {
+  // The engine is away: what is wanted of it next fails, too.
 }

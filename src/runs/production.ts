@@ -29,7 +29,7 @@ export type Abort = RunEnd & { readonly state: 'stopped' | 'interrupted' | 'expi
 /** Where the events of a run go, one after the other. */
 export interface RunStore {
   readonly topic: OwnTopicName;
-  /** Resolves when it is stored; rejects when it cannot be, or when somebody else has ended the run. */
+  /** Resolves when it is stored; rejects when it cannot be, and with `closed` when somebody else has ended the run. */
   store(data: Uint8Array): Promise<void>;
 }
 
@@ -161,7 +161,9 @@ export class Production implements SourceTarget {
       }
     } catch (error) {
       this.#waiting.length = this.#waitingBytes = 0;
-      this.fail(error);
+      // Who has lost a run has not failed.
+      if (SseError.is(error) && error.code === 'closed') this.abort({ state: 'interrupted', reason: 'lease' });
+      else this.fail(error);
     }
     this.#isStoring = false;
     this.#release();

@@ -71,6 +71,10 @@ export class RunEnds {
     let after: Position | undefined = parsePosition(place);
     for (;;) {
       const page = await this.#log.read({ topics, after: after?.seq, ...PAGE });
+      if (after !== undefined && after.epoch !== page.upTo.epoch) {
+        after = undefined;
+        continue;
+      }
       for (const entry of page.entries) {
         const end = endOf(entry);
         if (end !== undefined) return { ...end, seq: entry.seq, atMs: entry.at };

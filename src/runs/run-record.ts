@@ -36,6 +36,16 @@ export interface RunRecord extends RunFacts {
   end: RecordedEnd | undefined;
 }
 
+/** What of a run does not change. */
+export function factsOf({
+  stopReason: _,
+  isLost: _lost,
+  end: _end,
+  ...facts
+}: RunRecord): Omit<RunRecord, 'stopReason' | 'isLost' | 'end'> {
+  return facts;
+}
+
 /** How a run does. */
 export function stateOf({ end }: RunRecord): RunState {
   return end?.state ?? 'running';

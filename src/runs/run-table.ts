@@ -59,6 +59,10 @@ export class RunTable {
   readonly #leases = new Map<string, number>();
   readonly #gone = new Set<string>();
   readonly #ended = new Map<string, RunRecord>();
+  /** The ids of all that have ended, known or not: what is told of them later was sent before. */
+  readonly #over = new Set<string>();
+  /** Runs of a log that was lost of which this one has not told yet. */
+  readonly #adrift = new Map<string, RunRecord>();
   /** What has become of starts that somebody waits for: the run that is running under the key. */
   readonly #claims = new Map<string, RunRecord | undefined>();
 
@@ -126,7 +130,7 @@ export class RunTable {
       case 'end':
         return this.#end(message.run, { ...message.end, seq: message.seq, atMs: position.at });
       case 'watch': {
-        const run = this.#runs.get(message.run);
+        const run = this.#known(message.run);
         if (run !== undefined) this.#listener.watched(run, message.session, message.forMs);
       }
     }
@@ -150,12 +154,16 @@ export class RunTable {
     }
   }
 
-  /** The log is another one. What a session of this node is producing goes on. */
-  clear(session: string): void {
-    const own = [...(this.#producing.get(session) ?? [])];
-    for (const map of [this.#runs, this.#current, this.#producing, this.#leases, this.#ended]) map.clear();
-    this.#gone.clear();
-    for (const run of own) this.#note(run);
+  /** The log is another one, and only what that tells counts. A run that had no end goes on as soon as it is told again. */
+  clear(): void {
+    for (const run of this.#runs.values()) if (run.end === undefined) this.#adrift.set(run.id, run);
+    for (const each of [this.#runs, this.#current, this.#producing, this.#leases, this.#ended, this.#gone, this.#over])
+      each.clear();
+  }
+
+  /** Those that the log which is now has not told of. */
+  adrift(): Iterable<RunRecord> {
+    return this.#adrift.values();
   }
 
   #start({ op: _, leaseMs, ...facts }: Extract<RunMessage, { op: 'start' }>, position: Position): void {
@@ -172,25 +180,36 @@ export class RunTable {
 
   #keep({ ...facts }: Kept, leaseMs: number, atMs: number): void {
     const { id, key, session } = facts;
-    if (this.#gone.has(session)) return;
+    if (this.#gone.has(session) || this.#over.has(id)) return;
     this.#renew(session, leaseMs, atMs);
     if (this.#runs.has(id)) return;
     const before = this.#current.get(key);
-    if (before !== undefined && before.startedAtMs > facts.startedAtMs) return;
-    this.#listener.started(this.#add(facts));
+    const isTaken = before !== undefined && before.startedAtMs > facts.startedAtMs;
+    if (!isTaken) return this.#listener.started(this.#add(facts));
+    // While the log was another one, its place was free.
+    const run = this.#adrift.get(id);
+    if (run === undefined) return;
+    this.#moor(run);
+    this.#lose(run, session);
   }
 
   #add(facts: Kept): RunRecord {
-    return this.#note({ ...facts, stopReason: undefined, isLost: false, end: undefined });
-  }
-
-  #note(run: RunRecord): RunRecord {
-    this.#runs.set(run.id, run);
+    const adrift = this.#adrift.get(facts.id);
+    const run = adrift ?? { ...facts, stopReason: undefined, isLost: false, end: undefined };
+    this.#moor(run);
     this.#current.delete(run.key);
     this.#current.set(run.key, run);
-    const { session } = run;
-    this.#producing.set(session, (this.#producing.get(session) ?? new Set()).add(run));
+    if (!run.isLost) this.#producing.set(run.session, (this.#producing.get(run.session) ?? new Set()).add(run));
     return run;
+  }
+
+  #moor(run: RunRecord): void {
+    this.#adrift.delete(run.id);
+    this.#runs.set(run.id, run);
+  }
+
+  #known(id: string): RunRecord | undefined {
+    return this.#runs.get(id) ?? this.#adrift.get(id);
   }
 
   #beat(session: string, leaseMs: number, atMs: number): void {
@@ -213,19 +232,28 @@ export class RunTable {
   }
 
   #stop(id: string, reason: string): void {
-    const run = this.#runs.get(id);
+    const run = this.#known(id);
     if (run === undefined || run.end !== undefined || run.stopReason !== undefined) return;
     run.stopReason = reason;
     this.#listener.stopWanted(run, reason);
   }
 
   #end(id: string, end: NonNullable<RunRecord['end']>): void {
-    const run = this.#runs.get(id);
+    this.#noteOver(id);
+    const run = this.#known(id);
     if (run === undefined || run.end !== undefined) return;
+    this.#moor(run);
+    if (!this.#current.has(run.key)) this.#current.set(run.key, run);
     run.end = end;
     this.#noLonger(run);
     this.#noteEnded(run);
     this.#listener.ended(run);
+  }
+
+  #noteOver(id: string): void {
+    this.#over.add(id);
+    const [oldest] = this.#over;
+    if (this.#over.size > MAX_ENDED) this.#over.delete(oldest as string);
   }
 
   #noteEnded(run: RunRecord): void {

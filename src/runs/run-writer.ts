@@ -23,6 +23,7 @@ export class RunWriter implements RunStore {
   readonly #request: { readonly topic: OwnTopicName; readonly retention: ReturnType<typeof retentionOf> };
   readonly #say: () => Promise<void>;
   #after: number;
+  #epoch: string | undefined;
 
   /**
    * @param keepMs how long an event is kept at least
@@ -34,15 +35,18 @@ export class RunWriter implements RunStore {
     this.topic = runTopic(run.key, run.id);
     this.#request = { topic: this.topic, retention: retentionOf(run, keepMs) };
     this.#say = say;
-    this.#after = parsePosition(run.place)?.seq ?? 0;
+    const place = parsePosition(run.place);
+    this.#after = place?.seq ?? 0;
+    this.#epoch = place?.epoch;
   }
 
   async store(data: Uint8Array): Promise<void> {
     for (;;) {
       if (this.#run.isLost) throw new SseError('closed', 'The run is no longer produced here');
       try {
-        const { seq } = await this.#log.append({ ...this.#request, data });
+        const { seq, epoch } = await this.#log.append({ ...this.#request, data });
         this.#after = seq;
+        this.#epoch = epoch;
         return;
       } catch (error) {
         if (!isEngineTrouble(error)) throw error;
@@ -54,12 +58,17 @@ export class RunWriter implements RunStore {
 
   /** Waits until the engine works again, and looks. */
   async #isStored(): Promise<boolean> {
-    const request = { topics: [this.topic], after: this.#after, maxEntries: 1, maxBytes: 1 };
     const page = await this.#log.persist(async () => {
       await this.#say();
-      return this.#log.read(request);
+      return this.#log.read({ topics: [this.topic], after: this.#after, maxEntries: 1, maxBytes: 1 });
     });
     if (page === undefined) throw new SseError('closed', 'The node has been closed');
+    if (page.upTo.epoch !== this.#epoch) {
+      // Of a log that has taken the place of another, nothing was stored there before.
+      this.#epoch = page.upTo.epoch;
+      this.#after = 0;
+      return this.#isStored();
+    }
     const [entry] = page.entries;
     if (entry === undefined) return false;
     if (endOf(entry) !== undefined) throw new SseError('closed', 'The run was ended elsewhere');

@@ -60,7 +60,7 @@ export class RunService implements OnApplicationBootstrap, OnModuleDestroy, Befo
       if (isNew || resolved.onConflict === 'join') return new Run<T>(this.#runs, run);
       if (resolved.onConflict === 'reject') throw conflict(run);
       await this.#runs.stop(run, 'replaced');
-      await this.#runs.ended(run);
+      await this.#runs.awaited.of(run);
     }
   }
 

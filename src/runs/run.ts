@@ -89,7 +89,7 @@ export class Run<T = unknown, E extends SseEvent = SseEvent<T>> extends Selectio
    * @throws SseError `engine-failed` or `closed`, as a rejection, and the reason of the signal
    */
   async result({ events = false, signal }: ResultOptions = {}): Promise<RunResult<E>> {
-    await this.#runs.ended(this.#record, signal);
+    await this.#runs.awaited.of(this.#record, signal);
     signal?.throwIfAborted();
     const { state, reason } = this.#record.end as NonNullable<RunRecord['end']>;
     return { state, reason, events: events ? await this.#read() : undefined };

@@ -2,14 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { SseError, describe } from '../errors.js';
 import type { OwnTopic } from '../hub/own-topic.js';
 import type { Node } from '../node/node.js';
+import { doneWithin } from '../node/within.js';
 import { concerns } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
+import { AwaitedEnds } from './awaited-ends.js';
 import { Leases } from './leases.js';
 import type { LeasesOwner } from './leases.js';
 import type { ResolvedRun, ResolvedRunsOptions } from './options.js';
 import { Producing } from './producing.js';
 import type { RunProducer } from './production.js';
 import { RunEnds } from './run-ends.js';
+import { factsOf } from './run-record.js';
 import type { RunRecord } from './run-record.js';
 import { RunTable } from './run-table.js';
 import type { RunMessage, RunTableListener } from './run-table.js';
@@ -25,6 +28,8 @@ const KEPT_AT_ONCE = 200;
 /** The end of a run that was lost is written by whoever has noticed; by anybody, when it is not there after so many ms. */
 const ORPHAN_MS = 2_000;
 const TIDY_MS = 30_000;
+/** So long the engine has to store the ends of runs when the application closes. */
+const LAST_ENDS_MS = 2_000;
 
 /** The runs of a process, and what it knows of those of others. */
 export class Runs {
@@ -32,12 +37,11 @@ export class Runs {
   readonly watchers: Watchers;
   readonly ends: RunEnds;
   readonly leases: Leases;
+  readonly awaited = new AwaitedEnds();
   readonly #options: ResolvedRunsOptions;
   readonly #table: RunTable;
   readonly #channel: OwnTopic<RunMessage>;
   readonly #own = new Map<string, Producing>();
-  /** Who waits for the end of a run. */
-  readonly #waiting = new Map<string, Set<() => void>>();
   readonly #timers = new Timers();
   #sessions = 0;
   #session: string;
@@ -77,12 +81,15 @@ export class Runs {
   async start(key: string, producer: RunProducer, options: ResolvedRun): Promise<{ run: RunRecord; isNew: boolean }> {
     if (this.#isClosing) throw new SseError('closed', 'The application is shutting down: no run can be started');
     await this.#channel.ready();
+    const before = this.#table.current(key);
+    if (before !== undefined && before.end === undefined && !before.isLost) await this.leases.settle(before.session);
     const id = randomBytes(12).toString('base64url');
     const run = await this.#claim(id, key, options);
     if (run.id !== id) return { run, isNew: false };
     const own = new Producing(this, run, options);
     this.#own.set(id, own);
     this.leases.attend();
+    if (this.#isClosing) own.interrupt('shutdown');
     own.start(producer);
     return { run, isNew: true };
   }
@@ -109,24 +116,16 @@ export class Runs {
     await this.#channel.refresh();
   }
 
-  /** Resolves when a run has ended, or the signal is aborted. */
-  async ended(run: RunRecord, signal?: AbortSignal): Promise<void> {
-    if (run.end !== undefined || signal?.aborted === true) return;
-    const waiting = this.#waiting.get(run.id) ?? new Set();
-    this.#waiting.set(run.id, waiting);
-    await new Promise<void>((resolve) => {
-      waiting.add(resolve);
-      signal?.addEventListener('abort', () => resolve(), { once: true });
-    });
-  }
-
-  /** Ends the runs of this process: their producers are told, and those that take longer are cut off. Resolves when all ends are stored. */
+  /**
+   * Ends the runs of this process: their producers are told, and those that take longer are cut off. Resolves when all ends are stored, or
+   * the engine has had its time for that: the other nodes then write them.
+   */
   async shutDown(deadlineMs: number): Promise<void> {
     this.#isClosing = true;
     const all = [...this.#own.values()];
     for (const own of all) own.tellToEnd();
     const timer = setTimeout(() => all.forEach((own) => own.interrupt('shutdown')), deadlineMs);
-    await Promise.all(all.map(({ over }) => over));
+    await doneWithin(deadlineMs + LAST_ENDS_MS, () => Promise.all(all.map(({ over }) => over)));
     clearTimeout(timer);
   }
 
@@ -141,6 +140,7 @@ export class Runs {
     this.watchers.close();
     this.leases.close();
     this.#channel.close();
+    this.awaited.close();
   }
 
   /** Rejects with the engine's error. */
@@ -222,6 +222,7 @@ export class Runs {
       },
       isProducing: (session) => this.#table.isProducing(session),
       send: (message) => this.send(message),
+      refresh: () => this.#channel.refresh(),
     };
   }
 
@@ -243,9 +244,7 @@ export class Runs {
     this.#own.get(run.id)?.interrupt('ended elsewhere');
     this.watchers.forget(run.id);
     if (!this.#table.isProducing(run.session)) this.leases.forget(run.session);
-    const waiting = this.#waiting.get(run.id);
-    this.#waiting.delete(run.id);
-    waiting?.forEach((resolve) => resolve());
+    this.awaited.ended(run.id);
   }
 
   #reaped(session: string): void {
@@ -253,10 +252,12 @@ export class Runs {
     if (session === this.session) this.#session = this.#newSession();
   }
 
-  /** The log is another one: what is produced here goes on, and is told again. */
+  /** The log is another one: what is produced here goes on, and is told again. What nobody tells of has lost who produced it. */
   #restarted(): void {
-    this.#table.clear(this.session);
-    void this.#keep();
+    this.#table.clear();
+    void this.node.log.persist(() => this.#keepAll());
+    const endAdrift = (): void => [...this.#table.adrift()].forEach((run) => void this.#interrupt(run));
+    this.#timers.in(this.#options.leaseMs + ORPHAN_MS * (1 + Math.random()), endAdrift);
   }
 
   /** Ends a run that is produced by nobody any more. */
@@ -271,27 +272,23 @@ export class Runs {
     this.send({ op: 'watch', run: run.id, session: this.session, forMs }).catch(ignore);
   }
 
-  async #keep(): Promise<void> {
+  #keep(): Promise<void> {
+    return this.#keepAll().catch(ignore);
+  }
+
+  /** Rejects with the engine's error. */
+  async #keepAll(): Promise<void> {
     this.#sinceKept = 0;
-    const kept = [...this.#own.values()].map(({ run }) => keptOf(run));
+    const kept = [...this.#own.values()].map(({ run }) => factsOf(run));
     for (let from = 0; from < kept.length; from += KEPT_AT_ONCE) {
       const runs = kept.slice(from, from + KEPT_AT_ONCE);
-      await this.send({ op: 'keep', runs, leaseMs: this.#options.leaseMs }).catch(ignore);
+      await this.send({ op: 'keep', runs, leaseMs: this.#options.leaseMs });
     }
   }
 
   #newSession(): string {
     return `${this.node.id}.${++this.#sessions}`;
   }
-}
-
-function keptOf({
-  stopReason: _,
-  isLost: _lost,
-  end: _end,
-  ...kept
-}: RunRecord): Omit<RunRecord, 'stopReason' | 'isLost' | 'end'> {
-  return kept;
 }
 
 function ignore(): void {

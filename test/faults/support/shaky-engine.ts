@@ -29,7 +29,8 @@ export class SharedLog {
 
   append(topic: string, data: Uint8Array): LogEntry {
     const prev = this.of([topic]).at(-1)?.seq ?? 0;
-    const entry: LogEntry = { topic, seq: ++this.#seq, prev, at: ++this.#clock, data };
+    this.#clock = Math.max(this.#clock, Date.now());
+    const entry: LogEntry = { topic, seq: ++this.#seq, prev, at: this.#clock, data };
     this.entries.push(entry);
     for (const node of this.nodes) node.deliver(this.epoch, entry);
     return entry;
