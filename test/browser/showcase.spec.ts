@@ -1,7 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { EventStreamService } from 'nestjs-event-stream';
-import type { BrowserContextOptions, Page, Request } from 'playwright-core';
-import { ANSWER } from '../../examples/showcase/answers/write-answer.js';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { createApp } from '../../examples/showcase/app.js';
 import { useApp, useBrowser } from './support.js';
 
@@ -63,97 +61,6 @@ describe('the dashboard', () => {
       .evaluateAll((cards) => cards.map((card) => card.getBoundingClientRect().bottom));
 
     expect(Math.max(...bottoms)).toBeLessThanOrEqual(DESKTOP.height);
-  });
-});
-
-describe('an answer', () => {
-  it('goes on where it was when the page is loaded anew, without losing a letter', async () => {
-    const page = await visit('/answers');
-    await page.click('#send');
-    await textOf(page, '#answer', (text) => text.length > 200);
-
-    const resume = page.waitForRequest((request) => placeIn(request) !== undefined);
-    await page.reload();
-    expect(placeIn(await resume)).not.toBe(addressOf(page));
-    const resumed = await textOf(page, '#answer', (text) => text.length > 0);
-    expect(resumed.length).toBeGreaterThan(200);
-
-    await page.locator('#progress', { hasText: 'complete' }).waitFor({ timeout: 60_000 });
-    expect(await page.locator('#answer').textContent()).toBe(ANSWER);
-  });
-
-  it('has an address, where another browser reads it from its beginning and goes on live', async () => {
-    const page = await visit('/answers');
-    await page.fill('#question', 'How, then?');
-    await page.click('#send');
-    await textOf(page, '#answer', (text) => text.length > 200);
-
-    const other = await visit(`/answers?answer=${addressOf(page)}`);
-
-    expect(await textOf(other, '#answer', (text) => text.length > 0)).toMatch(/^A stream of server-sent events/);
-    expect(await other.locator('#asked').textContent()).toBe('How, then?');
-    await other.locator('#progress', { hasText: 'complete' }).waitFor({ timeout: 60_000 });
-    expect(await other.locator('#answer').textContent()).toBe(ANSWER);
-  });
-
-  it('is there whole after its stream has ended', async () => {
-    const { id } = await postJson('/api/answers', { question: 'How?' });
-    await readToEnd(`/api/answers/${id}?lastEventId=${id}`);
-
-    const page = await visit(`/answers?answer=${id}`);
-
-    await page.locator('#progress', { hasText: 'complete' }).waitFor();
-    expect(await page.locator('#answer').textContent()).toBe(ANSWER);
-  });
-
-  it.each(['a/b', '00000000-0000-0000-0000-000000000000'])('is told of when there is none: %s', async (id) => {
-    const page = await visit(`/answers?answer=${encodeURIComponent(id)}`, { viewport: DESKTOP }, [/400/]);
-
-    await page.locator('#progress[data-tone=trouble]', { hasText: 'There is no such answer' }).waitFor();
-  });
-
-  it('is kept in view on a phone, until the reader scrolls up', async () => {
-    const page = await visit('/answers', { viewport: PHONE });
-    const hiddenPx = () =>
-      page.evaluate(() => document.getElementById('foot')!.getBoundingClientRect().bottom - innerHeight);
-    await page.click('#send');
-    await textOf(page, '#answer', (text) => text.length > 700);
-    expect(await hiddenPx()).toBeLessThanOrEqual(0);
-
-    await page.mouse.move(200, 400);
-    await page.mouse.wheel(0, -300);
-    await page.locator('#follow').waitFor();
-    const scrolledTo = await page.evaluate(() => scrollY);
-    const length = (await page.locator('#answer').textContent())!.length;
-    await textOf(page, '#answer', (text) => text.length > length + 100);
-    expect(await page.evaluate(() => scrollY)).toBe(scrolledTo);
-
-    await page.click('#follow');
-    await textOf(page, '#answer', (text) => text.length > length + 300);
-    expect(await hiddenPx()).toBeLessThanOrEqual(0);
-  });
-
-  it.each(['resumable', 'once'])('stops when told to (%s)', async (mode) => {
-    const page = await visit('/answers');
-    await page.check(`input[value=${mode}]`);
-    await page.click('#send');
-    await textOf(page, '#answer', (text) => text.length > 50);
-
-    await page.click('#stop');
-
-    await page.locator('#progress', { hasText: 'Stopped.' }).waitFor();
-    const text = (await page.locator('#answer').textContent()) ?? '';
-    expect(ANSWER.startsWith(text)).toBe(true);
-    expect(text.length).toBeLessThan(ANSWER.length);
-    await openStreams(0);
-  });
-
-  it('is refused without a question, with its true status, also where it would be a stream', async () => {
-    for (const path of ['/api/answers', '/api/answers/once']) {
-      const response = await post(path, { question: ' ' });
-      expect(response.status).toBe(400);
-      expect(await response.json()).toMatchObject({ message: '"question" must be a text of 1 to 500 characters' });
-    }
   });
 });
 
@@ -272,12 +179,12 @@ describe('the bench', () => {
 
 const VIEWS: Record<string, { path: string; prepare: (page: Page) => Promise<unknown> }> = {
   dashboard: { path: '/', prepare: (page) => coverageOf(page, (n) => n >= 10) },
-  'answers-empty': { path: '/answers', prepare: async () => {} },
+  'answers-empty': { path: '/answers', prepare: (page) => page.locator('#start:visible').waitFor() },
   answers: {
     path: '/answers',
     prepare: async (page) => {
-      await page.click('#send');
-      await textOf(page, '#answer', (text) => text.length > 500);
+      await page.click('#ideas li:nth-child(2) button');
+      await page.locator('.exchange pre').waitFor();
     },
   },
   'notifications-empty': {
@@ -377,16 +284,6 @@ async function visit(
 declare function countAccentPixels(canvas: HTMLCanvasElement): number;
 declare function countShadedEdges(canvas: HTMLCanvasElement): number;
 
-/** The id of the answer that a page shows. */
-function addressOf(page: Page): string {
-  return new URL(page.url()).searchParams.get('answer')!;
-}
-
-/** Where a request resumes. */
-function placeIn(request: Request): string | undefined {
-  return request.headers()['last-event-id'];
-}
-
 /** What one can press, and what is lower than a finger wants. */
 async function tooSmallToTouch(page: Page): Promise<string[]> {
   return page
@@ -438,13 +335,6 @@ async function verdictOf(page: Page, highest: number): Promise<string> {
   return textOf(page, '#verdict', (text) => text.startsWith(`1 to ${highest}:`));
 }
 
-async function openStreams(count: number): Promise<void> {
-  await until(
-    async () => served.app.get(EventStreamService).connections.count,
-    (open) => open === count,
-  );
-}
-
 async function until<T>(look: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
   for (const deadline = Date.now() + 30_000; ;) {
     const value = await look();
@@ -460,12 +350,4 @@ function post(path: string, body: unknown): Promise<Response> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-}
-
-async function postJson(path: string, body: unknown): Promise<Record<string, string>> {
-  return (await (await post(path, body)).json()) as Record<string, string>;
-}
-
-async function readToEnd(path: string): Promise<void> {
-  await (await fetch(served.origin + path)).text();
 }

@@ -1,228 +1,212 @@
-import { openStream } from '/client.js';
-import { Follower } from './follower.js';
-import { takeLine } from './lib/lines.js';
-import { post, reasonOf, request } from './lib/request.js';
-import { $, copyOnClick, describe, say, showState, showStream } from './lib/shell.js';
-import { Stream } from './lib/stream.js';
+import { Conversation } from './chat/conversation.js';
+import { Follower } from './chat/follower.js';
+import { Thread } from './chat/thread.js';
+import { addFrame, clearFrames, showRun } from './chat/wire.js';
+import { AnswerReading, WIRES } from './lib/answer.js';
+import { $, say, showStream } from './lib/shell.js';
 
-/** How an answer is, and what the reader is told. What is `unfinished` may be asked again. */
-const STATES = {
-  writing: { tone: 'ok', text: 'The answer is being written.' },
-  complete: { tone: 'quiet', text: 'The answer is complete.' },
-  stopped: { tone: 'quiet', text: 'Stopped.' },
-  waiting: { tone: 'waiting', text: 'Waiting for a connection.' },
-  cut: { tone: 'trouble', text: 'Interrupted. What has come stays, and the answer goes on when the server is back.' },
-  interrupted: {
-    tone: 'trouble',
-    text: 'Interrupted: the server was shut down in mid-sentence. What has come stays.',
-    isUnfinished: true,
-  },
-  gone: {
-    tone: 'trouble',
-    text: 'Interrupted: the server was started anew, and its log with the rest is gone. What has come stays.',
-    isUnfinished: true,
-  },
-  unknown: {
-    tone: 'trouble',
-    text: 'There is no such answer. The server keeps each for an hour, and loses them when it ends.',
-  },
-  failed: { tone: 'trouble', text: 'The answer could not be written.', isUnfinished: true },
+const WIRE_NOTES = {
+  plain: 'Each part has an id: a reader that was cut off goes on behind it. The end is an event, and says why.',
+  'ai-sdk':
+    'As useChat() of the AI SDK reads it. A stop is a part, a failure another one; who comes back has it whole.',
+  openai: 'Chunks of Chat Completions, made of the same run by map(). [DONE] is the end, and nothing else is.',
 };
 
-const follower = new Follower($('foot'), $('follow'));
-// The answer on the page: { question, text, tokens, state } and, if it can be resumed, { id, lastEventId }.
-let answer;
-let leave = () => {};
-let stop = () => {};
+const follower = new Follower($('thread'), $('ask'), $('follow'));
+const thread = new Thread($('thread'), { onAgain: ({ runId, text }) => ask(text, { replaces: runId }) });
+let conversation;
+/** How the last answer is read, and of which run it is. */
+let reading;
+let readRun;
+let isAsking = false;
+
+openFromAddress();
+addEventListener('popstate', openFromAddress);
+showWire();
+
+/** A conversation has an address, before the first question, too: another window is there from the beginning. */
+function openFromAddress() {
+  const url = new URL(location.href);
+  const id = url.searchParams.get('chat') ?? newId();
+  url.searchParams.set('chat', id);
+  history.replaceState(null, '', url);
+  conversation?.close();
+  leaveAnswer();
+  readRun = undefined;
+  thread.clear();
+  clearFrames();
+  say($('told'), 'quiet', '');
+  follower.start();
+  conversation = new Conversation(encodeURIComponent(id), { onChange: show, onStream: showStream });
+  show(conversation);
+}
+
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function go(href) {
+  history.pushState(null, '', href);
+  openFromAddress();
+  for (const panel of document.querySelectorAll(':popover-open')) panel.hidePopover();
+  $('question').focus({ preventScroll: true });
+}
+
+function show(now) {
+  if (now !== conversation) return;
+  const exchanges = [...now.exchanges.values()];
+  const isEmpty = exchanges.length === 0;
+  $('loading').hidden = now.isLoaded || !isEmpty;
+  $('start').hidden = !now.isLoaded || !isEmpty;
+  thread.show(exchanges);
+  for (const { runId, answer } of exchanges) if (answer) thread.update(runId, answer);
+  const title = exchanges[0]?.text ?? 'New conversation';
+  $('title').textContent = title;
+  document.title = `${isEmpty ? 'Answers' : title} · nestjs-event-stream`;
+  $('model').textContent = now.model || '–';
+  showChats(now);
+  const { last } = now;
+  if (last && !last.answer && last.runId !== readRun) read(last);
+  // Who does not read it now is told how it has ended.
+  if (last?.answer && ['waiting', 'cut'].includes(reading?.state)) leaveAnswer();
+  showRunning();
+  follower.follow();
+}
+
+function showChats({ chats, id }) {
+  $('no-chats').hidden = chats.length > 0;
+  const items = chats.map((chat) => {
+    const link = Object.assign(document.createElement('a'), { href: `?chat=${chat.id}`, textContent: chat.title });
+    if (chat.id === id) link.setAttribute('aria-current', 'page');
+    const item = document.createElement('li');
+    item.append(link);
+    return item;
+  });
+  $('chats').replaceChildren(...items);
+}
+
+/** Reads an answer from its beginning: it may be one that another window has asked for, or this one before it was loaded anew. */
+function read(exchange) {
+  const text = readRun === exchange.runId ? reading?.text : '';
+  leaveAnswer();
+  clearFrames();
+  readRun = exchange.runId;
+  const options = { onFrame: addFrame, onChange: showReading, text };
+  reading = new AnswerReading(conversation.pathOf(exchange), wire(), options);
+  showReading(reading);
+}
+
+function leaveAnswer() {
+  reading?.close();
+  reading = undefined;
+}
+
+function showReading(now) {
+  if (reading !== now) return;
+  // What its conversation says of it holds: it knows more than a wire may tell.
+  thread.update(readRun, conversation.exchanges.get(readRun)?.answer ?? now);
+  showRunning();
+  follower.follow();
+}
+
+function showRunning() {
+  const { last } = conversation;
+  const isRunning = last !== undefined && !last.answer && !(readRun === last.runId && reading?.isOver);
+  $('ask').toggleAttribute('data-running', isRunning);
+  $('stop').hidden = !isRunning;
+  $('send').hidden = isRunning;
+  $('send').disabled = isAsking || !conversation.isLoaded;
+  if (!isRunning && $('told').dataset.about === 'running') tell('quiet', '');
+  showRun(last, reading);
+  const path = last ? conversation.pathOf(last) + WIRES[wire()].path : '/api/chats/…';
+  $('command').textContent = `curl -N ${location.origin}${path}`;
+}
+
+async function ask(text, { replaces, fail } = {}) {
+  if (isAsking) return;
+  isAsking = true;
+  const asked = conversation;
+  tell('quiet', '');
+  showRunning();
+  follower.start();
+  const { problem, status } = await asked.ask(text, { replaces, fail });
+  isAsking = false;
+  if (asked !== conversation) return;
+  if (status === 409) tell('waiting', 'Another window has just asked: your question waits here.');
+  else if (problem) tell('trouble', `Not asked. ${problem}`);
+  else if (!replaces && $('question').value.trim() === text) clearQuestion();
+  showRunning();
+}
+
+function clearQuestion() {
+  $('question').value = '';
+  $('fail').checked = false;
+  fit();
+}
+
+async function stop() {
+  const { last } = conversation;
+  if ($('stop').hidden || !last) return;
+  $('stop').disabled = true;
+  const { problem } = await conversation.stop(last);
+  $('stop').disabled = false;
+  if (problem) tell('trouble', `Not stopped. ${problem}`);
+  else $('question').focus({ preventScroll: true });
+}
+
+function tell(tone, text, about = '') {
+  $('told').dataset.about = about;
+  say($('told'), tone, text);
+}
+
+function wire() {
+  return $('wires').querySelector(':checked').value;
+}
+
+function showWire() {
+  $('wire-note').textContent = WIRE_NOTES[wire()];
+  showRunning();
+}
+
+/** The box is as high as what is in it. */
+function fit() {
+  $('question').style.height = 'auto';
+  $('question').style.height = `${Math.min($('question').scrollHeight + 2, 200)}px`;
+}
 
 $('ask').addEventListener('submit', (event) => {
   event.preventDefault();
-  const form = new FormData(event.target);
-  ask(form.get('question').trim(), form.get('mode'));
+  const text = $('question').value.trim();
+  if (text === '') return $('question').focus();
+  if ($('send').hidden) return tell('waiting', 'One answer at a time. Esc stops this one.', 'running');
+  ask(text, { fail: $('fail').checked });
 });
-$('again').addEventListener('click', () =>
-  ask(answer.question || $('question').value, answer.id ? 'resumable' : 'once'),
+$('question').addEventListener('input', fit);
+$('question').addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $('ask').requestSubmit();
+});
+addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && !document.querySelector(':popover-open')) stop();
+});
+$('stop').addEventListener('click', stop);
+$('ideas').addEventListener(
+  'click',
+  ({ target }) => target.matches('button') && ask(target.textContent, { fail: $('fail').checked }),
 );
-$('stop').addEventListener('click', () => stop());
-copyOnClick($('share'), () => location.href);
-addEventListener('popstate', openFromAddress);
-openFromAddress();
-
-/** An answer has an address: a reload goes on where this page was, and another device begins at the beginning. */
-function openFromAddress() {
-  leave();
-  const id = new URLSearchParams(location.search).get('answer');
-  answer =
-    id === null
-      ? undefined
-      : (kept(id) ?? { id, question: '', text: '', tokens: 0, state: 'writing', lastEventId: id });
-  if (answer) show();
-  $('empty').hidden = answer !== undefined;
-  $('conversation').hidden = answer === undefined;
-  if (answer?.state === 'writing') read();
-}
-
-function ask(question, mode) {
-  leave();
-  answer = { question, text: '', tokens: 0, state: 'writing' };
-  follower.start();
-  show();
-  return mode === 'once' ? streamOnce() : streamResumable();
-}
-
-/** The answer is written into a topic; this page is one of its readers, and may go and come back. */
-async function streamResumable() {
-  const asked = answer;
-  const { answer: started, problem } = await post('/api/answers', { question: answer.question });
-  if (asked !== answer) return;
-  if (problem) return become('failed', `Not asked: ${problem}`);
-  Object.assign(answer, { id: started.id, lastEventId: started.id });
-  history.pushState(null, '', `?answer=${started.id}`);
-  read();
-}
-
-function read() {
-  const stream = new Stream(`/api/answers/${encodeURIComponent(answer.id)}`, {
-    lastEventId: answer.lastEventId,
-    // Words come thirty times a second: five seconds without say that the server is gone.
-    heartbeat: 1_700,
-    onState(now) {
-      showStream(now);
-      if (now.state === 'open') become('writing');
-      if (['reconnecting', 'lost', 'silent', 'busy'].includes(now.state)) becomeCut(describe(now).title);
-      if (now.state === 'refused') become('unknown');
-    },
-    on: {
-      question({ data }) {
-        answer.question = data;
-        $('asked').textContent = data;
-      },
-      token: ({ data, lastEventId }) => add(data, lastEventId),
-      done: (event) => finish(event.json().reason),
-      'stream.reset': () => finish(answer.text ? 'gone' : 'unknown'),
-      'stream.error': () => finish('failed'),
-    },
+$('second').addEventListener('click', () => open(location.href, '', 'popup,width=760,height=820'));
+for (const id of ['new', 'chats']) {
+  $(id).addEventListener('click', (event) => {
+    const { href } = event.target.closest('a') ?? {};
+    if (!href || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go(href);
   });
-  const finish = (state) => {
-    stream.close();
-    become(state);
-    keep();
-  };
-  // The server then ends the text with `done`, for every reader. Who only leaves lets it write on.
-  stop = async () => {
-    const { problem } = await request(`/api/answers/${answer.id}`, { method: 'DELETE' });
-    if (problem) say($('progress'), 'trouble', `Not stopped: ${problem}`);
-  };
-  leave = () => stream.close();
-  stream.open();
 }
-
-/** The response to the question is the stream: it ends when the page does, and cannot be resumed. */
-async function streamOnce() {
-  const asked = answer;
-  const controller = new AbortController();
-  const { signal } = controller;
-  leave = stop = () => controller.abort();
-  history.pushState(null, '', location.pathname);
-  let end = 'interrupted';
-  let text;
-  try {
-    await takeLine(signal, () => become('waiting'));
-    showState({ state: 'connecting' });
-    const headers = { 'content-type': 'application/json' };
-    const body = JSON.stringify({ question: answer.question });
-    // A `POST` is sent once: nothing is asked twice, whatever happens to its connection.
-    const stream = openStream('/api/answers/once', { headers, body, signal });
-    stream.subscribe(({ phase }) => {
-      if (phase !== 'open') return;
-      showState({ state: 'open' });
-      become('writing');
-    });
-    for await (const event of stream) {
-      if (event.type === 'token') add(event.data);
-      // An end without it is a cut.
-      if (event.type === 'done') end = event.json().reason;
-    }
-  } catch (error) {
-    if (!signal.aborted && answer.text === '') [end, text] = ['failed', `Not asked: ${await whyNot(error)}`];
-  }
-  if (signal.aborted) end = 'stopped';
-  controller.abort();
-  if (asked !== answer) return;
-  showState({ state: 'ended' });
-  become(
-    end,
-    text ??
-      (end === 'interrupted'
-        ? 'Interrupted in mid-sentence. What has come stays; a one-shot answer cannot go on.'
-        : undefined),
-  );
-}
-
-/** Why a question was not answered with a stream. */
-async function whyNot(error) {
-  const { message } = (await error.response?.json().catch(() => {})) ?? {};
-  return message ?? reasonOf(error.cause ?? error);
-}
-
-function add(token, lastEventId) {
-  answer.text += token;
-  answer.tokens += 1;
-  answer.lastEventId = lastEventId;
-  $('answer').append(token);
-  speak(token);
-  showFacts();
-  follower.follow();
-  if (lastEventId) keep();
-}
-
-/** Tells those who listen: sentence by sentence, for no one can follow words that come thirty a second. */
-function speak(token) {
-  if (!/[.?!]$/.test(token)) return;
-  $('spoken').textContent = /[^.?!]*[.?!]+$/.exec(answer.text)[0];
-}
-
-/** The words and the place after them in one write: after a reload they still belong together. */
-function keep() {
-  sessionStorage.setItem(`answer/${answer.id}`, JSON.stringify(answer));
-}
-
-function kept(id) {
-  return JSON.parse(sessionStorage.getItem(`answer/${id}`));
-}
-
-function become(state, text) {
-  answer.state = state;
-  show(text);
-}
-
-/** Before the first word there is nothing to interrupt. */
-function becomeCut(why) {
-  if (answer.text) become('cut');
-  else become('waiting', why);
-}
-
-function show(text = STATES[answer.state].text) {
-  const { tone, isUnfinished = false } = STATES[answer.state];
-  const isUnknown = answer.state === 'unknown';
-  const isUnderWay = ['writing', 'waiting', 'cut'].includes(answer.state);
-  $('empty').hidden = true;
-  $('conversation').hidden = false;
-  $('asked').hidden = answer.question === '';
-  $('asked').textContent = answer.question;
-  if ($('answer').textContent !== answer.text) $('answer').textContent = answer.text;
-  $('answer').dataset.state = answer.state;
-  $('stop').disabled = !isUnderWay;
-  $('again').hidden = !isUnfinished;
-  $('share').hidden = navigator.clipboard === undefined || !answer.id || isUnknown;
-  $('answer').hidden = $('facts').hidden = isUnknown;
-  say($('progress'), tone, text);
-  if (tone === 'trouble' && !isUnderWay) showState({ state: isUnknown ? 'missing' : 'interrupted' });
-  if (!isUnderWay) follower.stop();
-  showFacts();
-}
-
-function showFacts() {
-  const place = answer.tokens && answer.lastEventId ? `, the last with the id ${answer.lastEventId}` : '';
-  $('facts').textContent = `${answer.tokens} pieces received${place}`;
-}
+$('wires').addEventListener('change', () => {
+  showWire();
+  // What is being read goes on in the other protocol.
+  if (conversation.last) read(conversation.last);
+});
+$('replay').addEventListener('click', () => read(conversation.last));

@@ -1,7 +1,8 @@
 const ANSWER_MS = 8_000;
 
 /**
- * Asks the server, and never rejects: `answer` is what it said, or `problem` a sentence about what went wrong.
+ * Asks the server, and never rejects: `answer` is what it said, or `problem` a sentence about what went wrong,
+ * with the `status` of an answer.
  * `isUncertain` when the server may have done it all the same.
  */
 export async function request(path, { method = 'GET', body } = {}) {
@@ -11,7 +12,8 @@ export async function request(path, { method = 'GET', body } = {}) {
     const response = await fetch(path, { method, headers, body: JSON.stringify(body), signal });
     const answer = await response.json().catch(() => undefined);
     if (response.ok) return { answer };
-    return { problem: `${answer?.message ?? `The server answered ${response.status}`}.` };
+    const problem = `${answer?.message ?? `The server answered ${response.status}`}.`;
+    return { problem, status: response.status };
   } catch (error) {
     return { problem: reasonOf(error), isUncertain: error.name === 'TimeoutError' };
   }

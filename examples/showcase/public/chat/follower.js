@@ -1,12 +1,13 @@
-/** Keeps the end of a growing text in view, until the reader scrolls up; a button, or scrolling down, takes it up again. */
+/** Keeps the end of a growing text in view, above what covers it, until the reader scrolls up; a button, or scrolling down, takes it up again. */
 export class Follower {
   #end;
+  #cover;
   #button;
-  #isFollowing = false;
+  #isFollowing = true;
   #lastY = scrollY;
 
-  constructor(end, button) {
-    [this.#end, this.#button] = [end, button];
+  constructor(end, cover, button) {
+    [this.#end, this.#cover, this.#button] = [end, cover, button];
     addEventListener('scroll', () => this.#hear(), { passive: true });
     button.addEventListener('click', () => {
       this.start();
@@ -19,16 +20,10 @@ export class Follower {
     this.#button.hidden = true;
   }
 
-  /** The text does not grow any more. */
-  stop() {
-    this.#isFollowing = false;
-    this.#button.hidden = true;
-  }
-
   /** To be called when the text has grown. */
   follow() {
     const hiddenPx = this.#hiddenPx();
-    if (hiddenPx <= 0) return;
+    if (hiddenPx <= 1) return void (this.#button.hidden = true);
     if (this.#isFollowing) scrollBy(0, hiddenPx);
     else this.#button.hidden = false;
   }
@@ -36,11 +31,11 @@ export class Follower {
   #hear() {
     const isUp = scrollY < this.#lastY;
     this.#lastY = scrollY;
+    if (this.#hiddenPx() <= 1) return this.start();
     if (isUp) this.#isFollowing = false;
-    if (this.#hiddenPx() <= 0) this.start();
   }
 
   #hiddenPx() {
-    return this.#end.getBoundingClientRect().bottom + 16 - innerHeight;
+    return this.#end.getBoundingClientRect().bottom - this.#cover.getBoundingClientRect().top;
   }
 }
