@@ -1,3 +1,5 @@
+import { isUsers } from '../topic/own-name.js';
+
 /** Beyond this, everything is let go of: the log has it all. */
 const MAX_ITEMS = 10_000;
 const MAX_BYTES = 16_777_216;
@@ -22,4 +24,12 @@ export class HeldBack<T> {
     this.#bytes = 0;
     return items;
   }
+}
+
+/** Of a topic of the module's own only the order of its own entries matters: what its newest hint has read needs no other. */
+export function withoutOlderHints<T extends { readonly item: { readonly topic: string } }>(held: readonly T[]): T[] {
+  const topics = new Set<string>();
+  const isNeeded = ({ item }: T): boolean =>
+    'data' in item || isUsers(item.topic) || topics.size < topics.add(item.topic).size;
+  return [...held].reverse().filter(isNeeded).reverse();
 }

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine, EngineSink, LogEntry } from '../engine/engine.js';
-import { isUsers } from '../topic/own-name.js';
+import { isOfRun, isUsers } from '../topic/own-name.js';
 import type { Position } from '../topic/position.js';
 import { CatchUp } from './catch-up.js';
-import { HeldBack } from './held-back.js';
+import { HeldBack, withoutOlderHints } from './held-back.js';
 import { Interests } from './interests.js';
 import { isReused, newer } from './places.js';
 
@@ -111,7 +111,8 @@ export class LiveFeed implements EngineSink {
 
   entry(epoch: string, entry: LogEntry): void {
     // What nodes tell each other decides who is let in: it is read from the log, whoever may send to where it is announced.
-    if (this.#engine.isShared && !isUsers(entry.topic)) return this.hint(epoch, entry.topic, entry.seq);
+    const { isShared } = this.#engine;
+    if (isShared && !isUsers(entry.topic) && !isOfRun(entry.topic)) return this.hint(epoch, entry.topic, entry.seq);
     if (this.#isReading || this.#isInterrupted) this.#hold({ epoch, item: entry }, entry.data.byteLength);
     else this.#take(epoch, entry);
   }
@@ -222,7 +223,7 @@ export class LiveFeed implements EngineSink {
     while (this.#isStale && !this.#isInterrupted && !this.#closing.signal.aborted) await this.#readAll();
     this.#isReading = false;
     // From the first that needs the log again, the rest is held back again.
-    for (const { epoch, item } of this.#heldBack.takeAll()) {
+    for (const { epoch, item } of withoutOlderHints(this.#heldBack.takeAll())) {
       if ('data' in item) this.entry(epoch, item);
       else this.hint(epoch, item.topic, item.seq);
     }

@@ -1,6 +1,6 @@
 import type { Hole, LogEntry } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
-import { endsOnce } from '../topic/own-name.js';
+import { isOfRun } from '../topic/own-name.js';
 import { parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
@@ -58,7 +58,7 @@ export class History {
       told.tell(isResumed ? page : own, head.seq, this);
       for (const entry of own.entries) {
         if (controlOf(entry.data) !== undefined) {
-          if (endsOnce(entry.topic)) return;
+          if (isOfRun(entry.topic)) return;
           continue;
         }
         this.place = placeOf(head.epoch, entry);

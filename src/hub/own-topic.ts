@@ -48,6 +48,9 @@ export class OwnTopic<T> implements CursorSink {
   #opened: (() => void) | undefined;
   #loaded: Promise<void> | undefined;
   #ready: Promise<void> | undefined;
+  #refreshing: Promise<void> = Promise.resolve();
+  /** What is read once that has settled, for all who ask meanwhile: it may be too old for them. */
+  #next: Promise<void> | undefined;
   /** The sequence of the last that was taken in. */
   #seq = 0;
   /** That of the log which it stands in; empty when that is not known. */
@@ -69,7 +72,16 @@ export class OwnTopic<T> implements CursorSink {
   }
 
   /** Takes in all that is stored by now, once it has been loaded. Rejects with the engine's error. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    return (this.#next ??= this.#refreshing.then(() => {
+      this.#next = undefined;
+      const refreshing = this.#refresh();
+      this.#refreshing = refreshing.catch(ignore);
+      return refreshing;
+    }));
+  }
+
+  async #refresh(): Promise<void> {
     const { name } = this.#options;
     for (;;) {
       const after = this.#seq;
@@ -160,4 +172,8 @@ export class OwnTopic<T> implements CursorSink {
     const event = unpackEvent(data);
     if ('data' in event) this.#options.onMessage(event.data as T, { epoch, seq, at }, isRetained);
   }
+}
+
+function ignore(): void {
+  // Whoever has asked is told.
 }

@@ -1,7 +1,7 @@
 import type { Excerpt, Hole } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
 import type { Begin, Recent } from '../topic/begin.js';
-import { endsOnce } from '../topic/own-name.js';
+import { isOfRun } from '../topic/own-name.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { controlOf, saidAtEnd } from '../wire/payload.js';
@@ -100,7 +100,7 @@ export class Lead implements Leading {
     let hasEnd = false;
     const behindEnds = new Set<number>();
     for (const { topic, data, seq, at } of own.entries) {
-      if (endsOnce(topic) && this.#ends.has(topic)) {
+      if (isOfRun(topic) && this.#ends.has(topic)) {
         behindEnds.add(seq);
         continue;
       }

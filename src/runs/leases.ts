@@ -152,9 +152,13 @@ export class Leases {
   /** Asks first: the engine may have been away, and this process may have stood still. */
   async #askNow(session: string): Promise<void> {
     try {
+      // What it has said may only be late here.
+      await this.#owner.refresh();
+      if (!this.#isDue(session)) return;
       const before = this.#heard.get(session)?.atMs;
       await this.#owner.send({ op: 'doubt', session });
       await new Promise((resolve) => this.#in(ANSWER_MS, () => resolve(undefined)));
+      await this.#owner.refresh();
       const isSilent = this.#heard.get(session)?.atMs === before;
       if (isSilent && !this.#isClosed) await this.#owner.send({ op: 'reap', session, by: this.#owner.session });
     } catch {

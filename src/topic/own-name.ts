@@ -13,8 +13,8 @@ export function runTopic(name: string, id: string): OwnTopicName {
   return `${RUN}${id}/${name}`;
 }
 
-/** Whether nothing counts that stands behind the first end of a topic: a run ends once, whoever else writes to its topic. */
-export function endsOnce(topic: string): boolean {
+/** Whether a run is kept in a topic. Behind its first end nothing counts, whoever has written it. */
+export function isOfRun(topic: string): boolean {
   return topic.startsWith(RUN);
 }
 

@@ -9,6 +9,7 @@ export class TcpProxy {
   #isBlackHole = false;
   #isRefusing = false;
   #isMute = false;
+  #latencyMs = 0;
   #answer: (() => Buffer | undefined) | undefined;
   #targetPort: number;
 
@@ -21,8 +22,8 @@ export class TcpProxy {
       const far = connect(this.#targetPort, '127.0.0.1');
       const pair = [near, far] as const;
       this.#pairs.add(pair);
-      near.on('data', (chunk) => this.#isBlackHole || far.write(chunk));
-      far.on('data', (chunk) => this.#isBlackHole || this.#isMute || near.write(chunk));
+      near.on('data', (chunk) => this.#isBlackHole || this.#carry(far, chunk));
+      far.on('data', (chunk) => this.#isBlackHole || this.#isMute || this.#carry(near, chunk));
       for (const socket of pair) {
         socket.on('error', () => undefined);
         socket.on('close', () => {
@@ -78,9 +79,19 @@ export class TcpProxy {
     this.#isMute = isMute;
   }
 
+  /** From now on what is carried takes so long, in ms, each way. */
+  slow(latencyMs: number): void {
+    this.#latencyMs = latencyMs;
+  }
+
   /** From now on new connections are closed at once. */
   refuse(isRefusing: boolean): void {
     this.#isRefusing = isRefusing;
+  }
+
+  #carry(to: Socket, chunk: Buffer): void {
+    if (this.#latencyMs === 0) to.write(chunk);
+    else setTimeout(() => to.write(chunk), this.#latencyMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
