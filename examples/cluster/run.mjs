@@ -90,6 +90,7 @@ function compile() {
   }
   for (const part of [
     'public',
+    '../showcase/public/chat',
     '../showcase/public/lib',
     '../showcase/public/style.css',
     '../showcase/public/icon.svg',

@@ -38,7 +38,7 @@ describe.each(balancers)('the cluster behind %s', (balancer) => {
     await has(page, '#verdict', / of 4 counts/);
     const heard = await idsOf(page);
     const shown = await page.locator('#missing, #repeated, #hops, #verdict').allTextContents();
-    await takeScreenshots(page);
+    await takeScreenshots(page, 'cluster-demo');
     // Before there is no node any more, of which it would complain.
     await page.close();
     const log = await idsOfLog(cluster.origin, heard);
@@ -50,6 +50,37 @@ describe.each(balancers)('the cluster behind %s', (balancer) => {
     expect(heard.slice(1)).toEqual(log);
     expect(withoutNodes).toEqual([200, 'text/event-stream', 'retry: 1000\n\n']);
   });
+});
+
+describe('an answer of the cluster', () => {
+  whenThere(
+    'is read at another node than the one that writes it, is interrupted with that one, and asked again',
+    async () => {
+      await using cluster = await Program.start(RUN, {}, '--port', '0', '--engine', 'redis', '--balancer', 'node');
+      const page = await visit(cluster.origin);
+      await page.click('#ask:enabled');
+      await has(page, '#told', /^Node ([ab]) writes, and this page reads at node (?!\1)[ab]\.$/);
+      const owner = await page.locator('#owner').textContent();
+      await page.waitForFunction(() => document.getElementById('text')!.textContent.length > 100);
+
+      await page.click('#kill-owner');
+
+      await has(page, '#run-state', /^interrupted$/);
+      await has(page, '#told', /^Interrupted: node [ab] is gone, and [\d.]+ s later every reader was told\./);
+      const kept = await page.locator('#text').textContent();
+      expect(kept!.length).toBeGreaterThan(100);
+      await takeScreenshots(page, 'cluster-interrupted');
+      await page.click('text=Ask again');
+      await has(page, '#run-state', /^running$/);
+      expect(await page.locator('#owner').textContent()).not.toBe(owner);
+      await has(page, '#told', /^Complete, as node [ab] has written it\.$/);
+      const whole = await page.locator('#text').textContent();
+      expect(whole!.startsWith(kept!)).toBe(true);
+      await page.reload();
+      await has(page, '#run-state', /^completed$/);
+      expect(await page.locator('#text').textContent()).toBe(whole);
+    },
+  );
 });
 
 describe('the page of the cluster in the showcase', () => {
@@ -91,12 +122,12 @@ async function visit(origin: string): Promise<Page> {
   return page;
 }
 
-async function takeScreenshots(page: Page): Promise<void> {
+async function takeScreenshots(page: Page, name: string): Promise<void> {
   for (const [device, viewport] of Object.entries(VIEWPORTS)) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: `${SCREENSHOTS}/cluster-demo-${device}-${colorScheme}.png`, fullPage: true });
+      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${device}-${colorScheme}.png`, fullPage: true });
     }
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
   }

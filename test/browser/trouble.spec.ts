@@ -285,7 +285,7 @@ async function ask(expected: readonly RegExp[]): Promise<Page> {
 }
 
 async function hasWords(page: Page): Promise<void> {
-  await page.waitForFunction(() => document.querySelector('.exchange .text')!.textContent.length > 100);
+  await page.waitForFunction(() => (document.querySelector('.exchange .text')?.textContent ?? '').length > 100);
 }
 
 async function answerOf(page: Page): Promise<string> {

@@ -83,21 +83,20 @@ class ExchangeView {
   update({ state, text, why }) {
     const { tone, text: sentence, again } = STATES[state];
     const hasChanged = this.#shown.state !== state;
-    const isGrowing = state === 'writing';
-    if (this.#shown.text !== text || hasChanged) this.#markdown.show(text, isGrowing);
+    if (this.#shown.text !== text || hasChanged) this.#markdown.show(text, state === 'completed');
     this.#shown = { state, text };
     this.element.dataset.state = state;
     this.#part('copy').hidden = state !== 'completed' || navigator.clipboard === undefined;
     this.#part('again').hidden = again === undefined;
     if (again) this.#part('again').textContent = again;
     say(this.#part('says'), tone, state === 'cut' ? `${reasonOf(why)} ${sentence}` : sentence);
-    if (['asked', 'writing'].includes(state)) this.#speak(text);
-    else if (hasChanged && state === 'completed') this.#speak(text, true);
+    if (state === 'writing') this.#speak(text);
+    else if (hasChanged && state === 'completed' && this.#spokenLength !== undefined) this.#speak(text, true);
   }
 
-  /** Tells those who listen: sentence by sentence, for no one can follow words that come forty a second. What was there before is read, not told. */
+  /** Tells those who listen: sentence by sentence, for no one can follow words that come forty a second. */
   #speak(text, isOver = false) {
-    this.#spokenLength ??= text.length;
+    this.#spokenLength ??= 0;
     const end = isOver ? text.length : Math.max(...[...'.?!'].map((mark) => text.lastIndexOf(`${mark} `))) + 1;
     if (end <= this.#spokenLength) return;
     $('spoken').textContent = spoken(text.slice(this.#spokenLength, end)).trim();

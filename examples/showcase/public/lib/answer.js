@@ -37,17 +37,23 @@ export class AnswerReading {
   #wire;
   #onChange;
   #onFrame;
+  #onResponse;
   #reading;
   /** What was read; `text` may be more, of what was shown before. */
   #own = '';
 
-  /** @param options.text what is shown of it already */
-  constructor(path, wire, { onChange, onFrame = () => {}, text = '' }) {
-    [this.#path, this.#wire, this.#onChange, this.#onFrame] = [path + WIRES[wire].path, wire, onChange, onFrame];
+  /**
+   * @param options.text what is shown of it already
+   * @param options.onFrame called with each frame, as text
+   * @param options.onResponse called with each response of the plain wire
+   */
+  constructor(path, wire, { onChange, onFrame = () => {}, onResponse = () => {}, text = '' }) {
+    [this.#path, this.#wire] = [path + WIRES[wire].path, wire];
+    [this.#onChange, this.#onFrame, this.#onResponse] = [onChange, onFrame, onResponse];
     this.text = text;
     document.addEventListener('visibilitychange', this.#look);
     // What the browser says is a hint, and may be wrong: a new connection finds out, and nothing is missed.
-    for (const hint of ['online', 'offline']) addEventListener(hint, this.#again);
+    for (const hint of ['online', 'offline']) addEventListener(hint, this.reopen);
     this.#look();
   }
 
@@ -57,7 +63,7 @@ export class AnswerReading {
 
   close() {
     document.removeEventListener('visibilitychange', this.#look);
-    for (const hint of ['online', 'offline']) removeEventListener(hint, this.#again);
+    for (const hint of ['online', 'offline']) removeEventListener(hint, this.reopen);
     this.#reading?.abort();
   }
 
@@ -69,7 +75,8 @@ export class AnswerReading {
     void this.#read(this.#reading.signal);
   };
 
-  #again = () => {
+  /** Goes on over another connection. */
+  reopen = () => {
     this.#reading?.abort();
     this.#look();
   };
@@ -110,22 +117,21 @@ export class AnswerReading {
     });
   }
 
-  /** Tells what is on the wire, byte for byte, and leaves the answer to the client. */
+  /** Tells what is on the wire, byte for byte, and hands it on to the client. */
   async #fetch(...request) {
     const response = await fetch(...request);
+    this.#onResponse(response);
     if (response.status !== 200 || !response.body) return response;
-    const [body, copy] = response.body.tee();
+    const decoder = new TextDecoder();
+    let rest = '';
+    const tell = (chunk, controller) => {
+      const frames = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
+      rest = frames.pop();
+      for (const frame of frames) this.#onFrame(frame);
+      controller.enqueue(chunk);
+    };
     const { status, headers } = response;
-    void this.#tellFrames(copy);
-    return new Response(body, { status, headers });
-  }
-
-  async #tellFrames(body) {
-    try {
-      for await (const frame of framesOf({ body })) this.#onFrame(frame);
-    } catch {
-      // The client hears of it, too, and says why.
-    }
+    return new Response(response.body.pipeThrough(new TransformStream({ transform: tell })), { status, headers });
   }
 
   /** The others know no place: who comes back reads it from its beginning. */

@@ -15,9 +15,9 @@ export class Markdown {
     this.#element = element;
   }
 
-  /** @param isGrowing whether there is more to come: marks that are half there are not shown */
-  show(text, isGrowing = false) {
-    const blocks = blocksOf(isGrowing ? rounded(text) : text);
+  /** @param isWhole whether it does not break off: otherwise marks that are half there are not shown */
+  show(text, isWhole = true) {
+    const blocks = blocksOf(isWhole ? text : rounded(text));
     const sources = blocks.map((block) => JSON.stringify(block));
     const same = sources.findIndex((source, i) => source !== this.#sources[i]);
     const from = same === -1 ? blocks.length : same;
