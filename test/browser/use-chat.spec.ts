@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Server } from 'node:http';
 import type { BrowserContext, Page } from 'playwright-core';
 import { until } from '../support/until.js';
 import { useApp, useBrowser } from './support.js';
 import type {} from './pages/use-chat.js';
 import { TestChats, createChatApp } from './use-chat-app.js';
 
+/** What the console says of a connection that was lost. */
+const LOST = /ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION_RESET|EMPTY_RESPONSE)/;
 const SECRET = 'connect ECONNREFUSED 10.0.0.7:5432';
 
 jest.setTimeout(60_000);
@@ -78,6 +81,28 @@ describe('useChat with a run, both as in docs/answers.md', () => {
     await Promise.all([page, second].map((each) => isIdle(each)));
   });
 
+  it('reads on where the connection was lost: when it is told to, or by itself where it has resumed before', async () => {
+    const page = await visit();
+    await ask(page);
+    chats.say('Because ');
+    const second = await visit(page.context());
+    const both = [page, second];
+    await Promise.all(both.map((each) => shows(each, ['Why?', 'Because '])));
+
+    (served.app.getHttpServer() as Server).closeAllConnections();
+    await Promise.all(both.map((each) => each.locator('[role=alert]').waitFor()));
+    chats.say('air ');
+    await page.click('text=Read on');
+    await second.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+
+    await Promise.all(both.map((each) => shows(each, ['Why?', 'Because air '])));
+    chats.say('scatters blue.');
+    chats.finish();
+    await Promise.all(both.map((each) => shows(each, ['Why?', 'Because air scatters blue.'])));
+    await Promise.all(both.map((each) => isIdle(each)));
+    expect(await Promise.all(both.map((each) => each.locator('[role=alert]').count()))).toEqual([0, 0]);
+  });
+
   it.each([
     ['before its first word', ''],
     ['in the middle', 'Because '],
@@ -135,7 +160,7 @@ describe('useChat with a run, both as in docs/answers.md', () => {
 });
 
 async function visit(context?: BrowserContext): Promise<Page> {
-  const page = await browser.newPage(context ?? (await browser.newContext()));
+  const page = await browser.newPage(context ?? (await browser.newContext()), [LOST]);
   await page.goto(`${served.origin}/chats/${id}`);
   return page;
 }
