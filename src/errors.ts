@@ -14,6 +14,7 @@
  * - `not-a-stream`: a stream parameter was used on a route without `@SseStream()`.
  * - `too-large`: something exceeds a limit in bytes.
  * - `run-conflict`: a run under this key is running already, and `onConflict` is `'reject'`.
+ * - `run-stopped`: a run was to make one document, and was stopped.
  * - `run-failed`, `run-interrupted`, `run-expired`: how a run has ended that one watches. Its error is told to the node that produced it.
  * - `closed`: the engine, the service or the connection has been closed.
  * - `engine-failed`: the engine could not store or read, and has stored nothing; `cause` has the engine's own error.
@@ -32,6 +33,7 @@ export type SseErrorCode =
   | 'not-a-stream'
   | 'too-large'
   | 'run-conflict'
+  | 'run-stopped'
   | 'run-failed'
   | 'run-interrupted'
   | 'run-expired'

@@ -7,6 +7,7 @@ import { packEvent, unpackEvent } from '../wire/payload.js';
 import { RESET } from '../wire/words.js';
 import type { EndReason } from '../wire/words.js';
 import { limitTime } from './expiry.js';
+import { observe } from './observe.js';
 import { SourcePump } from './source-pump.js';
 import type { SourceTarget } from './source-pump.js';
 import { discard } from './source.js';
@@ -57,7 +58,12 @@ export async function collect(
 
   function observed(): ProducerSource {
     const { selection } = source as Extract<StreamedSource, { kind: 'topics' }>;
-    return { kind: 'push', source: selection.asObservable({ lastEventId, from: selection.begin ?? begin }) };
+    // A part would be taken for the whole.
+    const onStopped = (): void => collection.fail(stopped());
+    return {
+      kind: 'push',
+      source: observe(selection.hub, selection, lastEventId, selection.begin ?? begin, onStopped),
+    };
   }
 }
 
@@ -117,6 +123,10 @@ class Collection implements SourceTarget {
     this.#pump.stop();
     this.#reject(error);
   }
+}
+
+function stopped(): SseError {
+  return Object.assign(new SseError('run-stopped', 'The run was stopped'), { status: 409 });
 }
 
 function toCollected({ id, payload }: { readonly id: string | undefined; readonly payload: Uint8Array }): SseEvent {

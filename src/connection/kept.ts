@@ -1,10 +1,14 @@
 /** Where that is kept which is known by the one name of a selection: a run, in a topic of this module's own. */
 export interface Kept {
   readonly topic: string;
+  /** The place in the log that it begins at. */
+  readonly place: string;
   /** Further headers of the responses that stream it. */
   readonly headers: Readonly<Record<string, string>>;
   /** Whether a client with this id has all there is, its end included. */
   isOver(lastEventId: string | undefined): boolean;
+  /** Whether a place is one before it: of what was there under its name before. */
+  isAfter(lastEventId: string | undefined): boolean;
   /** Somebody watches it, until the signal is aborted. */
   watched(until: AbortSignal): void;
 }

@@ -25,10 +25,18 @@ export interface Observed extends Selected {
 /**
  * The events of a selection as an Observable, from the moment of subscription, from `from`, or after the event `lastEventId`. What is
  * lost is told as an event of the type `stream.reset`. Completes when its topic does.
+ *
+ * @param onStopped hears, right before it completes, that this is because a run was stopped
  */
-export function observe(hub: Hub, selection: Observed, lastEventId?: string, from?: Begin): Observable<SseEvent> {
+export function observe(
+  hub: Hub,
+  selection: Observed,
+  lastEventId?: string,
+  from?: Begin,
+  onStopped?: () => void,
+): Observable<SseEvent> {
   return new Observable<SseEvent>((subscriber) => {
-    const sink = new ObserverSink(subscriber, selection);
+    const sink = new ObserverSink(subscriber, selection, onStopped);
     const topics = readOf(selection);
     const cursor = new Cursor(hub, topics, sink);
     sink.stop = () => cursor.close();
@@ -44,13 +52,15 @@ class ObserverSink implements CursorSink {
   readonly isWritable = true;
   readonly maxWriteBytes = 65_536;
   readonly onSlow = 'resume';
+  readonly #onStopped: () => void;
   readonly #subscriber: Subscriber<SseEvent>;
   readonly #selection: Observed;
   readonly #running: Set<string>;
   readonly #context = new AsyncResource('SseObservable');
   stop: () => void = () => undefined;
 
-  constructor(subscriber: Subscriber<SseEvent>, selection: Observed) {
+  constructor(subscriber: Subscriber<SseEvent>, selection: Observed, onStopped = (): void => undefined) {
+    this.#onStopped = onStopped;
     this.#subscriber = subscriber;
     this.#selection = selection;
     this.#running = new Set(selection.selectors);
@@ -80,6 +90,7 @@ class ObserverSink implements CursorSink {
     const end = parseRunEnd(said);
     const failure = end && failureOf(end);
     if (failure !== undefined) return this.#fail(failure);
+    if (end?.state === 'stopped') this.#onStopped();
     if (how === 'failed') return this.#fail(new SseError('closed', `The topic ${JSON.stringify(topic)} has failed`));
     this.#running.delete(topic);
     if (this.#running.size > 0) return;

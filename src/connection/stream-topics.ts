@@ -80,7 +80,10 @@ export class StreamTopics extends TopicSet<StreamHost> {
 
   /** Begins to write, if there is anything to read. @param from the id that its client has brought */
   attach(from: string | undefined): void {
-    if (this.count > 0) this.#reading ??= this.#open(from);
+    const kept = this.#kept?.isAfter(from) === true ? this.#kept : undefined;
+    if (this.count > 0) this.#reading ??= this.#open(kept?.place ?? from);
+    // What the client has is of something else, of which it may miss the rest.
+    if (kept !== undefined) this.#reading?.reset('unknown', [kept.topic]);
     this.#reading?.attach();
   }
 

@@ -8,8 +8,10 @@ import { discard, toSource } from '../connection/source.js';
 import type { Source, StreamedSource } from '../connection/source.js';
 import type { ConnectionRoute } from '../connection/stream-host.js';
 import type { Stream } from '../connection/stream.js';
+import { SseError } from '../errors.js';
 import type { Exchange, HeadSettings } from '../http/exchange.js';
 import { rawOf } from '../http/raw-response.js';
+import { isSafe } from '../http/stream-request.js';
 import { parsePosition } from '../topic/position.js';
 import type { WireProfile } from '../wire/profile.js';
 import { END_ID } from '../wire/words.js';
@@ -114,7 +116,14 @@ export class Arrival {
 
   /** Asks the handler what to stream, if that matters. Rejects with what it rejects with. */
   async ask(handler: () => unknown): Promise<void> {
-    if (this.#answer === 'stream') this.#result = { value: await handler() };
+    if (this.#answer !== 'stream') return;
+    try {
+      this.#result = { value: await handler() };
+    } catch (error) {
+      // The log is away, and what is only asked for is there again later.
+      if (!SseError.is(error) || error.code !== 'engine-failed' || !isSafe(this.#exchange.request)) throw error;
+      this.#answer = 'unavailable';
+    }
   }
 
   /**

@@ -5,6 +5,7 @@ import type { SourceTarget } from '../connection/source-pump.js';
 import { discard, toSource } from '../connection/source.js';
 import type { StreamSource } from '../connection/source.js';
 import { SseError } from '../errors.js';
+import { retryAfterOf } from '../nest/upstream-exception.js';
 import type { OwnTopicName } from '../topic/own-name.js';
 import type { RunEnd } from '../topic/run-end.js';
 import { checkSourceEvent, toEvent } from '../wire/event.js';
@@ -65,6 +66,7 @@ export class Production implements SourceTarget {
   #end: RunEnd | undefined;
   /** Why its producer was told to come to an end, and may still do so in its own way. */
   #farewell: Abort | undefined;
+  #isSignalTaken = false;
   #isOver = false;
 
   constructor(store: RunStore, owner: ProductionOwner) {
@@ -77,7 +79,7 @@ export class Production implements SourceTarget {
   async start(producer: RunProducer, of: Omit<RunContext, 'signal'>): Promise<void> {
     if (this.#end !== undefined) return;
     try {
-      const source = toSource(await producer({ ...of, signal: this.#abort.signal }));
+      const source = toSource(await producer(this.#contextOf(of)));
       if (source.kind === 'topics')
         throw new SseError(
           'not-a-source',
@@ -128,16 +130,33 @@ export class Production implements SourceTarget {
     if (!this.#isStoring) void this.#storeAll();
   }
 
+  /**
+   * Behind a farewell its end proves nothing, if it knows of that: the clients of some models come to an end without a word when their signal
+   * is aborted (openai 7, @anthropic-ai/sdk 1), and a part would be taken for the whole.
+   */
   end(): void {
-    this.#finish({ state: 'completed' });
+    this.#finish((this.#isSignalTaken && this.#farewell) || { state: 'completed' });
   }
 
   fail(error: unknown): void {
     if (this.#end !== undefined) return;
     if (this.#farewell !== undefined) return this.abort(this.#farewell);
     this.#context.runInAsyncScope(() => this.#owner.failed(error));
-    this.#finish({ state: 'failed', status: statusOf(error) });
+    this.#finish({ state: 'failed', status: statusOf(error), retryAfter: retryAfterOf(error) });
     this.#stopPump();
+  }
+
+  #contextOf(of: Omit<RunContext, 'signal'>): RunContext {
+    const take = (): AbortSignal => {
+      this.#isSignalTaken = true;
+      return this.#abort.signal;
+    };
+    return {
+      ...of,
+      get signal() {
+        return take();
+      },
+    };
   }
 
   /** Does nothing when its source has come to its end by itself. */
@@ -188,10 +207,15 @@ export class Production implements SourceTarget {
   }
 }
 
-/** An event of a run has no id of its own: its place in the log is its id. What looks like an event with one is data, such as a part of the AI SDK. */
+/** An event of a run has no id of its own: its place in the log is its id. */
 function eventOf(value: unknown): SseEvent | SseNotice {
   const given = toEvent(value);
-  const event = 'id' in given && given.id !== undefined && typeof value === 'object' ? { data: value } : given;
+  const event = isDataPart(given) ? { data: value } : given;
   checkSourceEvent(event);
   return event;
+}
+
+/** `{ type: 'data-…', id, data }` is a part of the AI SDK, and has the shape of an event. */
+function isDataPart(event: SseEvent | SseNotice): boolean {
+  return 'id' in event && event.id !== undefined && event.type?.startsWith('data-') === true;
 }

@@ -41,6 +41,12 @@ export class RunWriter implements RunStore {
   }
 
   async store(data: Uint8Array): Promise<void> {
+    const { maxBytes } = this.#run;
+    if (data.byteLength > maxBytes)
+      throw new SseError(
+        'too-large',
+        `An event of ${data.byteLength} bytes is larger than what is kept of a run: ${maxBytes} (maxBytes)`,
+      );
     for (;;) {
       if (this.#run.isLost) throw new SseError('closed', 'The run is no longer produced here');
       try {

@@ -27,6 +27,8 @@ export interface RunResult<E extends SseEvent = SseEvent> {
   readonly reason: string | undefined;
   /** In their order, if they were asked for. */
   readonly events: readonly ReadEvent<E>[] | undefined;
+  /** Whether these are all that the run had: the oldest of one with more than `maxBytes` are gone. `undefined`: they were not asked for. */
+  readonly isWhole: boolean | undefined;
 }
 
 export interface StopOptions {
@@ -59,8 +61,10 @@ export class Run<T = unknown, E extends SseEvent = SseEvent<T>> extends Selectio
     const { id, key, place } = record;
     super(runs.node.hub, [key], NO_STEPS, place, {
       topic: runTopic(key, id),
+      place,
       headers: { [HEADER]: id },
       isOver: (lastEventId) => isBehind(lastEventId, record),
+      isAfter: (lastEventId) => isBefore(lastEventId, record),
       watched: (until) => runs.watchers.add(record, until),
     });
     this.key = key;
@@ -92,7 +96,7 @@ export class Run<T = unknown, E extends SseEvent = SseEvent<T>> extends Selectio
     await this.#runs.awaited.of(this.#record, signal);
     signal?.throwIfAborted();
     const { state, reason } = this.#record.end as NonNullable<RunRecord['end']>;
-    return { state, reason, events: events ? await this.#read() : undefined };
+    return { state, reason, ...(events ? await this.#read() : { events: undefined, isWhole: undefined }) };
   }
 
   /**
@@ -106,12 +110,14 @@ export class Run<T = unknown, E extends SseEvent = SseEvent<T>> extends Selectio
     return true;
   }
 
-  async #read(): Promise<ReadEvent<E>[]> {
+  async #read(): Promise<{ events: ReadEvent<E>[]; isWhole: boolean }> {
     const all: ReadEvent<E>[] = [];
+    let isWhole = true;
     for (let after = this.#record.place; ;) {
       const page = await readHistory<E>(this.hub, this, { after, limit: PAGE });
       all.push(...page.events);
-      if (!page.hasMore) return all;
+      isWhole &&= page.holes.length === 0;
+      if (!page.hasMore) return { events: all, isWhole };
       after = page.lastEventId;
     }
   }
@@ -121,4 +127,10 @@ export class Run<T = unknown, E extends SseEvent = SseEvent<T>> extends Selectio
 function isBehind(lastEventId: string | undefined, { end, place }: RunRecord): boolean {
   const at = parsePosition(lastEventId);
   return end !== undefined && at !== undefined && at.seq >= end.seq && at.epoch === parsePosition(place)?.epoch;
+}
+
+/** Whether a place is one before a run: of another one under its key. */
+function isBefore(lastEventId: string | undefined, { place }: RunRecord): boolean {
+  const [at, start] = [parsePosition(lastEventId), parsePosition(place)];
+  return at !== undefined && start !== undefined && at.epoch === start.epoch && at.seq < start.seq;
 }

@@ -127,6 +127,8 @@ export class Runs {
     const timer = setTimeout(() => all.forEach((own) => own.interrupt('shutdown')), deadlineMs);
     await doneWithin(deadlineMs + LAST_ENDS_MS, () => Promise.all(all.map(({ over }) => over)));
     clearTimeout(timer);
+    // Whoever waits for a result here is told it.
+    if (all.length > 0) await doneWithin(LAST_ENDS_MS, () => this.#channel.refresh().catch(ignore));
   }
 
   /** This node as a producer, until it has been counted as gone. */

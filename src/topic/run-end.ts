@@ -11,6 +11,8 @@ export interface RunEnd {
   readonly reason?: string | undefined;
   /** The HTTP status of the error that it has failed with, where that had one: 400 to 599. */
   readonly status?: number | undefined;
+  /** When to try again, as that error has said it. */
+  readonly retryAfter?: string | undefined;
 }
 
 const STATES: readonly unknown[] = ['completed', 'failed', 'stopped', 'interrupted', 'expired'] satisfies RunEndState[];
@@ -22,11 +24,12 @@ const FAILURES: Readonly<Partial<Record<RunEndState, readonly [SseErrorCode, str
 };
 
 /** The error that stands for the end of a run, with its status if it has one; `undefined` when it is no failure. */
-export function failureOf({ state, status }: RunEnd): SseError | undefined {
+export function failureOf({ state, status, retryAfter }: RunEnd): SseError | undefined {
   const [code, message] = FAILURES[state] ?? [];
   if (code === undefined) return undefined;
   const error = new SseError(code, `${message}`);
-  return status === undefined ? error : Object.assign(error, { status });
+  const headers = retryAfter === undefined ? undefined : { 'retry-after': retryAfter };
+  return status === undefined ? error : Object.assign(error, { status, headers });
 }
 
 export function formatRunEnd(end: RunEnd): string {

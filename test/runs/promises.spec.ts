@@ -208,6 +208,38 @@ describe.each(engineKinds)('a run on $name', (kind) => {
     expect((await watch(cluster, 'a/1', last, place)).status).toBe(204);
   });
 
+  test('tells a client with a place of an earlier run under its key that something is missing, and gives all of its own', async () => {
+    await using cluster = await RunCluster.start(kind, last + 1);
+    const old = await ask(cluster, 'a/1');
+    old.tap.give('a1', 'a2');
+    await old.stream.receive('data: a1');
+    const id = /^id: (.+)$/m.exec(old.stream.text)![1]!;
+    old.tap.end();
+    await old.stream.rest();
+    const next = await ask(cluster, 'a/1');
+    next.tap.give({ id: 'x', type: 'named', data: 'b1' });
+    next.tap.end();
+    await next.stream.rest();
+
+    const [reset, first] = await (await watch(cluster, 'a/1', last, id)).take(2);
+
+    expect(reset).toMatchObject({ type: 'stream.reset', data: '{"reason":"unknown","topics":["a/1"]}' });
+    expect(first).toMatchObject({ type: 'named', data: 'b1' });
+  });
+
+  test('that is longer than what is kept of it says so, and takes no event that is', async () => {
+    await using cluster = await RunCluster.start(kind, 1);
+    const runs = cluster.runs();
+    const long = await runs.start('long', () => Array.from({ length: 20 }, () => 'x'.repeat(200)), { maxBytes: 1_024 });
+    const large = await runs.start('large', () => ['x'.repeat(2_000)], { maxBytes: 1_024 });
+
+    const { state, events, isWhole } = await long.result({ events: true });
+
+    expect([state, isWhole, events!.length < 20]).toEqual(['completed', false, true]);
+    expect((await large.result()).state).toBe('failed');
+    expect(await long.result()).toMatchObject({ events: undefined, isWhole: undefined });
+  });
+
   test('ends when nobody has watched it for as long as it is to wait, and not while somebody does on another node', async () => {
     await using cluster = await RunCluster.start(kind, last + 1);
     const { tap, stream } = await ask(cluster, 'a/1', { whenUnwatched: { abortAfterMs: 1_000 } });
@@ -245,22 +277,39 @@ describe.each(engineKinds)('a run on $name', (kind) => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       yield 'bye';
     });
-    await cluster.runs(0).start('hangs', hangs.producer);
+    const here = await cluster.runs(0).start('hangs', hangs.producer);
     await hangs.called();
+    let isAllowed = (): void => undefined;
+    const allowed = new Promise<void>((resolve) => (isAllowed = resolve));
+    await cluster.runs(0).start('unaware', async function* () {
+      yield 1;
+      await allowed;
+      yield 2;
+    });
     const watching = await watch(cluster, 'own', last);
     await watching.take(1);
     const other = cluster.runs(last);
 
-    await cluster.nodes[0]!.nest.close();
+    const closed = cluster.nodes[0]!.nest.close();
+    await until(() => hangs.signal?.aborted, 'the producers to be told');
+    isAllowed();
+    await closed;
 
+    expect(await here.result()).toMatchObject({ state: 'interrupted', reason: 'shutdown' });
     if (!kind.isShared) return;
-    const [first, second] = [(await other.get('own'))!, (await other.get('hangs'))!];
-    expect(await first.result({ events: true })).toMatchObject({
+    const [first, second, third] = await Promise.all(['own', 'hangs', 'unaware'].map((key) => other.get(key)));
+    expect(await third!.result({ events: true })).toMatchObject({
       state: 'completed',
+      events: [{ data: 1 }, { data: 2 }],
+    });
+    // It knows of the signal: whether this is all is not known.
+    expect(await first!.result({ events: true })).toMatchObject({
+      state: 'interrupted',
       events: [{ data: 1 }, { data: 'bye' }],
     });
-    expect(await second.result()).toMatchObject({ state: 'interrupted', reason: 'shutdown' });
-    expect((await watching.rest()).map(({ data }) => data)).toEqual(['bye', '{"reason":"complete","reconnect":false}']);
+    expect(await second!.result()).toMatchObject({ state: 'interrupted', reason: 'shutdown' });
+    const [bye, end] = await watching.rest();
+    expect([bye?.data, JSON.parse(end!.data)]).toEqual(['bye', expect.objectContaining({ code: 'run-interrupted' })]);
   });
 
   test('is listed with the last under each key, and found by whoever starts later', async () => {
