@@ -124,7 +124,7 @@ export class RunTable {
       case 'start':
         return this.#start(message, position);
       case 'beat':
-        return this.#beat(message.session, message.leaseMs, position.at);
+        return this.#gone.has(message.session) ? undefined : this.#renew(message.session, message.leaseMs, position.at);
       case 'keep':
         for (const kept of message.runs) this.#keep(kept, message.leaseMs, position.at);
         return;
@@ -222,10 +222,6 @@ export class RunTable {
     return this.#runs.get(id) ?? this.#adrift.get(id);
   }
 
-  #beat(session: string, leaseMs: number, atMs: number): void {
-    if (!this.#gone.has(session)) this.#renew(session, leaseMs, atMs);
-  }
-
   #renew(session: string, leaseMs: number, atMs: number): void {
     this.#leases.set(session, Math.max(atMs + leaseMs, this.#leases.get(session) ?? 0));
     this.#listener.heard(session, leaseMs, atMs);
@@ -289,9 +285,7 @@ export class RunTable {
   #noLonger(run: RunRecord): void {
     const producing = this.#producing.get(run.session);
     producing?.delete(run);
-    if (producing?.size !== 0) return;
-    this.#producing.delete(run.session);
-    this.#leases.delete(run.session);
+    if (producing?.size === 0) this.#producing.delete(run.session);
   }
 
   #isRunning(run: RunRecord, atMs: number): boolean {
