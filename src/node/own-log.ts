@@ -1,4 +1,4 @@
-import type { AppendRequest, Engine, ReadPage, ReadRequest } from '../engine/engine.js';
+import type { AppendRequest, Engine, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
 import type { Hub } from '../hub/hub.js';
 import { OwnTopic } from '../hub/own-topic.js';
 import type { OwnTopicOptions } from '../hub/own-topic.js';
@@ -26,6 +26,14 @@ export class OwnLog {
   /** Rejects with the engine's error. */
   read(request: ReadRequest): Promise<ReadPage> {
     return this.#engine.read(request);
+  }
+
+  /** The newest entry of a topic that is retained; `undefined`: none is. Rejects with the engine's error. */
+  async newest(topic: OwnTopicName): Promise<LogEntry | undefined> {
+    const [head] = (await this.#engine.heads([topic])).topics;
+    if (head === undefined) return undefined;
+    const page = await this.#engine.read({ topics: [topic], after: head.seq - 1, maxEntries: 1, maxBytes: 1 });
+    return page.entries[0];
   }
 
   /** Repeats a call until it succeeds, also while the engine is away. `undefined` once the node is closed. */

@@ -53,6 +53,14 @@ export class RunEnds {
     if (sent !== undefined) await this.#log.persist(() => this.#mark({ ...run, end: { ...told, seq, atMs } }));
   }
 
+  /** Tells the nodes of an end that a run has, if they do not know of it yet: whoever watched it may. Resolves to whether it has one. */
+  async tell(run: RunRecord): Promise<boolean> {
+    const newest = await this.#log.newest(runTopic(run.key, run.id));
+    const end = newest && endOf(newest);
+    if (end !== undefined) await this.#send({ op: 'end', run: run.id, end, seq: newest!.seq });
+    return end !== undefined;
+  }
+
   /** The last run under a key that has ended, if the log still has it. Rejects with the engine's error. */
   async last(key: string): Promise<RunRecord | undefined> {
     const page = await this.#log.read({ topics: [markOf(key)], after: undefined, ...PAGE });

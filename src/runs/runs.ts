@@ -85,7 +85,8 @@ export class Runs {
     if (before !== undefined && before.end === undefined && !before.isLost) await this.leases.settle(before.session);
     const id = randomBytes(12).toString('base64url');
     const run = await this.#claim(id, key, options);
-    if (run.id !== id) return { run, isNew: false };
+    // Whoever has just seen it end finds its place free.
+    if (run.id !== id) return (await this.ends.tell(run)) ? this.start(key, producer, options) : { run, isNew: false };
     const own = new Producing(this, run, options);
     this.#own.set(id, own);
     this.leases.attend();
