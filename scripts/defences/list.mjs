@@ -5,6 +5,7 @@ import { beginnings } from './beginnings.mjs';
 import { clients } from './clients.mjs';
 import { excerpts } from './excerpts.mjs';
 import { redis } from './redis.mjs';
+import { runs } from './runs.mjs';
 import { settingUp } from './set-up.mjs';
 import { standingStill } from './stand-still.mjs';
 import { words } from './words.mjs';
@@ -1816,5 +1817,6 @@ export const defences = [
   ...beginnings,
   ...clients,
   ...standingStill,
+  ...runs,
   ...words,
 ];

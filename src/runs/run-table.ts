@@ -30,6 +30,8 @@ export interface RunTableListener {
   stopWanted(run: RunRecord, reason: string): void;
   /** Who produced it has lost it; `by` is to write its end. */
   lost(run: RunRecord, by: string): void;
+  /** It never was the one under its key. */
+  displaced(run: RunRecord): void;
   ended(run: RunRecord): void;
   watched(run: RunRecord, session: string, forMs: number): void;
   /** Something was said by a session. */
@@ -184,13 +186,17 @@ export class RunTable {
     this.#renew(session, leaseMs, atMs);
     if (this.#runs.has(id)) return;
     const before = this.#current.get(key);
-    const isTaken = before !== undefined && before.startedAtMs > facts.startedAtMs;
-    if (!isTaken) return this.#listener.started(this.#add(facts));
+    if (before?.end !== undefined && before.startedAtMs >= facts.startedAtMs) return;
+    const isAdrift = this.#adrift.has(id);
+    this.#listener.started(this.#add(facts));
+    if (before === undefined || before.end !== undefined || before.isLost) return;
     // While the log was another one, its place was free.
-    const run = this.#adrift.get(id);
-    if (run === undefined) return;
-    this.#moor(run);
-    this.#lose(run, session);
+    if (isAdrift) return this.#lose(before, session);
+    // What the log has begins behind the start of the one, so that the other seemed to have its place.
+    this.#runs.delete(before.id);
+    before.isLost = true;
+    this.#noLonger(before);
+    this.#listener.displaced(before);
   }
 
   #add(facts: Kept): RunRecord {
@@ -222,7 +228,8 @@ export class RunTable {
   }
 
   #reap(session: string, by: string, atMs: number): void {
-    if (this.#gone.has(session) || atMs <= (this.#leases.get(session) ?? 0)) return;
+    // Of whom the log tells nothing any more nobody can say that.
+    if (this.#gone.has(session) || atMs <= (this.#leases.get(session) ?? Infinity)) return;
     this.#leases.delete(session);
     this.#gone.add(session);
     const [oldest] = this.#gone;

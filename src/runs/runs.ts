@@ -202,6 +202,7 @@ export class Runs {
       started: (run) => this.#started(run),
       stopWanted: (run, reason) => this.#own.get(run.id)?.stop(reason),
       lost: (run, by) => this.#lost(run, by),
+      displaced: (run) => this.#own.has(run.id) && this.#lost(run, this.session),
       ended: (run) => this.#ended(run),
       watched: (run, session, forMs) => this.#own.get(run.id)?.watched(session, forMs),
       heard: (session, leaseMs) => this.leases.heard(session, leaseMs, this.#ageMs),

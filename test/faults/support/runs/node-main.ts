@@ -1,5 +1,7 @@
 // The process of a node that has runs: a plain Nest application over a shared engine, or over one of its own in memory.
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ConflictException, Controller, Get, Query } from '@nestjs/common';
 import { SseStream, memoryEngine } from 'nestjs-event-stream';
 import { type Run, type RunContext, type RunOptions, RunService, SseRunsModule } from 'nestjs-event-stream/runs';
@@ -18,6 +20,9 @@ class WatchController {
     return this.runs.watch(key) as Promise<Run>;
   }
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 let app: TestApp;
 let service: RunService;
@@ -58,9 +63,11 @@ const functions = {
     const run = await service.get(key);
     return run && { id: run.id, state: run.state };
   },
-  memory(): number {
-    globalThis.gc?.();
-    return process.memoryUsage().rss;
+  /** How much memory it has, in bytes, without what is garbage. */
+  memory(): { readonly held: number; readonly rss: number } {
+    collectGarbage();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    return { held: heapUsed + external, rss };
   },
   async close(): Promise<void> {
     await app[Symbol.asyncDispose]();
