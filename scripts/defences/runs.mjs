@@ -11,7 +11,7 @@ export const runs = [
     test: 'gives a start the run that is running',
   },
   {
-    name: 'a node counts as gone only when its lease is over',
+    name: 'a node that has runs counts as gone only when its lease is over',
     file,
     find: 'if (this.#gone.has(session) || atMs <= (this.#leases.get(session) ?? Infinity)) return;',
     replace: 'if (this.#gone.has(session)) return;',
@@ -37,7 +37,7 @@ export const runs = [
   {
     name: 'a run goes on as the same when its log is lost',
     file,
-    find: 'for (const run of this.unended()) this.#adrift.set(run.id, run);',
+    find: 'for (const run of this.#runs.values()) if (run.end === undefined) this.#adrift.set(run.id, run);',
     replace: '',
     spec: table,
     test: 'of a log that was lost',

@@ -160,7 +160,8 @@ export class Leases {
       await new Promise((resolve) => this.#in(ANSWER_MS, () => resolve(undefined)));
       await this.#owner.refresh();
       const isSilent = this.#heard.get(session)?.atMs === before;
-      if (isSilent && !this.#isClosed) await this.#owner.send({ op: 'reap', session, by: this.#owner.session });
+      const isNeeded = isSilent && this.#others().includes(session);
+      if (isNeeded && !this.#isClosed) await this.#owner.send({ op: 'reap', session, by: this.#owner.session });
     } catch {
       // The engine is away: the next look asks again.
     } finally {

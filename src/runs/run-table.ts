@@ -86,11 +86,6 @@ export class RunTable {
     return this.#current.values();
   }
 
-  /** Those that have no end yet. */
-  *unended(): Iterable<RunRecord> {
-    for (const run of this.#runs.values()) if (run.end === undefined) yield run;
-  }
-
   /** Those who produce runs. */
   get sessions(): Iterable<string> {
     return this.#producing.keys();
@@ -163,7 +158,7 @@ export class RunTable {
 
   /** The log is another one, and only what that tells counts. A run that had no end goes on as soon as it is told again. */
   clear(): void {
-    for (const run of this.unended()) this.#adrift.set(run.id, run);
+    for (const run of this.#runs.values()) if (run.end === undefined) this.#adrift.set(run.id, run);
     for (const each of [this.#runs, this.#current, this.#producing, this.#leases, this.#ended, this.#gone, this.#over])
       each.clear();
   }
@@ -200,6 +195,7 @@ export class RunTable {
     // What the log has begins behind the start of the one, so that the other seemed to have its place.
     this.#runs.delete(before.id);
     before.isLost = true;
+    this.#noLonger(before);
     this.#listener.displaced(before);
   }
 

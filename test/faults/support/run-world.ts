@@ -85,8 +85,11 @@ export class World implements AsyncDisposable {
   readonly nodes: WorldNode[] = [];
   /** What the producer of each run knows. */
   readonly produced = new Map<string, Produced>();
+  /** Runs whose end was in a log that is lost. */
+  readonly endedBefore = new Set<string>();
   readonly random: Random;
   readonly leaseMs: number;
+  readonly #started: RunRecord[] = [];
 
   constructor(random: Random, nodes: number, leaseMs: number) {
     this.random = random;
@@ -120,8 +123,16 @@ export class World implements AsyncDisposable {
       produced.isDone = true;
     };
     const started = await runs.start(key, producer, resolved);
-    if (started.isNew) this.produced.set(started.run.id, produced);
+    if (!started.isNew) return started;
+    this.produced.set(started.run.id, produced);
+    this.#started.push(started.run);
     return started;
+  }
+
+  /** Loses the log. Of what had ended in it, the one that is now says nothing. */
+  wipe(): void {
+    for (const run of this.#started) if (this.endOf(run) !== undefined) this.endedBefore.add(run.id);
+    this.log.wipe();
   }
 
   /** How the log says that a run has ended: by the first end in its topic. */
