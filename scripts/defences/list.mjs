@@ -975,8 +975,8 @@ const network = [
   {
     name: 'a stream that has given up its topics before its head can have others',
     file: 'src/connection/stream-topics.ts',
-    find: 'if (this.count > 0) this.#reading ??= this.#open(from);\n    this.#reading?.attach();',
-    replace: 'if (this.count > 0) (this.#reading ?? this.#open(from)).attach();',
+    find: 'this.#reading?.attach();',
+    replace: 'if (this.count > 0) this.#reading?.attach();',
     spec: 'test/nodes/beginnings.spec.ts',
     test: 'with memory who has given up all topics before the head',
   },
@@ -1111,7 +1111,7 @@ const network = [
   {
     name: 'what nodes tell each other is read from the log, and not believed as it is announced',
     file: 'src/feed/live-feed.ts',
-    find: 'if (this.#engine.isShared && !isUsers(entry.topic)) return this.hint(epoch, entry.topic, entry.seq);',
+    find: 'if (isShared && !isUsers(entry.topic) && !isOfRun(entry.topic)) return this.hint(epoch, entry.topic, entry.seq);',
     replace: '',
     spec: 'test/faults/revocation-log.spec.ts',
     test: 'what was announced, and is not in the log, is not believed',
