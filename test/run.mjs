@@ -81,8 +81,12 @@ const steps = {
 
 /** Specs of what a Node may do otherwise: sockets, timers, streams, asynchronous contexts. */
 const OF_NODE = ['src', 'test/e2e', 'test/nodes/context', 'test/nodes/beginnings'];
+/** Of what is between the oldest lines and the newest, for the time that it takes: those that hold sockets in their own hands. */
+const OF_MIDDLE = ['src', 'test/e2e/(http2|client|closing|drain|sigterm|broken|slow)', ...OF_NODE.slice(2)];
 /** And each engine's contract, with its driver, and what processes are to each other: on the newest Node only, for the time that it takes. */
 const OF_NEWEST = [...OF_NODE, 'test/nodes/nodes', 'test/engines/(sqlite|redis|postgres|nats)\\.spec'];
+
+const MIDDLE = 24;
 
 /** The consumer that runs all end-to-end specs on the packed build, of the newest Nest. */
 const WITH_RUNNER = 'nest12-jest';
@@ -133,7 +137,8 @@ async function runOnNode(line) {
   console.log(`Node ${node.version}`);
   const options = { node: node.program, env: { ...process.env, PATH: node.folder + delimiter + process.env.PATH } };
   const isNewest = line === LINES.at(-1);
-  await runJest(['--maxWorkers=100%', ...(isNewest ? OF_NEWEST : OF_NODE)], { ...options, live: true });
+  const specs = isNewest ? OF_NEWEST : line === MIDDLE ? OF_MIDDLE : OF_NODE;
+  await runJest(['--maxWorkers=100%', ...specs], { ...options, live: true });
   const isOfNode = (name) => !isSlow(name) || (isNewest && name === WITH_RUNNER);
   for (const name of consumers().filter(isOfNode)) await checkInstalled(name, options);
 }

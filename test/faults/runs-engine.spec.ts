@@ -12,7 +12,7 @@ describe.each(servedEngines)('runs whose engine goes away, on $name', (engine) =
   test('lose and double nothing when it is killed and comes back, and their node keeps them', async () => {
     await using lab = await RunLab.start(engine, 2);
     const [owner, other] = lab.nodes;
-    const started = await owner!.child.call('startRuns', KEYS, { count: 200, everyMs: 60 });
+    const started = await owner!.child.call('startRuns', KEYS, { count: 110, everyMs: 60 });
     const watching = await Promise.all(
       lab.nodes.flatMap((node) => KEYS.map(async (key) => ({ key, stream: await node.watch(key) }))),
     );
@@ -35,7 +35,7 @@ describe.each(servedEngines)('runs whose engine goes away, on $name', (engine) =
       expect(one!.data.map(Number)).toEqual(numbers(one!.data.length));
       const isKept = endOf(one!) === 'complete';
       if (isKept) kept++;
-      if (isKept) expect(one!.data).toHaveLength(200);
+      if (isKept) expect(one!.data).toHaveLength(110);
       for (const { child } of lab.nodes)
         expect((await child.call('result', key, id)).state).toBe(isKept ? 'completed' : 'interrupted');
     }
