@@ -40,6 +40,15 @@ describe('the form of an answer', () => {
   });
 
   it.each([
+    ['GET', JSON_TYPE, '/v1/responses/1?stream=true&starting_after=3', 'stream'],
+    ['GET', SSE, '/v1/responses/1?stream=false', 'document'],
+    ['GET', JSON_TYPE, '/v1/responses/1?stream=yes', 'document'],
+    ['POST', JSON_TYPE, '/v1/responses?stream=true', 'document'],
+  ])('of %s with Accept %j and %s is a %s', (method, accept, url, form) => {
+    expect(chooseForm({ method, headers: { accept }, url })).toBe(form);
+  });
+
+  it.each([
     ['text/html', undefined],
     ['text/event-stream;q=0, application/json;q=0', undefined],
     ['*/*;q=0', { stream: true }],

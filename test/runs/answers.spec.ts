@@ -40,7 +40,7 @@ describe.each(adapters)('a run on $name', (adapter) => {
   });
 
   test('that fails before its first event has the status of its failure, in a stream and in a document', async () => {
-    const error = Object.assign(new Error('sk-secret'), { status: 429 });
+    const error = Object.assign(new Error('sk-secret'), { status: 429, headers: { 'retry-after': '7' } });
     await using app = await startWith(adapter, () => Promise.reject(error));
 
     const [stream, document] = [
@@ -49,6 +49,7 @@ describe.each(adapters)('a run on $name', (adapter) => {
     ];
 
     expect([stream.status, document.status]).toEqual([429, 429]);
+    expect([stream, document].map(({ headers }) => headers.get('retry-after'))).toEqual(['7', '7']);
     expect((await stream.body()) + (await document.body())).not.toContain('secret');
   });
 
