@@ -69,7 +69,7 @@ describe.each(['ioredis', 'redis'] as const)('a client that the engine has made 
     await append(writer, 'a');
     await writer.close();
     await replicated(master.port);
-    const engine = redisEngine({ driver, url: `redis://127.0.0.1:${replica.port}`, timeoutMs: 300 });
+    const engine = redisEngine({ driver, url: `redis://127.0.0.1:${replica.port}`, timeoutMs: 5_000 });
 
     await expect(engine.health()).rejects.toMatchObject({
       code: 'engine-failed',
