@@ -48,7 +48,7 @@ export async function jest(args, { cwd = '.', esm = true, live = false, node = p
   const { ok, output } = await run(
     node,
     [...flags, 'node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${report}`, ...args],
-    { cwd, live, env, timeoutMs: 25 * minutes, stopAt: /Jest did not exit/ },
+    { cwd, live, env, timeoutMs: 30 * minutes, stopAt: /Jest did not exit/ },
   );
   const result = readReport(report);
   count.passed += result.numPassedTests;

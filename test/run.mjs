@@ -86,8 +86,6 @@ const OF_MIDDLE = ['src', 'test/e2e/(http2|client|closing|drain|sigterm|broken|s
 /** And each engine's contract, with its driver, and what processes are to each other: on the newest Node only, for the time that it takes. */
 const OF_NEWEST = [...OF_NODE, 'test/nodes/nodes', 'test/engines/(sqlite|redis|postgres|nats)\\.spec'];
 
-const MIDDLE = 24;
-
 /** The consumer that runs all end-to-end specs on the packed build, of the newest Nest. */
 const WITH_RUNNER = 'nest12-jest';
 
@@ -137,7 +135,7 @@ async function runOnNode(line) {
   console.log(`Node ${node.version}`);
   const options = { node: node.program, env: { ...process.env, PATH: node.folder + delimiter + process.env.PATH } };
   const isNewest = line === LINES.at(-1);
-  const specs = isNewest ? OF_NEWEST : line === MIDDLE ? OF_MIDDLE : OF_NODE;
+  const specs = isNewest ? OF_NEWEST : OF_MIDDLE;
   await runJest(['--maxWorkers=100%', ...specs], { ...options, live: true });
   const isOfNode = (name) => !isSlow(name) || (isNewest && name === WITH_RUNNER);
   for (const name of consumers().filter(isOfNode)) await checkInstalled(name, options);

@@ -6,7 +6,7 @@ import { endOf } from './support/runs/run-node.js';
 
 jest.setTimeout(120_000);
 
-const KEYS = numbers(20).map((n) => `chats/${n}`);
+const KEYS = numbers(10).map((n) => `chats/${n}`);
 
 describe.each(servedEngines)('runs whose engine goes away, on $name', (engine) => {
   test('lose and double nothing when it is killed and comes back, and their node keeps them', async () => {

@@ -12,13 +12,13 @@ const BYTES = 65_536;
 const MEGABYTE = 1_048_576;
 const redis = servedEngines.find(({ name }) => name === 'redis');
 
-/** Has 100 watch a run of 20 MB who do not read, and all of them read on when it is over. */
-async function watchSlowly(node: RunNode, logBytes: number): Promise<void> {
+/** Has some watch a run of 20 MB who do not read, and all of them read on when it is over. */
+async function watchSlowly(node: RunNode, logBytes: number, count = 100): Promise<void> {
   const [warm] = await node.child.call('startRuns', ['warm'], { count: 50, everyMs: 0, bytes: BYTES });
   await node.child.call('result', 'warm', warm!.id);
   const plan = { count: EVENTS, everyMs: 4, bytes: BYTES };
   const [run] = await node.child.call('startRuns', ['a'], plan);
-  await using readers = new Readers(node.port);
+  await using readers = new Readers(node.port, count);
   const streams = readers.all;
   await until(() => streams.every(({ head }) => head.startsWith('HTTP/1.1 200 ')), 'all to watch', 30_000);
   for (const { socket } of streams) socket.pause();
@@ -31,7 +31,9 @@ async function watchSlowly(node: RunNode, logBytes: number): Promise<void> {
     Object.assign(most, { held: Math.max(most.held, held), rss: Math.max(most.rss, rss) });
   }
   const megabytes = (name: 'held' | 'rss'): number => Math.round((most[name] - before[name] - logBytes) / MEGABYTE);
-  process.stdout.write(`100 who do not read: ${megabytes('held')} MB held above the log, RSS ${megabytes('rss')} MB\n`);
+  process.stdout.write(
+    `${count} who do not read: ${megabytes('held')} MB held above the log, RSS ${megabytes('rss')} MB\n`,
+  );
 
   expect(megabytes('held')).toBeLessThan(60);
   expect(megabytes('rss')).toBeLessThan(60);
@@ -73,8 +75,8 @@ class Reader {
 class Readers implements AsyncDisposable {
   readonly all: readonly Reader[];
 
-  constructor(port: number) {
-    this.all = numbers(100).map(() => new Reader(port));
+  constructor(port: number, count: number) {
+    this.all = numbers(count).map(() => new Reader(port));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -88,10 +90,7 @@ test('100 who do not read hold up no run of 20 MB, and cost its node little, wit
   await watchSlowly(node, EVENTS * BYTES);
 });
 
-(redis === undefined ? test.skip : test)(
-  '100 who do not read cost a node little when the log is in Redis',
-  async () => {
-    await using lab = await RunLab.start(redis!, 1, 10_000);
-    await watchSlowly(lab.nodes[0]!, 0);
-  },
-);
+(redis === undefined ? test.skip : test)('30 who do not read cost a node little when the log is in Redis', async () => {
+  await using lab = await RunLab.start(redis!, 1, 10_000);
+  await watchSlowly(lab.nodes[0]!, 0, 30);
+});
