@@ -249,7 +249,9 @@ export class HttpStream<E extends object = AnyEvents> extends BaseStream<E> impl
 
   /** Ends a wait, but none that the answer has asked for. */
   #wake(): void {
-    this.#again(Math.max(this.#wokenAt + WAKE_MS, this.#retries.notBefore) - performance.now());
+    const now = performance.now();
+    // Of a time that has passed Node warns.
+    this.#again(Math.max(this.#wokenAt + WAKE_MS, this.#retries.notBefore, now) - now);
   }
 
   #again(ms: number): void {
