@@ -49,6 +49,7 @@ export class TopicReading implements CursorSink {
   readonly #cursor: Cursor;
   // The owner's own, because a delivery should touch as few objects as it can: with thousands of connections none is in
   // the processor's cache.
+  readonly maxWriteBytes: number;
   #writer: Output | undefined;
   #steps = NO_STEPS;
   /** What there was to tell before it was attached, and the place that it begins at. */
@@ -62,16 +63,13 @@ export class TopicReading implements CursorSink {
 
   constructor(hub: Hub, owner: ReadingOwner, selectors: Iterable<string>) {
     this.#owner = owner;
+    this.maxWriteBytes = Math.min(MAX_WRITE_BYTES, owner.settings.maxPendingBytes);
     this.#selectors = selectors;
     this.#cursor = new Cursor(hub, selectors, this);
   }
 
   get isWritable(): boolean {
     return this.#writer !== undefined && this.#writer.isWritable;
-  }
-
-  get maxWriteBytes(): number {
-    return Math.min(MAX_WRITE_BYTES, this.#owner.settings.maxPendingBytes);
   }
 
   /** Whoever has no answer yet is not slow. */
@@ -162,6 +160,12 @@ export class TopicReading implements CursorSink {
     // Nothing is read before it is attached: its sink is not writable.
     const writer = this.#writer as Output;
     if (writer.dialect.isForeign) return this.#writeForeign(batch, writer);
+    const chunk = batch.isOfOne && writer.takesChunks ? batch.chunk(writer.dialect) : undefined;
+    if (chunk !== undefined) {
+      writer.events++;
+      writer.writeChunk(chunk);
+      return true;
+    }
     writer.events += batch.entries.length;
     writer.writeFrame(batch.frame(writer.dialect));
     return true;

@@ -1,3 +1,4 @@
+import { payloadOf } from '../engine/text-entry.js';
 import type { Batch } from '../hub/batch.js';
 import { publicName } from '../topic/own-name.js';
 import type { Dialect } from '../wire/dialect.js';
@@ -24,7 +25,7 @@ export function* transform(batch: Batch, steps: readonly Step[]): Generator<Read
   for (const entry of batch.entries) {
     const topic = publicName(entry.topic);
     if (!isWanted(topic, steps)) continue;
-    const changed = applySteps(unpackEvent(entry.data), batch.idOf(entry), topic, steps);
+    const changed = applySteps(unpackEvent(payloadOf(entry)), batch.idOf(entry), topic, steps);
     if (changed !== undefined) yield changed as ReadEvent;
   }
 }

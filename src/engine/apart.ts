@@ -22,12 +22,14 @@ class ApartEngine implements Engine {
   readonly name: string;
   readonly isShared: boolean;
   declare readonly appendInTransaction?: NonNullable<Engine['appendInTransaction']>;
+  declare readonly appendNow?: NonNullable<Engine['appendNow']>;
   readonly #engine: Engine;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.name = engine.name;
     this.isShared = engine.isShared;
+    if (engine.appendNow !== undefined) this.appendNow = engine.appendNow.bind(engine);
     // That is the caller's own transaction, on his connection.
     if (engine.appendInTransaction !== undefined) this.appendInTransaction = engine.appendInTransaction.bind(engine);
   }

@@ -11,6 +11,8 @@ export interface LogEntry {
   /** The engine's clock in ms since 1970, never decreasing along the lane. */
   readonly at: number;
   readonly data: Uint8Array;
+  /** The same as text, where it is ASCII and the engine keeps it so. */
+  readonly text?: string | undefined;
   /** The id that the publisher gave, when it gave one. */
   readonly id?: string | undefined;
 }
@@ -25,6 +27,8 @@ export interface Retention {
 export interface AppendRequest {
   readonly topic: string;
   readonly data: Uint8Array;
+  /** The same as text, where it is short and ASCII: for an engine that keeps it in memory, where text takes less room. */
+  readonly text?: string | undefined;
   readonly id?: string | undefined;
   readonly retention: Retention;
 }
@@ -88,10 +92,19 @@ export interface Heads {
 /** Stands for all topics of an engine in `subscribe`; no topic can have this name. */
 export const EVERY_TOPIC = '**';
 
+/** Of an engine that has an object for each topic: what its owner keeps there, instead of looking it up for each entry. */
+export interface TopicSlot {
+  kept?: unknown;
+}
+
 /** Where an engine delivers what is published while the hub is interested. Nothing here throws. */
 export interface EngineSink {
-  /** An entry may come again, also long after; it may be lost. The hub drops the one and reads the other. */
-  entry(epoch: string, entry: LogEntry): void;
+  /**
+   * An entry may come again, also long after; it may be lost. The hub drops the one and reads the other.
+   *
+   * @param slot of its topic, if the engine has one: for another topic, another one
+   */
+  entry(epoch: string, entry: LogEntry, slot?: TopicSlot): void;
   /** Stands, in its place, for an entry that is too large to be delivered: the hub reads it. */
   hint(epoch: string, topic: string, seq: number): void;
   /** Live delivery does not work: what is stored from now on may be lost to it. The engine is trying to restore it. */
@@ -153,6 +166,13 @@ export interface Engine {
   /** Called once, before the first `subscribe`. A process that only publishes never calls it. */
   start(sink: EngineSink): Promise<void>;
   append(request: AppendRequest): Promise<Position>;
+  /**
+   * Of engines that have stored it when the call returns: the same as `append`, without the cost of a promise. What it begins that lasts
+   * longer than the call, such as a timer, is not to keep the caller's asynchronous context.
+   *
+   * @throws SseError what `append` rejects with
+   */
+  appendNow?(request: AppendRequest): Position;
   /**
    * Of engines that can: stores an event if and only if the caller's own transaction is committed. Rejects when it could
    * not be added to the transaction.

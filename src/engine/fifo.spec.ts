@@ -14,7 +14,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 describe('a fifo', () => {
   it('is empty at first', () => {
     const fifo = new Fifo<number>();
-    expect([fifo.length, fifo.first(), fifo.last(), fifo.at(0), fifo.shift()]).toEqual([
+    expect([fifo.length, fifo.first, fifo.last, fifo.at(0), fifo.shift()]).toEqual([
       0,
       undefined,
       undefined,
@@ -45,7 +45,7 @@ describe('a fifo', () => {
             for (let n = 0; n < each.shift; n++) expect(fifo.shift()).toBe(model.shift());
           }
           expect(Array.from({ length: fifo.length }, (_, index) => fifo.at(index))).toEqual(model);
-          expect([fifo.first(), fifo.last(), fifo.at(-1 - model.length)]).toEqual([model[0], model.at(-1), undefined]);
+          expect([fifo.first, fifo.last, fifo.at(-1 - model.length)]).toEqual([model[0], model.at(-1), undefined]);
         }
       }),
       { numRuns: 300 },

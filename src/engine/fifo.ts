@@ -11,11 +11,11 @@ export class Fifo<T> {
     return this.#items[this.#start + index];
   }
 
-  first(): T | undefined {
+  get first(): T | undefined {
     return this.#items[this.#start];
   }
 
-  last(): T | undefined {
+  get last(): T | undefined {
     return this.length === 0 ? undefined : this.#items[this.#items.length - 1];
   }
 

@@ -1,5 +1,6 @@
-import type { Excerpt, LogEntry, Retention } from './engine.js';
+import type { Excerpt, LogEntry, Retention, TopicSlot } from './engine.js';
 import { Fifo } from './fifo.js';
+import { sizeOf } from './text-entry.js';
 
 /** What one entry costs beside its payload: the object, its place in the lists. Measured on Node 20, rounded up. */
 export const ENTRY_OVERHEAD_BYTES = 160;
@@ -9,13 +10,17 @@ interface OwnId {
   ambiguous: boolean;
 }
 
-/** The retained events of one topic. */
-export class MemoryLog {
-  readonly #entries = new Fifo<LogEntry>();
+/** The retained events of one topic, oldest first. The list itself, for one beside it would be an object more to fetch. */
+export class MemoryLog extends Fifo<LogEntry> implements TopicSlot {
   readonly #onEvicted: (bytes: number) => void;
   #bytes = 0;
+  /** When the oldest was appended, which to ask itself would fetch it. */
+  #firstAt = 0;
   #ids: Map<string, OwnId> | undefined;
   #retention: Retention;
+  /** Whether the engine's owner wants to hear of it. */
+  isWanted: boolean;
+  kept: unknown;
   /** Sequence of the newest event, also when it is no longer retained. */
   head = 0;
   /** When the newest event was appended, in ms. */
@@ -23,18 +28,16 @@ export class MemoryLog {
   /** Who stands before this sequence may have missed events of this topic that are no longer known of. */
   readonly unknownBefore: number;
 
-  constructor(retention: Retention, unknownBefore: number, onEvicted: (bytes: number) => void) {
+  constructor(retention: Retention, unknownBefore: number, isWanted: boolean, onEvicted: (bytes: number) => void) {
+    super();
+    this.isWanted = isWanted;
     this.#retention = retention;
     this.unknownBefore = unknownBefore;
     this.#onEvicted = onEvicted;
   }
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0;
-  }
-
-  get first(): LogEntry | undefined {
-    return this.#entries.first();
+    return this.length === 0;
   }
 
   /** After this long without an event the topic's head need not be known any more. */
@@ -46,7 +49,8 @@ export class MemoryLog {
     this.#retention = retention;
     this.head = entry.seq;
     this.headAt = entry.at;
-    this.#entries.push(entry);
+    if (this.isEmpty) this.#firstAt = entry.at;
+    this.push(entry);
     this.#bytes += bytesOf(entry);
     if (entry.id !== undefined) this.#remember(entry.id, entry.seq);
     this.trim(entry.at);
@@ -55,35 +59,31 @@ export class MemoryLog {
   /** Evicts what the topic's retention no longer covers at the time `now`. */
   trim(now: number): void {
     const { maxEvents, maxBytes, maxAgeMs } = this.#retention;
-    for (let first = this.first; first !== undefined; first = this.first) {
-      if (this.#entries.length <= maxEvents && this.#bytes <= maxBytes && now - first.at <= maxAgeMs) return;
+    while (this.length > 0) {
+      if (this.length <= maxEvents && this.#bytes <= maxBytes && now - this.#firstAt <= maxAgeMs) return;
       this.evictFirst();
     }
   }
 
   evictFirst(): void {
-    const entry = this.#entries.shift();
+    const entry = this.shift();
     if (entry === undefined) return;
+    this.#firstAt = this.first?.at ?? 0;
     const bytes = bytesOf(entry);
     this.#bytes -= bytes;
     if (entry.id !== undefined && this.#ids?.get(entry.id)?.seq === entry.seq) this.#ids.delete(entry.id);
     this.#onEvicted(bytes);
   }
 
-  /** The retained entries, oldest first. */
-  at(index: number): LogEntry | undefined {
-    return this.#entries.at(index);
-  }
-
   /** The index of the first retained entry beyond `seq`. */
   indexAfter(seq: number): number {
-    return this.#entries.firstIndex((entry) => entry.seq > seq);
+    return this.firstIndex((entry) => entry.seq > seq);
   }
 
   /** The index of the first retained entry that an excerpt has. */
   indexIn({ upTo, last, since }: Excerpt): number {
     const end = this.indexAfter(upTo);
-    const young = since > 0 ? this.#entries.firstIndex(({ at }) => at >= since) : 0;
+    const young = since > 0 ? this.firstIndex(({ at }) => at >= since) : 0;
     return Math.max(Math.min(young, end), end - last);
   }
 
@@ -105,5 +105,5 @@ export class MemoryLog {
 }
 
 export function bytesOf(entry: LogEntry): number {
-  return entry.data.byteLength + ENTRY_OVERHEAD_BYTES;
+  return sizeOf(entry) + ENTRY_OVERHEAD_BYTES;
 }

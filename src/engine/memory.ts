@@ -11,7 +11,10 @@ import type {
   LogEntry,
   ReadPage,
   ReadRequest,
+  Retention,
 } from './engine.js';
+import { apart } from './apart.js';
+import { EVERY_TOPIC } from './engine.js';
 import { Fifo } from './fifo.js';
 import { EngineFailures } from './kit/failure.js';
 import { Interest } from './kit/interest.js';
@@ -20,6 +23,7 @@ import { endOf, holesBeyond, takePage } from './kit/page.js';
 import { reopenable } from './kit/reopenable.js';
 import { MemoryLog, bytesOf } from './memory-log.js';
 import { contradiction } from './resume.js';
+import { entryOf, sizeOf } from './text-entry.js';
 
 export interface MemoryEngineOptions {
   /**
@@ -92,17 +96,21 @@ class MemoryEngine implements Engine {
     this.#sink = sink;
   }
 
-  async append({ topic, data, id, retention }: AppendRequest): Promise<Position> {
+  async append(request: AppendRequest): Promise<Position> {
+    return this.appendNow(request);
+  }
+
+  appendNow(request: AppendRequest): Position {
     this.#assertOpen();
-    let log = this.#logs.get(topic);
-    if (log === undefined) this.#logs.set(topic, (log = this.#createLog(retention)));
-    const entry: LogEntry = { topic, seq: ++this.#seq, prev: log.head, at: this.#tick(), data, id };
+    const { topic, retention } = request;
+    const log = this.#logs.get(topic) ?? this.#createLog(topic, retention);
+    const entry = entryOf(request, ++this.#seq, log.head, this.#tick());
     this.#retained++;
     this.#totalBytes += bytesOf(entry);
     this.#lane.push(entry);
     log.append(entry, retention);
     this.#enforceTotal();
-    if (this.#interest.has(topic)) this.#sink?.entry(this.#epoch, entry);
+    if (log.isWanted) this.#sink?.entry(this.#epoch, entry, log);
     return this.#position(entry);
   }
 
@@ -145,11 +153,13 @@ class MemoryEngine implements Engine {
   async subscribe(topics: readonly string[]): Promise<Position> {
     this.#assertOpen();
     this.#interest.add(topics);
+    this.#noteInterest(topics);
     return this.#head();
   }
 
   unsubscribe(topics: readonly string[]): void {
     this.#interest.delete(topics);
+    this.#noteInterest(topics);
   }
 
   async health(): Promise<void> {
@@ -165,18 +175,31 @@ class MemoryEngine implements Engine {
     this.#sink = undefined;
   }
 
-  #createLog(retention: AppendRequest['retention']): MemoryLog {
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
-    return new MemoryLog(retention, this.#forgotten, (bytes) => {
-      this.#retained--;
-      this.#totalBytes -= bytes;
-      this.#evictedBytes += bytes;
-    });
+  #createLog(topic: string, retention: Retention): MemoryLog {
+    this.#sweeper ??= apart(() => setInterval(() => this.#sweep(), SWEEP_MS).unref());
+    const log = new MemoryLog(retention, this.#forgotten, this.#interest.has(topic), this.#onEvicted);
+    this.#logs.set(topic, log);
+    return log;
+  }
+
+  readonly #onEvicted = (bytes: number): void => {
+    this.#retained--;
+    this.#totalBytes -= bytes;
+    this.#evictedBytes += bytes;
+  };
+
+  /** Each log knows for itself whether it is wanted: an event asks it in any case, and nothing else. */
+  #noteInterest(topics: readonly string[]): void {
+    const changed = topics.includes(EVERY_TOPIC) ? this.#logs.keys() : topics;
+    for (const topic of changed) {
+      const log = this.#logs.get(topic);
+      if (log !== undefined) log.isWanted = this.#interest.has(topic);
+    }
   }
 
   #page(topics: readonly string[], after: number, request: ReadRequest): Omit<ReadPage, 'holes'> {
     const merge = new LaneMerge(this.#logsAfter(topics, after, request.excerpt));
-    const { taken, isCut } = takePage(merge, ({ data }) => data.byteLength, request);
+    const { taken, isCut } = takePage(merge, sizeOf, request);
     return { entries: taken, upTo: endOf(this.#head(), isCut ? taken.at(-1) : undefined) };
   }
 

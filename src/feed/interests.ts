@@ -1,15 +1,18 @@
 import { EVERY_TOPIC } from '../engine/engine.js';
-import type { LogEntry } from '../engine/engine.js';
+import type { LogEntry, TopicSlot } from '../engine/engine.js';
 import { isUsers } from '../topic/own-name.js';
 import type { Position } from '../topic/position.js';
 
 /** Topics that nobody subscribed to by name, beyond which what was heard of them is forgotten. */
 const MAX_HEARD = 100_000;
 
-interface Interest {
+/** One topic that a process is subscribed to by its name, or all. */
+export interface Interest extends TopicSlot {
   /** Everything of the topic up to this sequence has been passed on, or is left to whoever reads the log. */
   known: number;
   isOpen: boolean;
+  /** Whether it has been given up. It is not used again then. */
+  isGone: boolean;
 }
 
 /** The topics that a process is subscribed to, and how far it knows each of them. */
@@ -47,7 +50,7 @@ export class Interests {
   begin(topics: Iterable<string>): void {
     for (const topic of topics) {
       if (this.#get(topic) !== undefined) continue;
-      const interest = { known: 0, isOpen: false };
+      const interest: Interest = { known: 0, isOpen: false, isGone: false, kept: undefined };
       if (topic === EVERY_TOPIC) this.#every = interest;
       else this.#named.set(topic, interest);
     }
@@ -76,10 +79,31 @@ export class Interests {
         this.#heard.clear();
       } else {
         const known = this.knownOf(topic);
+        const interest = this.#named.get(topic);
+        if (interest !== undefined) interest.isGone = true;
         this.#named.delete(topic);
         if (this.#every !== undefined && known !== undefined) this.#heard.set(topic, known);
       }
     }
+  }
+
+  /**
+   * Takes note of an entry of a topic that is open by its name, where nothing else needs to be looked at. `undefined`: it is to be looked
+   * at, and nothing has been noted.
+   *
+   * @param slot of the topic, in which its interest is kept
+   */
+  heardInOrder({ topic, seq, prev }: LogEntry, slot: TopicSlot | undefined): Interest | undefined {
+    if (this.#every !== undefined) return undefined;
+    let interest = slot?.kept as Interest | undefined;
+    if (interest === undefined || interest.isGone) {
+      interest = this.#named.get(topic);
+      if (slot !== undefined) slot.kept = interest;
+    }
+    if (interest?.isOpen !== true || seq <= interest.known || prev > Math.max(interest.known, this.#floor))
+      return undefined;
+    interest.known = seq;
+    return interest;
   }
 
   /** How far a topic is known; `undefined`: nobody is interested. */

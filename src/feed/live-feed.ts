@@ -1,6 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Engine, EngineSink, LogEntry } from '../engine/engine.js';
+import { apart } from '../engine/apart.js';
+import type { Engine, EngineSink, LogEntry, TopicSlot } from '../engine/engine.js';
+import { sizeOf } from '../engine/text-entry.js';
 import { isOfRun, isUsers } from '../topic/own-name.js';
 import type { Position } from '../topic/position.js';
 import { CatchUp } from './catch-up.js';
@@ -10,8 +12,12 @@ import { isReused, newer } from './places.js';
 
 /** Who gets what a feed has put in order. */
 export interface FeedListener {
-  /** In lane order, each entry once. */
-  entry(entry: LogEntry): void;
+  /**
+   * In lane order, each entry once.
+   *
+   * @param slot of its topic, where that is at hand
+   */
+  entry(entry: LogEntry, slot?: TopicSlot): void;
   /** Found only after later ones of other topics had been passed on. */
   lateEntry(entry: LogEntry): void;
   /** The log is another one, or has lost something that was not read yet: every reader must ask it where he stands. */
@@ -109,12 +115,12 @@ export class LiveFeed implements EngineSink {
     this.#engine.unsubscribe(topics);
   }
 
-  entry(epoch: string, entry: LogEntry): void {
+  entry(epoch: string, entry: LogEntry, slot?: TopicSlot): void {
     // What nodes tell each other decides who is let in: it is read from the log, whoever may send to where it is announced.
     const { isShared } = this.#engine;
     if (isShared && !isUsers(entry.topic) && !isOfRun(entry.topic)) return this.hint(epoch, entry.topic, entry.seq);
-    if (this.#isReading || this.#isInterrupted) this.#hold({ epoch, item: entry }, entry.data.byteLength);
-    else this.#take(epoch, entry);
+    if (this.#isReading || this.#isInterrupted) this.#hold({ epoch, item: entry }, sizeOf(entry));
+    else this.#take(epoch, entry, slot);
   }
 
   hint(epoch: string, topic: string, seq: number): void {
@@ -182,7 +188,17 @@ export class LiveFeed implements EngineSink {
     return this.#place && this.#openedAt && newer(this.#openedAt, this.#place);
   }
 
-  #take(epoch: string, entry: LogEntry): void {
+  #take(epoch: string, entry: LogEntry, slot: TopicSlot | undefined): void {
+    const last = this.#place;
+    if (last === undefined || epoch !== last.epoch || entry.seq <= last.seq) return this.#takeElse(epoch, entry);
+    // Nearly always it is the next one of a topic that is open.
+    const interest = this.#interests.heardInOrder(entry, slot);
+    if (interest === undefined) return this.#takeElse(epoch, entry);
+    this.#place = { epoch, seq: entry.seq, at: entry.at };
+    this.#listener.entry(entry, interest);
+  }
+
+  #takeElse(epoch: string, entry: LogEntry): void {
     const known = this.#interests.knownOf(entry.topic);
     if (known === undefined) return;
     const place = this.#place;
@@ -216,7 +232,7 @@ export class LiveFeed implements EngineSink {
   /** Holds back what comes while the log is read, and takes it up afterwards. */
   #read(work: () => Promise<void>): void {
     this.#isReading = true;
-    this.#idle = work().then(() => this.#settle());
+    this.#idle = apart(() => work().then(() => this.#settle()));
   }
 
   async #settle(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Engine, Hole, LogEntry, ReadPage, ReadRequest } from '../engine/engine.js';
 import { contradiction } from '../engine/resume.js';
+import { sizeOf } from '../engine/text-entry.js';
 import type { Position } from '../topic/position.js';
 
 /** A store that works on more at once does nothing else meanwhile: 10,000 topics took Redis up to a second. */
@@ -84,7 +85,7 @@ export function mergePages(
   const entries: LogEntry[] = [];
   let bytes = 0;
   for (const entry of found) {
-    bytes += entry.data.byteLength;
+    bytes += sizeOf(entry);
     if (entries.length > 0 && (entries.length >= maxEntries || bytes > maxBytes)) break;
     entries.push(entry);
   }

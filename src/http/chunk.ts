@@ -55,6 +55,17 @@ export function frame(parts: readonly (string | Uint8Array)[]): Frame {
   return new Frame(chunked, head.length);
 }
 
+/** The same chunk as text, for a single reader; `undefined` when not all of it is ASCII. */
+export function chunkOf(parts: readonly (string | Uint8Array)[]): string | undefined {
+  let text = '';
+  for (const part of parts) {
+    if (typeof part !== 'string') return undefined;
+    text += part;
+  }
+  const isAscii = text.length > 0 && Buffer.byteLength(text) === text.length;
+  return isAscii ? chunkHead(text.length) + text + CRLF : undefined;
+}
+
 function byteLength(part: string | Uint8Array): number {
   return typeof part === 'string' ? Buffer.byteLength(part, 'utf8') : part.length;
 }

@@ -157,6 +157,18 @@ export class ResponseWriter implements FailureListener {
     this.#hand(this.#gzip?.pack(shared) ?? shared);
   }
 
+  /** Whether a chunk may be written as text: by {@link writeChunk}, and nothing else is to be made of it. */
+  get takesChunks(): boolean {
+    return this.#socket !== undefined && this.#gzip === undefined && this.#rest === undefined;
+  }
+
+  /** Writes ASCII that is framed as a chunk, of what stands for itself. To be asked only of who takes it. */
+  writeChunk(chunk: string): void {
+    if (this.#isEnded) return;
+    this.#frames++;
+    this.#handedOver(chunk.length, (this.#socket as Socket).write(chunk, 'latin1'));
+  }
+
   /** Ends the response with a last piece of text; what was written before still goes out. */
   end(text: string): void {
     if (this.#isEnded) return;

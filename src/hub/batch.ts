@@ -1,5 +1,6 @@
 import type { LogEntry } from '../engine/engine.js';
-import { frame } from '../http/chunk.js';
+import { payloadOf, sizeOf } from '../engine/text-entry.js';
+import { chunkOf, frame } from '../http/chunk.js';
 import type { Frame } from '../http/chunk.js';
 import { publicName } from '../topic/own-name.js';
 import { formatPosition } from '../topic/position.js';
@@ -12,6 +13,8 @@ export const START: Position = { epoch: '', seq: 0, at: 0 };
 /** No place at all. */
 export const NOWHERE: Position = { epoch: '', seq: -1, at: 0 };
 
+const NONE: readonly LogEntry[] = [];
+
 /** Consecutive entries that go out in one write, encoded once for all who stand at the same place. */
 export class Batch {
   readonly epoch: string;
@@ -20,12 +23,15 @@ export class Batch {
   readonly control: LogEntry | undefined;
   /** Where a cursor stands that has been moved over all of it. */
   readonly place: Position;
+  /** Whether it is one event for one reader: there is nobody to share bytes with. */
+  readonly isOfOne: boolean;
   #frame: Frame | undefined;
   #dialect: Dialect | undefined;
   /** Those of further dialects. Few places have any. */
   #others: Map<Dialect, Frame> | undefined;
 
-  constructor(epoch: string, entries: readonly LogEntry[], control?: LogEntry) {
+  constructor(epoch: string, entries: readonly LogEntry[], control?: LogEntry, isOfOne = false) {
+    this.isOfOne = isOfOne;
     this.epoch = epoch;
     this.entries = entries;
     this.control = control;
@@ -51,10 +57,19 @@ export class Batch {
     return known;
   }
 
+  /** The chunk of all entries as text; `undefined` when not all of it is ASCII. Nothing of it is kept. */
+  chunk(dialect: Dialect): string | undefined {
+    return chunkOf(this.#partsIn(dialect));
+  }
+
   #encode(dialect: Dialect): Frame {
+    return frame(this.#partsIn(dialect));
+  }
+
+  #partsIn(dialect: Dialect): (string | Uint8Array)[] {
     const parts: (string | Uint8Array)[] = [];
-    for (const entry of this.entries) dialect.entry(parts, this.idOf(entry), entry.data, publicName(entry.topic));
-    return frame(parts);
+    for (const entry of this.entries) dialect.entry(parts, this.idOf(entry), payloadOf(entry), publicName(entry.topic));
+    return parts;
   }
 
   /** What the client will send back to resume after this entry. */
@@ -77,12 +92,18 @@ export function takeBatch(
   const taken: LogEntry[] = [];
   let bytes = 0;
   for (let entry = at(from); entry !== undefined; entry = at(from + taken.length)) {
-    if (controlOf(entry.data) !== undefined) return new Batch(epoch, taken, entry);
-    bytes += entry.data.byteLength;
+    if (controlOf(payloadOf(entry)) !== undefined) return new Batch(epoch, taken, entry);
+    bytes += sizeOf(entry);
     if (taken.length > 0 && bytes > maxBytes) break;
     taken.push(entry);
   }
   return new Batch(epoch, taken);
+}
+
+/** Takes one entry. */
+export function batchOfOne(epoch: string, entry: LogEntry, hasOneReader: boolean): Batch {
+  const isControl = controlOf(payloadOf(entry)) !== undefined;
+  return isControl ? new Batch(epoch, NONE, entry) : new Batch(epoch, [entry], undefined, hasOneReader);
 }
 
 /** All entries up to the end of a topic, however many bytes they have. */

@@ -24,11 +24,11 @@ export class Beginnings {
     if (newest === undefined || newest.epoch !== position.epoch || newest.seq < position.seq) this.newest = position;
   }
 
-  /** Takes note of something that is about to be stored. While the engine is away many may wait, and what is published is refused. */
-  storing(topic: string, stored: Promise<Position>): void {
+  /** Takes note of something that is about to be stored, or has just been. While the engine is away many may wait, and what is published is refused. */
+  storing(topic: string, stored: Promise<Position> | Position): void {
     if (this.#waiting === 0) return;
     const n = ++this.#count;
-    const position = stored.catch(() => {
+    const position = Promise.resolve(stored).catch(() => {
       this.#storing.delete(n);
       return undefined;
     });

@@ -1,5 +1,6 @@
 import type { LogEntry } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
+import { payloadOf } from '../engine/text-entry.js';
 import { formatPosition, parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
 import { type Control, controlOf, saidAtEnd } from '../wire/payload.js';
@@ -267,8 +268,8 @@ export class Cursor extends Selected {
     if (isTold)
       this.#told = control === undefined ? batch.place : placeOf(batch.epoch, entries[entries.length - 1] as LogEntry);
     if (control === undefined || this.isClosed) return;
-    const { topic, data } = control;
-    this.sink.ended?.(topic, controlOf(data) as Control, batch.idOf(control), saidAtEnd(data));
+    const payload = payloadOf(control);
+    this.sink.ended?.(control.topic, controlOf(payload) as Control, batch.idOf(control), saidAtEnd(payload));
   }
 
   #leaveWindow(): void {

@@ -9,7 +9,7 @@ const turn = () => new Promise(setImmediate);
 /** A view with cursors that only note when they are pumped. */
 function viewOf(count: number, pump: (n: number) => void): View {
   const view = new View(0, 'a', ['a'], new WindowBudget(1e6, () => undefined));
-  for (let n = 0; n < count; n++) view.cursors.add({ pump: () => pump(n), seq: 0 } as unknown as Cursor);
+  for (let n = 0; n < count; n++) view.add({ pump: () => pump(n), seq: 0 } as unknown as Cursor);
   return view;
 }
 
@@ -55,8 +55,8 @@ describe('the fan-out', () => {
     const late = { pump: () => pumped.push('late'), seq: 0 } as unknown as Cursor;
     const view: View = viewOf(2, (n) => {
       pumped.push(`${n}`);
-      view.cursors.add(late);
-      if (n === 0) view.cursors.delete([...view.cursors][1]!);
+      view.add(late);
+      if (n === 0) view.remove([...view.readers][1]!);
     });
     fanOut.wake(view);
     await turn();

@@ -31,8 +31,12 @@ const ENOUGH = 16;
 export class FanOut {
   readonly #signals: Teller<HubSignals>;
   readonly #now: () => number;
-  #waiting = new Set<View>();
-  #round: Iterator<Reader> | undefined;
+  #waiting: View[] = [];
+  /** What is being served, up to which of them, and of that one what is left. */
+  #round: readonly View[] | undefined;
+  #at = 0;
+  #readers: Iterator<Reader> | undefined;
+  #slowest = Infinity;
   #immediate: NodeJS.Immediate | undefined;
   /** Since the last turn. */
   #gathered = 0;
@@ -53,10 +57,13 @@ export class FanOut {
   }
 
   wake(view: View): void {
-    if (view.cursors.size === 0) return;
+    if (!view.isWatched) return;
     this.#gathered++;
     this.#arrived++;
-    this.#waiting.add(view);
+    if (!view.isWaiting) {
+      view.isWaiting = true;
+      this.#waiting.push(view);
+    }
     this.#immediate ??= apart(() => setImmediate(this.#turn));
   }
 
@@ -73,7 +80,7 @@ export class FanOut {
 
   close(): void {
     if (this.#immediate !== undefined) clearImmediate(this.#immediate);
-    this.#waiting.clear();
+    this.#waiting = [];
     this.#nextTurn?.resolve();
   }
 
@@ -83,19 +90,10 @@ export class FanOut {
     if (this.#mayRest() && startedAt < this.#restsUntil) return this.#rest();
     this.#isResting = false;
     this.#gathered = 0;
-    this.#round ??= this.#cursors();
-    let served = 0;
-    for (; served < SLICE; served++) {
-      const next = this.#round.next();
-      if (next.done === true) {
-        this.#round = undefined;
-        break;
-      }
-      next.value.pump();
-    }
-    this.#served += served;
+    this.#round ??= this.#begin();
+    this.#served += this.#serve(this.#round);
     this.#count(startedAt);
-    if (this.#round !== undefined || this.#waiting.size > 0) this.#immediate ??= setImmediate(this.#turn);
+    if (this.#round !== undefined || this.#waiting.length > 0) this.#immediate ??= setImmediate(this.#turn);
     this.#nextTurn?.resolve();
     this.#nextTurn = undefined;
   };
@@ -120,17 +118,57 @@ export class FanOut {
     this.#immediate = setImmediate(this.#turn);
   }
 
-  *#cursors(): Generator<Reader> {
+  #begin(): readonly View[] {
     const views = this.#waiting;
-    this.#waiting = new Set();
+    this.#waiting = [];
     this.#arrived = 0;
-    for (const view of views) {
-      let slowest = Infinity;
-      for (const cursor of view.cursors) {
-        yield cursor;
-        slowest = Math.min(slowest, cursor.seq);
+    this.#at = 0;
+    return views;
+  }
+
+  /** Serves a slice of a round. Answers how many readers that were. */
+  #serve(views: readonly View[]): number {
+    for (let served = 0; ;) {
+      const view = views[this.#at];
+      if (view === undefined) {
+        this.#round = undefined;
+        return served;
       }
-      view.endTick(slowest);
+      if (served >= SLICE) return served;
+      if (this.#readers === undefined) {
+        // Whoever wakes it from here on wants it to be served again.
+        view.isWaiting = false;
+        this.#readers = view.lone === undefined ? view.readers[Symbol.iterator]() : undefined;
+      }
+      served +=
+        this.#readers === undefined ? this.#serveLone(view) : this.#serveMany(view, this.#readers, SLICE - served);
     }
+  }
+
+  #serveLone(view: View): number {
+    const reader = view.lone as Reader;
+    reader.pump();
+    this.#at++;
+    // It may have left meanwhile, and others may have come.
+    let slowest = reader.seq;
+    if (view.lone !== reader) for (const { seq } of view.readers) slowest = Math.min(slowest, seq);
+    view.endTick(slowest);
+    return 1;
+  }
+
+  #serveMany(view: View, readers: Iterator<Reader>, most: number): number {
+    for (let served = 0; served < most; served++) {
+      const next = readers.next();
+      if (next.done === true) {
+        view.endTick(this.#slowest);
+        this.#slowest = Infinity;
+        this.#readers = undefined;
+        this.#at++;
+        return served;
+      }
+      next.value.pump();
+      this.#slowest = Math.min(this.#slowest, next.value.seq);
+    }
+    return most;
   }
 }

@@ -1,5 +1,6 @@
 import type { Hole, LogEntry } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
+import { payloadOf } from '../engine/text-entry.js';
 import { isOfRun } from '../topic/own-name.js';
 import { parsePosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
@@ -57,7 +58,7 @@ export class History {
       // Whoever comes without a place is promised what there is.
       told.tell(isResumed ? page : own, head.seq, this);
       for (const entry of own.entries) {
-        if (controlOf(entry.data) !== undefined) {
+        if (controlOf(payloadOf(entry)) !== undefined) {
           if (isOfRun(entry.topic)) return;
           continue;
         }

@@ -59,7 +59,7 @@ export class Hub {
     this.#feed = new LiveFeed(
       engine,
       {
-        entry: (entry) => views.give(entry),
+        entry: (entry, slot) => views.give(entry, slot),
         lateEntry: (entry) => views.giveLate(entry),
         restarted: (head) => this.#restarted(head),
         interrupted: (error) => this.#interrupted(error),
@@ -110,7 +110,7 @@ export class Hub {
 
   /** A topic is known to have ended for good: whoever has come too late for its end is told. */
   ended(topic: string): void {
-    for (const view of this.#views.named(topic)) for (const cursor of view.cursors) cursor.endTopics();
+    for (const view of this.#views.named(topic)) for (const cursor of view.readers) cursor.endTopics();
   }
 
   /** Resolves after the next turn of the event loop, when so much waits for it that whoever publishes should let it come. */

@@ -1,4 +1,5 @@
 import type { Hole, LogEntry, ReadPage } from '../engine/engine.js';
+import { payloadOf } from '../engine/text-entry.js';
 import type { Position } from '../topic/position.js';
 import { controlOf } from '../wire/payload.js';
 import { takeBatch } from './batch.js';
@@ -38,7 +39,7 @@ export class LogPage implements ReadPage {
 
   /** The events of the page, without the ends of topics, and without those with these sequences. */
   withoutEnds(others: ReadonlySet<number>): LogPage {
-    const entries = this.entries.filter(({ seq, data }) => controlOf(data) === undefined && !others.has(seq));
+    const entries = this.entries.filter((entry) => controlOf(payloadOf(entry)) === undefined && !others.has(entry.seq));
     return new LogPage({ entries, upTo: this.upTo, holes: this.holes });
   }
 

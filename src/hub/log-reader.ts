@@ -1,5 +1,6 @@
 import type { Engine, ReadPage } from '../engine/engine.js';
 import { contradiction } from '../engine/resume.js';
+import { sizeOf } from '../engine/text-entry.js';
 import { MAX_TOPICS_AT_ONCE, readTopics } from '../feed/read-topics.js';
 import type { Teller } from '../signals.js';
 import type { Position } from '../topic/position.js';
@@ -160,7 +161,7 @@ export class LogReader {
   }
 
   #tell({ entries }: LeadPage, topics: number, ms: number): void {
-    const bytes = entries.reduce((sum, { data }) => sum + data.byteLength, 0);
+    const bytes = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
     this.#signals.tell('page', { topics, events: entries.length, bytes, ms });
   }
 

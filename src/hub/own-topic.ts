@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { apart } from '../engine/apart.js';
 import type { Engine, LogEntry, ReadPage, Retention } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
+import { payloadOf } from '../engine/text-entry.js';
 import type { OwnTopicName } from '../topic/own-name.js';
 import { formatPosition } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
@@ -166,10 +167,11 @@ export class OwnTopic<T> implements CursorSink {
     this.#options.onLost?.();
   }
 
-  #take({ seq, at, data }: LogEntry, epoch: string, isRetained: boolean): void {
+  #take(entry: LogEntry, epoch: string, isRetained: boolean): void {
+    const { seq, at } = entry;
     if (seq <= this.#seq) return;
     this.#seq = seq;
-    const event = unpackEvent(data);
+    const event = unpackEvent(payloadOf(entry));
     if ('data' in event) this.#options.onMessage(event.data as T, { epoch, seq, at }, isRetained);
   }
 }

@@ -1,4 +1,5 @@
 import { apart } from '../engine/apart.js';
+import { sizeOf } from '../engine/text-entry.js';
 import type { LogPage } from './log-page.js';
 
 /** How long a page is shared with those who come to the same place. What has been stored since comes after it. */
@@ -54,7 +55,7 @@ export class PageCache {
 
   #keep(key: string, cached: Cached, { entries }: LogPage): void {
     if (this.#pages.get(key) !== cached) return;
-    cached.bytes = entries.reduce((bytes, { data }) => bytes + 2 * data.byteLength, MIN_PAGE_BYTES);
+    cached.bytes = entries.reduce((bytes, entry) => bytes + 2 * sizeOf(entry), MIN_PAGE_BYTES);
     this.#bytes += cached.bytes;
     if (cached.bytes > MAX_BYTES) return this.#delete(key);
     // The oldest are first.

@@ -1,5 +1,6 @@
 import type { Excerpt, Hole } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
+import { payloadOf } from '../engine/text-entry.js';
 import type { Begin, Recent } from '../topic/begin.js';
 import { isOfRun } from '../topic/own-name.js';
 import { formatPosition } from '../topic/position.js';
@@ -99,17 +100,18 @@ export class Lead implements Leading {
     const own = page.with(holes).cut(this.upTo);
     let hasEnd = false;
     const behindEnds = new Set<number>();
-    for (const { topic, data, seq, at } of own.entries) {
+    for (const entry of own.entries) {
+      const { topic, seq, at } = entry;
       if (isOfRun(topic) && this.#ends.has(topic)) {
         behindEnds.add(seq);
         continue;
       }
       this.#begun.add(topic);
-      const how = controlOf(data);
+      const how = controlOf(payloadOf(entry));
       if (how === undefined) this.#ends.delete(topic);
       else {
         const id = formatPosition({ epoch: this.upTo.epoch, seq, at });
-        this.#ends.set(topic, { topic, how, id, said: saidAtEnd(data) });
+        this.#ends.set(topic, { topic, how, id, said: saidAtEnd(payloadOf(entry)) });
       }
       hasEnd ||= how !== undefined;
     }

@@ -1,4 +1,5 @@
 import type { AppendRequest, Engine, Retention } from '../engine/engine.js';
+import { requestOf, sizeOf } from '../engine/text-entry.js';
 import { SseError, describe } from '../errors.js';
 import { isEngineTrouble } from '../feed/engine-health.js';
 import type { EngineHealth } from '../feed/engine-health.js';
@@ -12,7 +13,7 @@ import type { TopicRegistry } from '../topic/registry.js';
 import { validateEvent } from '../topic/validate.js';
 import { checkPublishable, copyEvent } from '../wire/event.js';
 import type { SseEvent, SseNotice } from '../wire/event.js';
-import { COMPLETE, packEvent, packFailure } from '../wire/payload.js';
+import { COMPLETE, packFailure, packText } from '../wire/payload.js';
 import type { Control } from '../wire/payload.js';
 import type { Beginnings } from './beginnings.js';
 import type { FinalEnds } from './final-ends.js';
@@ -50,7 +51,8 @@ export class Publisher {
     const prepared = this.#prepare(topic, given);
     // An await here would let a later event overtake this one, so only an asynchronous schema costs it.
     const request = prepared instanceof Promise ? await prepared : prepared;
-    const position = await this.#append(request);
+    const stored = this.#append(request);
+    const position = stored instanceof Promise ? await stored : stored;
     const pressure = this.#hub.pressure();
     if (pressure !== undefined) await pressure;
     return { id: request.id ?? formatPosition(position) };
@@ -70,7 +72,7 @@ export class Publisher {
     const { finalEnds } = this.#hub;
     const data = how === 'complete' ? COMPLETE : packFailure();
     const retention = this.#retentionOf(this.#registry.find(topic)?.definition);
-    const store = (): Promise<Position> => this.#append({ topic, data, retention });
+    const store = async (): Promise<Position> => this.#append({ topic, data, retention });
     if (isFinal) return finalEnds.end(topic, retention, store).catch((error: unknown) => this.#fail(error));
     if (finalEnds.has(topic)) throw ended(topic);
     await store();
@@ -82,34 +84,57 @@ export class Publisher {
     const event = copyEvent(given);
     checkPublishable(event);
     const definition = this.#registry.find(topic)?.definition;
-    const requestOf = (checked: SseEvent | SseNotice): AppendRequest => {
-      return { topic, data: packEvent(checked), id: ownId(checked), retention: this.#retentionOf(definition) };
-    };
+    const pack = (checked: SseEvent | SseNotice): AppendRequest =>
+      requestOf(topic, packText(checked), ownId(checked), this.#retentionOf(definition));
     const checked = definition !== undefined && 'data' in event ? validateEvent(definition, event) : event;
-    return checked instanceof Promise ? checked.then(requestOf) : requestOf(checked);
+    return checked instanceof Promise ? checked.then(pack) : pack(checked);
   }
 
-  async #append(request: AppendRequest): Promise<Position> {
+  #append(request: AppendRequest): Promise<Position> | Position {
     const { signals } = this.#hub;
     const startedAt = signals.wants('published') || signals.wants('unpublished') ? performance.now() : 0;
+    return this.#engine.appendNow === undefined
+      ? this.#appendLater(request, startedAt)
+      : this.#appendNow(request, startedAt);
+  }
+
+  #appendNow(request: AppendRequest, startedAt: number): Position {
+    let position: Position;
+    try {
+      position = (this.#engine as Required<Engine>).appendNow(request);
+    } catch (error) {
+      return this.#notStored(request, startedAt, error);
+    }
+    this.#hub.beginnings.storing(request.topic, position);
+    this.#stored(request, startedAt, position);
+    return position;
+  }
+
+  async #appendLater(request: AppendRequest, startedAt: number): Promise<Position> {
+    let position: Position;
     try {
       const stored = this.#engine.append(request);
       this.#hub.beginnings.storing(request.topic, stored);
-      const position = await stored;
-      this.#hub.beginnings.stored(position);
-      this.#hub.health.succeeded('publish');
-      if (signals.wants('published')) this.#told('published', request, startedAt);
-      return position;
+      position = await stored;
     } catch (error) {
-      if (signals.wants('unpublished')) this.#told('unpublished', request, startedAt, error);
-      return this.#fail(error);
+      return this.#notStored(request, startedAt, error);
     }
+    this.#stored(request, startedAt, position);
+    return position;
   }
 
-  #told(kind: 'published' | 'unpublished', { topic, data }: AppendRequest, startedAt: number, error?: unknown): void {
-    const ms = performance.now() - startedAt;
-    if (kind === 'published') this.#hub.signals.tell(kind, { topic, bytes: data.byteLength, ms });
-    else this.#hub.signals.tell(kind, { topic, error, ms });
+  #stored(request: AppendRequest, startedAt: number, position: Position): void {
+    this.#hub.beginnings.stored(position);
+    this.#hub.health.succeeded('publish');
+    const { signals } = this.#hub;
+    if (!signals.wants('published')) return;
+    signals.tell('published', { topic: request.topic, bytes: sizeOf(request), ms: performance.now() - startedAt });
+  }
+
+  #notStored({ topic }: AppendRequest, startedAt: number, error: unknown): never {
+    const { signals } = this.#hub;
+    if (signals.wants('unpublished')) signals.tell('unpublished', { topic, error, ms: performance.now() - startedAt });
+    return this.#fail(error);
   }
 
   #fail(error: unknown): never {

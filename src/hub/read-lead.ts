@@ -1,5 +1,6 @@
 import type { Engine, ReadPage, ReadRequest } from '../engine/engine.js';
 import { isContradiction } from '../engine/resume.js';
+import { payloadOf } from '../engine/text-entry.js';
 import { mergePages, readTopics } from '../feed/read-topics.js';
 import type { Pause } from '../feed/read-topics.js';
 import { controlOf } from '../wire/payload.js';
@@ -54,8 +55,9 @@ async function endsBehind(
   const topics = request.topics.filter((topic) => (prelude.portionOf(topic)?.last ?? Infinity) < Infinity);
   const counted = new Set(topics);
   for (let page = first; ;) {
-    for (const { topic, seq, data } of page.entries) {
-      if (seq > upTo.seq || !counted.has(topic) || controlOf(data) === undefined) continue;
+    for (const entry of page.entries) {
+      const { topic, seq } = entry;
+      if (seq > upTo.seq || !counted.has(topic) || controlOf(payloadOf(entry)) === undefined) continue;
       ends.set(topic, (ends.get(topic) ?? 0) + 1);
     }
     const { epoch, seq: after } = page.upTo;

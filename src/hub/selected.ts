@@ -30,7 +30,7 @@ export abstract class Selected implements Reader {
     this.hub = hub;
     this.sink = sink;
     this.view = hub.acquire([...selectors]);
-    this.view.cursors.add(this);
+    this.view.add(this);
   }
 
   abstract readonly seq: number;
@@ -51,7 +51,7 @@ export abstract class Selected implements Reader {
 
   close(): void {
     for (const view of [this.view, ...this.joins.map((join) => join.view)]) {
-      view.cursors.delete(this);
+      view.remove(this);
       this.hub.release(view);
     }
     this.joins = NO_JOINS;
@@ -109,7 +109,7 @@ export abstract class Selected implements Reader {
     await view.opened;
     if (this.isClosed || !view.isOpen) return this.hub.release(view);
     // Not before: while it waited, this cursor may have left just this view. What it keeps from now on is all that is to be given.
-    view.cursors.add(this);
+    view.add(this);
     // A selection with fewer topics can be moved to from any place.
     this.joins = [...this.joins, { view, at: added.length > 0 ? this.hub.positionOf(view) : START }];
     this.pump();
@@ -118,7 +118,7 @@ export abstract class Selected implements Reader {
   #detach(view: View): void {
     // After a change there and back it is still read, or about to be.
     const isStillRead = view === this.view || this.joins.some((join) => join.view === view);
-    if (!isStillRead) view.cursors.delete(this);
+    if (!isStillRead) view.remove(this);
     this.hub.release(view);
   }
 }

@@ -2,6 +2,8 @@ import { PatternIndex, isPattern } from '../topic/pattern.js';
 import { Window } from './window.js';
 import type { WindowBudget } from './window-budget.js';
 
+const NOBODY: readonly Reader[] = [];
+
 /** Who reads a view: a cursor. */
 export interface Reader {
   /** Everything up to this sequence has been read. */
@@ -28,7 +30,8 @@ export class View extends Window {
   readonly selectors: readonly string[];
   readonly names: readonly string[];
   readonly patterns: readonly string[];
-  readonly cursors = new Set<Reader>();
+  /** Whether it is to be served in the next round. */
+  isWaiting = false;
   /** How many cursors read here or are about to. */
   refs = 0;
   /** Since when nobody reads here, on the clock of `performance.now()`. */
@@ -36,6 +39,10 @@ export class View extends Window {
   /** Settles when live delivery into this window is guaranteed. */
   opened: Promise<void> | undefined;
 
+  /** Its only reader. With thousands of topics most have one, and a collection would be an object more to fetch. */
+  #lone: Reader | undefined;
+  /** All of them, once there have been two. */
+  #readers: Set<Reader> | undefined;
   /** Made when a list of topics is matched for the first time. */
   #index: PatternIndex<true> | undefined;
 
@@ -48,6 +55,34 @@ export class View extends Window {
     this.patterns = selectors.filter(isPattern);
   }
 
+  /** Its reader, when there is just one. */
+  get lone(): Reader | undefined {
+    return this.#lone;
+  }
+
+  get readers(): Iterable<Reader> {
+    return this.#readers ?? (this.#lone === undefined ? NOBODY : [this.#lone]);
+  }
+
+  get isWatched(): boolean {
+    return this.#lone !== undefined || this.#readers !== undefined;
+  }
+
+  add(reader: Reader): void {
+    if (this.#readers !== undefined) this.#readers.add(reader);
+    else if (this.#lone === undefined || this.#lone === reader) this.#lone = reader;
+    else {
+      this.#readers = new Set([this.#lone, reader]);
+      this.#lone = undefined;
+    }
+  }
+
+  remove(reader: Reader): void {
+    if (this.#lone === reader) this.#lone = undefined;
+    this.#readers?.delete(reader);
+    if (this.#readers?.size === 0) this.#readers = undefined;
+  }
+
   /** Tells whether a topic belongs to the selection by one of its patterns. */
   matches(name: string): boolean {
     this.#index ??= indexOf(this.patterns);
@@ -56,6 +91,10 @@ export class View extends Window {
 
   protected get isRead(): boolean {
     return this.refs > 0;
+  }
+
+  protected get hasOneReader(): boolean {
+    return this.#lone !== undefined;
   }
 }
 

@@ -1,10 +1,11 @@
 import { apart } from '../engine/apart.js';
 import { EVERY_TOPIC } from '../engine/engine.js';
-import type { LogEntry } from '../engine/engine.js';
+import type { LogEntry, TopicSlot } from '../engine/engine.js';
 import { isUsers } from '../topic/own-name.js';
 import { PatternIndex } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
 import { View } from './view.js';
+import { Watchers } from './watchers.js';
 import { WindowBudget } from './window-budget.js';
 import type { HeldEntry } from './window-budget.js';
 
@@ -34,7 +35,7 @@ export class Views {
   readonly #graceMs: number;
   readonly #budget: WindowBudget;
   readonly #byKey = new Map<string, View>();
-  readonly #byName = new Map<string, Set<View>>();
+  readonly #byName = new Map<string, Watchers>();
   readonly #byPattern = new PatternIndex<View>();
   readonly #idle = new Set<View>();
   #idleSelectors = 0;
@@ -97,11 +98,16 @@ export class Views {
     return this.#byName.get(topic) ?? [];
   }
 
-  /** Puts an event into the windows of all that want it. */
-  give(entry: LogEntry): void {
-    const held: HeldEntry = { entry, windows: 0 };
-    const named = this.#byName.get(entry.topic);
-    if (named !== undefined) for (const view of named) this.#push(view, held);
+  /**
+   * Puts an event into the windows of all that want it.
+   *
+   * @param slot of its topic
+   */
+  give(entry: LogEntry, slot?: TopicSlot): void {
+    const held: HeldEntry = { entry, windows: 0, batch: undefined };
+    const named = this.#watchersOf(entry.topic, slot);
+    if (named?.only !== undefined) this.#push(named.only, held);
+    else if (named !== undefined) for (const view of named) this.#push(view, held);
     if (this.#byPattern.size > 0 && isUsers(entry.topic)) {
       for (const view of this.#byPattern.match(entry.topic)) this.#push(view, held);
     }
@@ -110,10 +116,10 @@ export class Views {
 
   /** Puts an event into those windows that have nothing behind it yet; the readers of the others are told that they miss it. */
   giveLate(entry: LogEntry): void {
-    const held: HeldEntry = { entry, windows: 0 };
+    const held: HeldEntry = { entry, windows: 0, batch: undefined };
     for (const view of this.#watching(entry.topic)) {
       if (entry.seq > view.lastSeq) this.#push(view, held);
-      else for (const cursor of view.cursors) cursor.missed(entry.topic);
+      else for (const cursor of view.readers) cursor.missed(entry.topic);
     }
     if (held.windows > 0) this.#budget.add(held);
   }
@@ -122,7 +128,7 @@ export class Views {
   reopen(head: Position): void {
     for (const view of this.#byKey.values()) {
       view.reopen(head);
-      for (const cursor of view.cursors) cursor.restart();
+      for (const cursor of view.readers) cursor.restart();
       this.#owner.wake(view);
     }
   }
@@ -131,7 +137,7 @@ export class Views {
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#sweeper);
-    for (const view of this.#byKey.values()) for (const cursor of [...view.cursors]) cursor.close();
+    for (const view of this.#byKey.values()) for (const cursor of [...view.readers]) cursor.close();
     this.#byKey.clear();
     this.#byName.clear();
   }
@@ -139,7 +145,11 @@ export class Views {
   #create(key: string, selectors: readonly string[]): View {
     const view = new View(++this.#count, key, selectors, this.#budget);
     this.#byKey.set(key, view);
-    for (const name of view.names) this.#viewsOf(name).add(view);
+    for (const name of view.names) {
+      const watchers = this.#byName.get(name) ?? new Watchers();
+      this.#byName.set(name, watchers);
+      watchers.add(view);
+    }
     for (const pattern of view.patterns) this.#byPattern.add(pattern, view);
     view.opened = apart(() => this.#owner.open(view));
     return view;
@@ -161,10 +171,13 @@ export class Views {
     return views;
   }
 
-  #viewsOf(name: string): Set<View> {
-    let views = this.#byName.get(name);
-    if (views === undefined) this.#byName.set(name, (views = new Set()));
-    return views;
+  /** They stay the same for as long as there are any. */
+  #watchersOf(topic: string, slot: TopicSlot | undefined): Watchers | undefined {
+    const kept = slot?.kept as Watchers | undefined;
+    if (kept?.isGone === false) return kept;
+    const watchers = this.#byName.get(topic);
+    if (slot !== undefined) slot.kept = watchers;
+    return watchers;
   }
 
   #sweep(): void {
@@ -186,9 +199,9 @@ export class Views {
     view.clear();
     for (const pattern of view.patterns) this.#byPattern.delete(pattern, view);
     for (const name of view.names) {
-      const views = this.#byName.get(name);
-      views?.delete(view);
-      if (views?.size === 0) this.#byName.delete(name);
+      const watchers = this.#byName.get(name);
+      watchers?.delete(view);
+      if (watchers?.isGone === true) this.#byName.delete(name);
     }
     this.#leave(view);
   }

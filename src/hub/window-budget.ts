@@ -1,12 +1,16 @@
 import type { LogEntry } from '../engine/engine.js';
 import { Fifo } from '../engine/fifo.js';
 import { ENTRY_OVERHEAD_BYTES } from '../engine/memory-log.js';
+import { sizeOf } from '../engine/text-entry.js';
+import type { Batch } from './batch.js';
 
 /** An entry in the windows of some views. */
 export interface HeldEntry {
   entry: LogEntry;
   /** How many windows it is in. */
   windows: number;
+  /** For all readers of the windows that have nothing else. */
+  batch?: Batch | undefined;
 }
 
 /**
@@ -34,7 +38,7 @@ export class WindowBudget {
   /** Counts in an entry that has just been put into its windows. */
   add(held: HeldEntry): void {
     this.#entries.push(held);
-    this.#bytes += sizeOf(held);
+    this.#bytes += bytesOf(held);
     this.#count++;
     while (this.#bytes > this.#maxBytes) {
       const oldest = this.#entries.shift();
@@ -48,15 +52,16 @@ export class WindowBudget {
   /** One window has let go of an entry. */
   release(held: HeldEntry): void {
     if (--held.windows > 0) return;
-    this.#bytes -= sizeOf(held);
+    this.#bytes -= bytesOf(held);
     this.#count--;
     // It stays in the list until that is cleared, and must not keep its payload until then.
     held.entry = GONE;
+    held.batch = undefined;
   }
 }
 
 const GONE: LogEntry = { topic: '', seq: 0, prev: 0, at: 0, data: new Uint8Array(0) };
 
-function sizeOf({ entry }: HeldEntry): number {
-  return entry.data.byteLength + ENTRY_OVERHEAD_BYTES;
+function bytesOf({ entry }: HeldEntry): number {
+  return sizeOf(entry) + ENTRY_OVERHEAD_BYTES;
 }

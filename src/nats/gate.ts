@@ -64,7 +64,7 @@ export class Gate {
   }
 
   #startNext(): void {
-    for (let next = this.#waiting.first(); next !== undefined && this.#fits(next.bytes); next = this.#waiting.first()) {
+    for (let next = this.#waiting.first; next !== undefined && this.#fits(next.bytes); next = this.#waiting.first) {
       this.#waiting.shift();
       this.#begin(next.bytes);
       next.start();

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LogEntry, Retention } from '../engine/engine.js';
+import { payloadOf } from '../engine/text-entry.js';
 import type { OwnLog } from '../node/own-log.js';
 import { runTopic } from '../topic/own-name.js';
 import type { OwnTopicName } from '../topic/own-name.js';
@@ -65,7 +66,7 @@ export class RunEnds {
   async last(key: string): Promise<RunRecord | undefined> {
     const page = await this.#log.read({ topics: [markOf(key)], after: undefined, ...PAGE });
     const entry = page.entries.at(-1);
-    const event = entry && unpackEvent(entry.data);
+    const event = entry && unpackEvent(payloadOf(entry));
     if (event === undefined || !('data' in event)) return undefined;
     const run = event.data as RunRecord;
     // Two keys have the same mark only if somebody makes it so; and a place of another log is none in this one.
@@ -104,9 +105,10 @@ export function retentionOf({ maxBytes }: Pick<RunRecord, 'maxBytes'>, ms: numbe
 }
 
 /** What an entry of a run's topic says of its end; `undefined` for an event. */
-export function endOf({ data }: LogEntry): RunEnd | undefined {
-  if (controlOf(data) === undefined) return undefined;
-  return parseRunEnd(saidAtEnd(data)) ?? { state: 'failed' };
+export function endOf(entry: LogEntry): RunEnd | undefined {
+  const payload = payloadOf(entry);
+  if (controlOf(payload) === undefined) return undefined;
+  return parseRunEnd(saidAtEnd(payload)) ?? { state: 'failed' };
 }
 
 function elapsedMs({ startedAtMs }: RunRecord): number {

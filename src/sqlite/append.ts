@@ -75,7 +75,7 @@ export class SqliteAppender {
   #nextBatch(maxEntries: number, maxBytes: number): Waiting[] {
     const batch: Waiting[] = [];
     let bytes = 0;
-    for (let next = this.#waiting.first(); next !== undefined; next = this.#waiting.first()) {
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
       bytes += next.size;
       if (batch.length > 0 && (batch.length >= maxEntries || bytes > maxBytes)) break;
       this.#waiting.shift();

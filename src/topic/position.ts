@@ -16,11 +16,28 @@ const EPOCHS = RADIX ** EPOCH_LENGTH;
 const MAX_DIGITS = 11;
 const MAX_LENGTH = EPOCH_LENGTH + 2 * (1 + MAX_DIGITS);
 
+/** The last two digits of a sequence. `toString(36)` is slow, and one event after another has the same digits before them, and the same time. */
+const LOW = Array.from({ length: RADIX ** 2 }, (_, low) => low.toString(RADIX).padStart(2, '0'));
+let lastHigh = 0;
+let highText = '0';
+let lastAt = 0;
+let atText = '0';
+
 const POSITION = /^([0-9a-z]{6})\.(0|[1-9a-z][0-9a-z]*)\.(0|[1-9a-z][0-9a-z]*)$/;
 
 /** The text form of a position, `epoch.seq.at` with the numbers in base 36: ASCII, at most 30 characters. */
 export function formatPosition({ epoch, seq, at }: Position): string {
-  return `${epoch}.${seq.toString(RADIX)}.${at.toString(RADIX)}`;
+  if (at !== lastAt) {
+    lastAt = at;
+    atText = at.toString(RADIX);
+  }
+  const high = Math.floor(seq / LOW.length);
+  if (high !== lastHigh) {
+    lastHigh = high;
+    highText = high.toString(RADIX);
+  }
+  const low = seq - high * LOW.length;
+  return high === 0 ? `${epoch}.${low.toString(RADIX)}.${atText}` : `${epoch}.${highText}${LOW[low]}.${atText}`;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from './encode.js';
 import type { SseEvent, SseNotice } from './event.js';
 import { fieldsOf } from './payload.js';
+import type { Payload } from './payload.js';
 import { END, END_ID, FAILURE, RESET, TOPIC_NAME } from './words.js';
 import type { EndReason, RefusalReason, ResetReason } from './words.js';
 
@@ -45,7 +46,7 @@ export interface Dialect {
    */
   start(retryMs: number | false, heartbeatMs: number | false): string;
   /** Adds an entry of the log to what goes out in one write. */
-  entry(parts: (string | Uint8Array)[], id: string, payload: Uint8Array, topic: string): void;
+  entry(parts: (string | Uint8Array)[], id: string, payload: Payload, topic: string): void;
   /**
    * An event for one stream alone; with the id of an entry and its topic, what a stream's steps have made of that.
    *

@@ -101,7 +101,8 @@ describe('control entries', () => {
 describe('fieldsOf', () => {
   it('is a view of the lines as they go on the wire', () => {
     const payload = packEvent({ data: 'a' });
-    expect(textOf(fieldsOf(payload))).toBe('data: a\n');
-    expect(fieldsOf(payload).buffer).toBe(payload.buffer);
+    const fields = fieldsOf(payload) as Uint8Array;
+    expect(textOf(fields)).toBe('data: a\n');
+    expect(fields.buffer).toBe(payload.buffer);
   });
 });

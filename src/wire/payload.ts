@@ -18,9 +18,14 @@ const LETTERS: Readonly<Record<Kind, string>> = {
   failed: 'x',
 };
 
-const KINDS: ReadonlyMap<number, Kind> = new Map(
-  Object.entries(LETTERS).map(([kind, letter]) => [letter.charCodeAt(0), kind as Kind]),
-);
+/** By the code of its letter. */
+const KINDS: readonly (Kind | undefined)[] = Array.from({ length: 128 }, (_, code) => {
+  const letter = String.fromCharCode(code);
+  return (Object.keys(LETTERS) as Kind[]).find((kind) => LETTERS[kind] === letter);
+});
+
+/** What a log stores of an event: bytes, or ASCII text in place of the bytes that it stands for. */
+export type Payload = Uint8Array | string;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -40,8 +45,9 @@ export function packEnd(how: Control, said: string): Uint8Array {
 }
 
 /** What {@link packEnd} was given; empty for any other end. */
-export function saidAtEnd(payload: Uint8Array): string {
-  return payload.length < 2 ? '' : lenient.decode(fieldsOf(payload));
+export function saidAtEnd(payload: Payload): string {
+  const said = fieldsOf(payload);
+  return typeof said === 'string' ? said : lenient.decode(said);
 }
 
 /**
@@ -52,8 +58,17 @@ export function saidAtEnd(payload: Uint8Array): string {
  */
 export function packEvent(event: SseEvent | SseNotice): Uint8Array {
   checkEvent(event);
+  return encoder.encode(packText(event));
+}
+
+/**
+ * The same as text, of an event that has been checked.
+ *
+ * @throws SseError `invalid-event` when its data cannot be written
+ */
+export function packText(event: SseEvent | SseNotice): string {
   const data = encodeDataOf(event);
-  return pack(data.kind, encodeFields(event, data));
+  return LETTERS[data.kind] + encodeFields(event, data);
 }
 
 /**
@@ -62,7 +77,7 @@ export function packEvent(event: SseEvent | SseNotice): Uint8Array {
  *
  * @throws SseError `invalid-event` when the payload is empty, unknown, damaged, or a control entry.
  */
-export function unpackEvent(payload: Uint8Array): SseEvent | SseNotice {
+export function unpackEvent(payload: Payload): SseEvent | SseNotice {
   const kind = kindOf(payload);
   if (kind === undefined || kind === 'complete' || kind === 'failed') {
     throw new SseError('invalid-event', `Expected a stored event, got ${kind ?? 'an unknown payload'}.`);
@@ -79,14 +94,14 @@ export function unpackEvent(payload: Uint8Array): SseEvent | SseNotice {
 }
 
 /** Tells what a stored entry says of its topic; `undefined` for an event. */
-export function controlOf(payload: Uint8Array): Control | undefined {
+export function controlOf(payload: Payload): Control | undefined {
   const kind = kindOf(payload);
   return kind === 'complete' || kind === 'failed' ? kind : undefined;
 }
 
 /** The stored lines as they go on the wire: a view of the payload, not a copy. Nothing for a control entry. */
-export function fieldsOf(payload: Uint8Array): Uint8Array {
-  return payload.subarray(1);
+export function fieldsOf(payload: Payload): Payload {
+  return typeof payload === 'string' ? payload.slice(1) : payload.subarray(1);
 }
 
 /** `TextEncoder`, not `Buffer.from`: a long-kept slice of Node's pool would keep 8 KiB alive. */
@@ -94,13 +109,15 @@ function pack(kind: Kind, fields: string): Uint8Array {
   return encoder.encode(LETTERS[kind] + fields);
 }
 
-function kindOf(payload: Uint8Array): Kind | undefined {
-  return payload.length === 0 ? undefined : KINDS.get(payload[0]!);
+function kindOf(payload: Payload): Kind | undefined {
+  // Of nothing there is no first one, and no kind.
+  return KINDS[(typeof payload === 'string' ? payload.charCodeAt(0) : payload[0]) as number];
 }
 
 /** Reads lines that `encodeFields` wrote: each has its `: `, repeated ones join with LF, a comment's name is empty. */
-function readFields(payload: Uint8Array): Partial<Record<string, string>> {
-  const text = decoder.decode(fieldsOf(payload));
+function readFields(payload: Payload): Partial<Record<string, string>> {
+  const lines = fieldsOf(payload);
+  const text = typeof lines === 'string' ? lines : decoder.decode(lines);
   const fields = new Map<string, string>();
   for (const line of text.split('\n').slice(0, -1)) {
     const [name] = line.split(': ', 1) as [string];

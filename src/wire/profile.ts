@@ -6,6 +6,7 @@ import { HEARTBEAT, encodeCursor, encodeEvent, encodeFields, encodeRetry, encode
 import { checkEvent } from './event.js';
 import type { SseEvent, SseNotice } from './event.js';
 import { fieldsOf, unpackEvent } from './payload.js';
+import type { Payload } from './payload.js';
 import type { EndReason, RefusalReason } from './words.js';
 
 /** What a profile is told of a stream that ends without a failure of its own. */
@@ -138,7 +139,7 @@ class ProfileDialect implements Dialect {
     return encodeStart(retryMs, heartbeatMs);
   }
 
-  entry(parts: (string | Uint8Array)[], id: string, payload: Uint8Array): void {
+  entry(parts: (string | Uint8Array)[], id: string, payload: Payload): void {
     if (this.#profile.encode === undefined) parts.push(`id: ${id}\n`, fieldsOf(payload), '\n');
     else parts.push(this.event(unpackEvent(payload), id));
   }

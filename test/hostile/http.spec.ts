@@ -31,7 +31,7 @@ function leftBehind(app: TestApp, topics: readonly string[] = ['topic']) {
   const found = {
     connections: node.connections.open.size,
     admitted: node.connections.counted,
-    cursors: view.cursors.size,
+    cursors: [...view.readers].length,
     refs: view.refs - 1,
   };
   node.hub.release(view);
