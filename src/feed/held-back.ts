@@ -4,6 +4,12 @@ import { isUsers } from '../topic/own-name.js';
 const MAX_ITEMS = 10_000;
 const MAX_BYTES = 16_777_216;
 
+/** An event that was not delivered itself. */
+export interface Hint {
+  readonly topic: string;
+  readonly seq: number;
+}
+
 /** What an engine delivers while the log is being read, to be taken up afterwards. */
 export class HeldBack<T> {
   #items: T[] = [];

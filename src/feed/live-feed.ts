@@ -6,17 +6,13 @@ import { sizeOf } from '../engine/text-entry.js';
 import { isOfRun, isUsers } from '../topic/own-name.js';
 import type { Position } from '../topic/position.js';
 import { CatchUp } from './catch-up.js';
-import { HeldBack, withoutOlderHints } from './held-back.js';
+import { HeldBack, type Hint, withoutOlderHints } from './held-back.js';
 import { Interests } from './interests.js';
 import { isReused, newer } from './places.js';
 
 /** Who gets what a feed has put in order. */
 export interface FeedListener {
-  /**
-   * In lane order, each entry once.
-   *
-   * @param slot of its topic, where that is at hand
-   */
+  /** In lane order, each entry once; with the slot of its topic, where that is at hand. */
   entry(entry: LogEntry, slot?: TopicSlot): void;
   /** Found only after later ones of other topics had been passed on. */
   lateEntry(entry: LogEntry): void;
@@ -36,11 +32,6 @@ export interface FeedOptions {
 
 /** What was stored so long ago has been delivered, or is lost. */
 const ON_ITS_WAY_MS = 500;
-
-interface Hint {
-  readonly topic: string;
-  readonly seq: number;
-}
 
 interface Held {
   readonly epoch: string;
@@ -117,8 +108,8 @@ export class LiveFeed implements EngineSink {
 
   entry(epoch: string, entry: LogEntry, slot?: TopicSlot): void {
     // What nodes tell each other decides who is let in: it is read from the log, whoever may send to where it is announced.
-    const { isShared } = this.#engine;
-    if (isShared && !isUsers(entry.topic) && !isOfRun(entry.topic)) return this.hint(epoch, entry.topic, entry.seq);
+    const isTold = this.#engine.isShared && !isUsers(entry.topic) && !isOfRun(entry.topic);
+    if (isTold) return this.hint(epoch, entry.topic, entry.seq);
     if (this.#isReading || this.#isInterrupted) this.#hold({ epoch, item: entry }, sizeOf(entry));
     else this.#take(epoch, entry, slot);
   }
@@ -189,19 +180,16 @@ export class LiveFeed implements EngineSink {
   }
 
   #take(epoch: string, entry: LogEntry, slot: TopicSlot | undefined): void {
-    const last = this.#place;
-    if (last === undefined || epoch !== last.epoch || entry.seq <= last.seq) return this.#takeElse(epoch, entry);
     // Nearly always it is the next one of a topic that is open.
-    const interest = this.#interests.heardInOrder(entry, slot);
-    if (interest === undefined) return this.#takeElse(epoch, entry);
-    this.#place = { epoch, seq: entry.seq, at: entry.at };
-    this.#listener.entry(entry, interest);
-  }
-
-  #takeElse(epoch: string, entry: LogEntry): void {
+    const place = this.#place;
+    const isNext = place !== undefined && epoch === place.epoch && entry.seq > place.seq;
+    const interest = isNext ? this.#interests.heardInOrder(entry, slot) : undefined;
+    if (interest !== undefined) {
+      this.#place = { epoch, seq: entry.seq, at: entry.at };
+      return this.#listener.entry(entry, interest);
+    }
     const known = this.#interests.knownOf(entry.topic);
     if (known === undefined) return;
-    const place = this.#place;
     if (place !== undefined && (epoch !== place.epoch || isReused(entry, known, place))) return this.catchUp();
     if (entry.seq <= known) return;
     // What an opening topic misses is seen when it has opened.

@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, it } from '@jest/globals';
-import { frame } from './chunk.js';
+import { chunkOf, frame } from './chunk.js';
 
 it('writes parts as one chunk', () => {
   const { plain, chunked } = frame(['data: é', Uint8Array.of(10), '', '\n']);
@@ -13,6 +13,20 @@ it('writes parts as one chunk', () => {
 
 it('writes the length in hexadecimal', () => {
   expect(frame(['x'.repeat(0x1abc)]).chunked.toString('latin1', 0, 6)).toBe('1abc\r\n');
+});
+
+it('writes the same chunk as text, where all of it is ASCII', () => {
+  const parts = ['id: 1\n', 'data: x\n', '\n'];
+  expect(chunkOf(parts)).toBe(frame(parts).chunked.toString());
+});
+
+it.each([
+  ['text that is not ASCII', ['data: é\n']],
+  ['a half of a pair', ['data: \ud83e\n']],
+  ['bytes', [Uint8Array.of(65)]],
+  ['nothing', ['']],
+])('writes no text of %s', (_, parts) => {
+  expect(chunkOf(parts)).toBeUndefined();
 });
 
 it('copies nothing for the plain view', () => {

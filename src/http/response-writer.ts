@@ -50,8 +50,10 @@ export class ResponseWriter implements FailureListener {
   #isGathering = false;
   /** What was handed over since others had a turn. */
   #turnBytes = 0;
-  #bytes = 0;
-  #frames = 0;
+  /** What was handed over so far, in bytes, with the framing of chunks. */
+  bytes = 0;
+  /** In how many pieces, of which each stands for itself. */
+  frames = 0;
   #hearsDrain = false;
   #waiting: (() => void) | undefined;
   readonly #gzip: GzipBody | undefined;
@@ -89,16 +91,6 @@ export class ResponseWriter implements FailureListener {
 
   get hasEnded(): boolean {
     return this.#hasEnded || this.raw.writableEnded;
-  }
-
-  /** What was handed over so far, in bytes, with the framing of chunks. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** In how many pieces, of which each stands for itself. */
-  get frames(): number {
-    return this.#frames;
   }
 
   /** Resolves when more can be taken, or when nobody waits for that any more. One at a time may wait. */
@@ -139,7 +131,7 @@ export class ResponseWriter implements FailureListener {
     this.#gather();
     if (this.#socket === undefined || this.#gzip !== undefined || !isBestAsText(text))
       return this.writeFrame(frame([text]));
-    this.#frames++;
+    this.frames++;
     this.#handOverRest();
     this.#handOverSlice(text);
   }
@@ -152,7 +144,7 @@ export class ResponseWriter implements FailureListener {
   /** Writes bytes that other connections write too, without copying or framing them again. */
   writeFrame(shared: Frame): void {
     if (this.#isEnded) return;
-    this.#frames++;
+    this.frames++;
     this.#handOverRest();
     this.#hand(this.#gzip?.pack(shared) ?? shared);
   }
@@ -165,7 +157,7 @@ export class ResponseWriter implements FailureListener {
   /** Writes ASCII that is framed as a chunk, of what stands for itself. To be asked only of who takes it. */
   writeChunk(chunk: string): void {
     if (this.#isEnded) return;
-    this.#frames++;
+    this.frames++;
     this.#handedOver(chunk.length, (this.#socket as Socket).write(chunk, 'latin1'));
   }
 
@@ -220,7 +212,7 @@ export class ResponseWriter implements FailureListener {
   #endResponse(last: string | Buffer): void {
     this.#ended();
     this.#hasEnded = true;
-    this.#bytes += last.length;
+    this.bytes += last.length;
     this.#try(() => endResponse(this.raw, last, this));
   }
 
@@ -270,7 +262,7 @@ export class ResponseWriter implements FailureListener {
   #handedOver(length: number, hasRoom: boolean): void {
     this.#lastWriteAtMs = Math.floor(performance.now());
     this.#turnBytes += length;
-    this.#bytes += length;
+    this.bytes += length;
     if (this.#blockedSinceMs === undefined && this.#isFull(hasRoom)) this.#block();
   }
 

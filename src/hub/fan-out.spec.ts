@@ -64,6 +64,34 @@ describe('the fan-out', () => {
     expect(pumped).toEqual(['0', 'late']);
   });
 
+  it('keeps what somebody still needs who comes while the only reader is being served', async () => {
+    const fanOut = new FanOut();
+    const ticks: number[] = [];
+    const late = { pump: () => undefined, seq: 3 } as unknown as Cursor;
+    const view: View = viewOf(0, () => undefined);
+    const only = { pump: () => void view.add(late), seq: 5 } as unknown as Cursor;
+    view.add(only);
+    view.endTick = (slowest) => void ticks.push(slowest);
+    fanOut.wake(view);
+    await turn();
+    view.remove(only);
+    fanOut.wake(view);
+    await turn();
+
+    expect(ticks).toEqual([3, 3]);
+  });
+
+  it('serves one reader of each of many, in slices', async () => {
+    const pumped: number[] = [];
+    const fanOut = new FanOut();
+    for (let n = 0; n < 1_500; n++) fanOut.wake(viewOf(1, () => pumped.push(n)));
+    await turn();
+    expect(pumped).toHaveLength(1_000);
+    await turn();
+
+    expect(pumped).toEqual(Array.from({ length: 1_500 }, (_, n) => n));
+  });
+
   it('asks publishers to wait when much waits, until the next turn', async () => {
     const fanOut = new FanOut();
     const view = viewOf(1, () => undefined);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import type { LogEntry } from '../engine/engine.js';
 import { ENTRY_OVERHEAD_BYTES } from '../engine/memory-log.js';
 import { COMPLETE, packEvent } from '../wire/payload.js';
-import { View } from './view.js';
+import { type Reader, View } from './view.js';
 import { type HeldEntry, WindowBudget } from './window-budget.js';
 
 const DATA = packEvent({ data: 'x' });
@@ -22,6 +23,7 @@ function setUp(maxBytes = 1e9) {
   return { view, budget, push };
 }
 
+const readerAt = (seq: number) => ({ seq }) as Reader;
 const seqsOf = (view: View, from: number) => view.batch(from, Infinity).entries.map(({ seq }) => seq);
 
 describe('the window of a view', () => {
@@ -104,6 +106,73 @@ describe('the window of a view', () => {
     expect(view.batch(0, 1_000).place.seq).toBe(3);
     view.endTick(0);
     expect(view.batch(0, 1_000)).not.toBe(before);
+  });
+
+  it('gives all readers of all windows that have only one event the same bytes, and lets go of them with it', () => {
+    const budget = new WindowBudget(1e9, () => undefined);
+    const views = ['a', 'b'].map((key, n) => new View(n, key, ['a'], budget));
+    const held: HeldEntry = { entry: entryOf(1), windows: 0 };
+    for (const view of views) {
+      view.refs = 1;
+      view.add(readerAt(0));
+      view.open(head(0));
+      view.push(held);
+    }
+    budget.add(held);
+    const [first, second] = views.map((view) => view.batch(0, 1_000));
+    expect([first, first!.isOfOne]).toEqual([second, false]);
+
+    for (const view of views) view.endTick(1);
+    expect([held.batch, budget.bytes]).toEqual([undefined, 0]);
+  });
+
+  it('says of one event that it is for one reader, as long as there is one', () => {
+    const { view, push } = setUp();
+    view.open(head(0));
+    view.add(readerAt(0));
+    push(1);
+    expect(view.batch(0, 1_000)).toMatchObject({ isOfOne: true, entries: [{ seq: 1 }] });
+    view.add(readerAt(0));
+    const shared = view.batch(0, 1_000);
+    expect([shared.isOfOne, view.batch(0, 1_000)]).toEqual([false, shared]);
+
+    push(2);
+    expect(view.batch(0, 1_000).entries.map(({ seq }) => seq)).toEqual([1, 2]);
+    view.endTick(2);
+    push(3, COMPLETE);
+    expect(view.batch(2, 1_000)).toMatchObject({ entries: [], control: { seq: 3 }, isOfOne: false });
+  });
+
+  it('is a list of what was pushed, whatever is let go of in between', () => {
+    const step = fc.oneof(
+      fc.constant('push' as const),
+      fc.record({ release: fc.nat(3) }),
+      fc.record({ batch: fc.nat(3) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const { view, budget, push } = setUp();
+        view.open(head(0));
+        let model: number[] = [];
+        let seq = 0;
+        for (const each of steps) {
+          if (each === 'push') {
+            push(++seq);
+            model.push(seq);
+          } else if ('release' in each) {
+            const upTo = (model[0] ?? seq + 1) - 1 + each.release;
+            view.endTick(upTo);
+            model = model.filter((kept) => kept > upTo);
+          } else {
+            const from = Math.max(view.floor, (model[0] ?? 1) - 1 + each.batch);
+            if (from < view.lastSeq) expect(seqsOf(view, from)).toEqual(model.filter((kept) => kept > from));
+          }
+          expect([view.countAfter(0), view.lastSeq]).toEqual([model.length, seq]);
+          expect(view.beforeLast?.seq).toBe(model.length === 0 ? undefined : model[model.length - 1]! - 1);
+          expect(budget.bytes).toBe(model.length * (DATA.byteLength + ENTRY_OVERHEAD_BYTES));
+        }
+      }),
+    );
   });
 
   it('gives what fits one write, at least one event, and never past the end of a topic', () => {

@@ -10,6 +10,19 @@ describe('a position', () => {
     expect(formatPosition({ epoch: 'k3x9a0', seq: 35, at: 36 })).toBe('k3x9a0.z.10');
   });
 
+  it('has numbers as JavaScript writes them in base 36, whichever was written before', () => {
+    const around = fc
+      .tuple(fc.constantFrom(0, 36, 1_296, 46_656, 2 ** 31, 1e12), fc.integer({ min: -2, max: 2 }))
+      .map(([n, by]) => Math.max(0, n + by));
+    const seqs = fc.oneof(numbers, around);
+    fc.assert(
+      fc.property(fc.array(fc.record({ epoch: epochs, seq: seqs, at: seqs }), { minLength: 2 }), (positions) => {
+        for (const { epoch, seq, at } of positions)
+          expect(formatPosition({ epoch, seq, at })).toBe(`${epoch}.${seq.toString(36)}.${at.toString(36)}`);
+      }),
+    );
+  });
+
   it('comes back from its text as it was', () => {
     fc.assert(
       fc.property(fc.record({ epoch: epochs, seq: numbers, at: numbers }), (position) => {

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { memoryEngine } from '../../src/engine/memory.js';
-import type { LogEntry, Engine, Retention } from '../../src/engine/engine.js';
+import { EVERY_TOPIC } from '../../src/engine/engine.js';
+import type { LogEntry, Engine, EngineSink, Retention } from '../../src/engine/engine.js';
 import { ENTRY_OVERHEAD_BYTES } from '../../src/engine/memory-log.js';
+import { requestOf, sizeOf } from '../../src/engine/text-entry.js';
 import type { Position } from '../../src/topic/position.js';
 import { engineContract } from '../../src/testing/index.js';
 
@@ -54,6 +56,53 @@ describe('the memory engine', () => {
   const read = (topics: string[], from?: Position) =>
     engine.read({ topics, after: from?.seq, verify: from, maxEntries: 100_000, maxBytes: Infinity });
   const holes = async (topics: string[], from: Position) => (await read(topics, from)).holes;
+
+  it.each([
+    ['as text', 'tdata: 1\n', 'tdata: 1\n'],
+    ['as bytes what is not ASCII', 'tdata: é\n', undefined],
+    ['as bytes what is long', `tdata: ${'x'.repeat(600)}\n`, undefined],
+  ])('keeps a payload %s, and gives the same bytes', async (_, payload, text) => {
+    const seen: LogEntry[] = [];
+    await engine.start({ entry: (_epoch, entry) => void seen.push(entry) } as EngineSink);
+    await engine.subscribe(['a']);
+    await engine.append(requestOf('a', payload, 'own', KEEP));
+    const { entries } = await read(['a']);
+
+    for (const entry of [...entries, ...seen]) {
+      expect([entry.text, new TextDecoder().decode(entry.data)]).toEqual([text, payload]);
+      expect(sizeOf(entry)).toBe(new TextEncoder().encode(payload).length);
+    }
+    expect([entries.length, seen.length]).toEqual([1, 1]);
+  });
+
+  it('delivers what somebody wants, whether the topic was there before or not', async () => {
+    const seen: string[] = [];
+    await engine.start({ entry: (_epoch, { topic }) => void seen.push(topic) } as EngineSink);
+    const publish = async () => {
+      for (const topic of ['a', 'b', `new/${seen.length}`]) await append(topic, 1);
+      return seen.splice(0);
+    };
+    expect(await publish()).toEqual([]);
+    await engine.subscribe(['a', 'new/0']);
+    expect(await publish()).toEqual(['a', 'new/0']);
+    await engine.subscribe([EVERY_TOPIC]);
+    expect(await publish()).toEqual(['a', 'b', 'new/0']);
+    engine.unsubscribe(['a']);
+    expect(await publish()).toEqual(['a', 'b', 'new/0']);
+    engine.unsubscribe([EVERY_TOPIC]);
+    expect(await publish()).toEqual(['new/0']);
+  });
+
+  it('answers at once, and throws at once what it rejects with', async () => {
+    const opened = await memoryEngine().open!();
+    const request = requestOf('a', 'tdata: 1\n', undefined, KEEP);
+    expect(opened.appendNow!(request)).toMatchObject({ seq: 1 });
+    expect(await opened.append(request)).toMatchObject({ seq: 2 });
+    await opened.close();
+
+    expect(() => opened.appendNow!(request)).toThrow(expect.objectContaining({ code: 'closed' }));
+    await expect(opened.append(request)).rejects.toMatchObject({ code: 'closed' });
+  });
 
   it('evicts the oldest events of all topics when all together take too much', async () => {
     const positions: Position[] = [];
