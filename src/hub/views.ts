@@ -5,7 +5,7 @@ import { isUsers } from '../topic/own-name.js';
 import { PatternIndex } from '../topic/pattern.js';
 import type { Position } from '../topic/position.js';
 import { View } from './view.js';
-import { Watchers } from './watchers.js';
+import { NamedViews } from './named-views.js';
 import { WindowBudget } from './window-budget.js';
 import type { HeldEntry } from './window-budget.js';
 
@@ -35,7 +35,7 @@ export class Views {
   readonly #graceMs: number;
   readonly #budget: WindowBudget;
   readonly #byKey = new Map<string, View>();
-  readonly #byName = new Map<string, Watchers>();
+  readonly #byName = new Map<string, NamedViews>();
   readonly #byPattern = new PatternIndex<View>();
   readonly #idle = new Set<View>();
   #idleSelectors = 0;
@@ -105,7 +105,7 @@ export class Views {
    */
   give(entry: LogEntry, slot?: TopicSlot): void {
     const held: HeldEntry = { entry, windows: 0, batch: undefined };
-    const named = this.#watchersOf(entry.topic, slot);
+    const named = this.#namedOf(entry.topic, slot);
     if (named?.only !== undefined) this.#push(named.only, held);
     else if (named !== undefined) for (const view of named) this.#push(view, held);
     if (this.#byPattern.size > 0 && isUsers(entry.topic)) {
@@ -146,9 +146,9 @@ export class Views {
     const view = new View(++this.#count, key, selectors, this.#budget);
     this.#byKey.set(key, view);
     for (const name of view.names) {
-      const watchers = this.#byName.get(name) ?? new Watchers();
-      this.#byName.set(name, watchers);
-      watchers.add(view);
+      const named = this.#byName.get(name) ?? new NamedViews();
+      this.#byName.set(name, named);
+      named.add(view);
     }
     for (const pattern of view.patterns) this.#byPattern.add(pattern, view);
     view.opened = apart(() => this.#owner.open(view));
@@ -172,12 +172,12 @@ export class Views {
   }
 
   /** They stay the same for as long as there are any. */
-  #watchersOf(topic: string, slot: TopicSlot | undefined): Watchers | undefined {
-    const kept = slot?.kept as Watchers | undefined;
+  #namedOf(topic: string, slot: TopicSlot | undefined): NamedViews | undefined {
+    const kept = slot?.kept as NamedViews | undefined;
     if (kept?.isGone === false) return kept;
-    const watchers = this.#byName.get(topic);
-    if (slot !== undefined) slot.kept = watchers;
-    return watchers;
+    const named = this.#byName.get(topic);
+    if (slot !== undefined) slot.kept = named;
+    return named;
   }
 
   #sweep(): void {
@@ -199,9 +199,9 @@ export class Views {
     view.clear();
     for (const pattern of view.patterns) this.#byPattern.delete(pattern, view);
     for (const name of view.names) {
-      const watchers = this.#byName.get(name);
-      watchers?.delete(view);
-      if (watchers?.isGone === true) this.#byName.delete(name);
+      const named = this.#byName.get(name);
+      named?.delete(view);
+      if (named?.isGone === true) this.#byName.delete(name);
     }
     this.#leave(view);
   }

@@ -1,7 +1,7 @@
 import type { View } from './view.js';
 
 /** The views that read a topic by its name: of most topics there is one, and a collection would be two objects more to fetch. */
-export class Watchers implements Iterable<View> {
+export class NamedViews implements Iterable<View> {
   /** The only one there has been. */
   #only: View | undefined;
   /** All of them, once there have been two. */
