@@ -41,7 +41,8 @@ export async function startBench(name, options, client = [program('load')]) {
   return new Bench(name, server, await startLineProcess(LOAD_CORE, ...client));
 }
 
-class Bench {
+/** `server` has `port`, `call()` and `cpuNs()`, and may be more than one process. */
+export class Bench {
   faults = {};
 
   constructor(name, server, client) {

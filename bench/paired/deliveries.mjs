@@ -38,7 +38,7 @@ export const pair = {
   async window(bench) {
     const mixed = await publishToPairs(bench, 0.8);
     const pace = { rate: 0, sharedRate: 20, seconds: 0.5, topics: 1_000, tickMs: 10 };
-    const shared = await bench.publish('pair', pace, (_, done) => done.shared * 1_000);
+    const shared = await bench.publish('pair', pace, (published) => published * 1_000);
     return { ...mixed, sharedUs: shared.cpuPerDeliveryUs };
   },
 };
@@ -89,7 +89,7 @@ function publishToTopics(bench, isQuick, seconds) {
 
 function publishToPairs(bench, seconds) {
   const pace = { rate: 5_000, sharedRate: 5, seconds, topics: 1_000, tickMs: 10 };
-  return bench.publish('pair', pace, (own, { shared }) => own + shared * 1_000, { napUs: NAP_US });
+  return bench.publish('pair', pace, (published, { shared }) => published + shared * 999, { napUs: NAP_US });
 }
 
 async function openOne(bench, count, warmUp) {

@@ -22,11 +22,11 @@ const CHECK_EVERY_MS = 2;
 /**
  * Tells the port and obeys from then on.
  *
- * @param {{ server: import('node:net').Server, publish: (topic: number, text: string, n: number) => unknown }} options
+ * @param {{ server?: import('node:net').Server, publish: (topic: number, text: string, n: number) => unknown }} options
  */
 export function drive({ server, publish }) {
   const sockets = new Set();
-  server.on('connection', (socket) => {
+  server?.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
@@ -104,7 +104,7 @@ export function drive({ server, publish }) {
       for (;;) {
         for (const until = due(sharedRate); shared < until; shared++) publishAndForget(SHARED, bytes);
         for (const until = due(rate); published < until; published++) publishAndForget(anyBelow(topics), bytes);
-        if (published + shared >= (rate + sharedRate) * seconds) return { published, shared };
+        if (published + shared >= (rate + sharedRate) * seconds) return { published: published + shared, shared };
         await delay(tickMs);
       }
     },
@@ -133,7 +133,7 @@ export function drive({ server, publish }) {
       console.log(JSON.stringify({ ...answer, lastId, failures }));
     })
     .on('close', () => process.exit());
-  console.log(JSON.stringify({ port: server.address().port }));
+  console.log(JSON.stringify({ port: server?.address().port ?? 0 }));
 }
 
 function textOf(topic, n, bytes) {
