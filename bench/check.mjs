@@ -8,6 +8,8 @@ import { LOAD_CORE } from './harness/cores.mjs';
 import { startLineProcess } from './harness/line-process.mjs';
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n';
+/** Its events are given as texts. */
+const SHARED = 9;
 const RIGHT = { received: 5, lost: 0, gaps: 0, repeated: 0, misordered: 0, strays: 0, broken: 0 };
 
 buildPrograms();
@@ -24,6 +26,9 @@ await check('one comes twice', [1, 2, 2, 3, 4, 5], { ...RIGHT, received: 6, repe
 await check('the last comes twice', [1, 2, 3, 4, 5, 5], { ...RIGHT, received: 6, repeated: 1 });
 await check('two are swapped', [1, 3, 2, 4, 5], { ...RIGHT, gaps: 2, misordered: 1, lost: 1 });
 await check('one is of another topic', [1, 2, 3, 4, 5], { ...RIGHT, strays: 1 }, { strayAt: 3 });
+await check('it shares a topic', [1, 2, '1s', '2s', 3], { ...RIGHT });
+await check('one of the shared topic is missing', [1, 2, '1s', '3s'], { ...RIGHT, received: 4, lost: 1, gaps: 1 });
+await check('one of the shared topic comes twice', [1, '1s', '1s', 2, 3, 4], { ...RIGHT, received: 6, repeated: 1 });
 await check('it is no HTTP', [], { broken: 1 }, { head: 'nonsense\r\n\r\n' });
 await check('it breaks its framing', [1], { broken: 1 }, { tail: 'zz\r\n' });
 console.log('The load client sees what is wrong, and only that.');
@@ -35,7 +40,9 @@ async function check(
   wanted,
   { chunk = Infinity, piece = Infinity, strayAt, head = HEAD, tail = '' } = {},
 ) {
-  const events = numbers.map((n) => `id: x\ndata: ${markerOf(n === strayAt ? 8 : 7, n)}xxx\n\n`);
+  const isShared = (n) => typeof n === 'string';
+  const topicOf = (n) => (n === strayAt ? 8 : isShared(n) ? SHARED : 7);
+  const events = numbers.map((n) => `id: x\ndata: ${markerOf(topicOf(n), parseInt(n))}xxx\n\n`);
   const body = chunk === Infinity ? events : cut(events.join(''), chunk);
   const text = head + body.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('') + tail;
   const server = createServer((socket) => {
@@ -50,7 +57,8 @@ async function check(
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = await startLineProcess(LOAD_CORE, program('load'));
   await client.call('start');
-  await client.call('open', { port: server.address().port, path: '/events/%d', first: 7, count: 1, next: 1 });
+  const topics = { path: '/events/%d', first: 7, ...(numbers.some(isShared) ? { shared: SHARED } : {}) };
+  await client.call('open', { port: server.address().port, ...topics, count: 1, next: 1 });
   const seen = await client.call('settle', { expected: 5, timeoutMs: wanted.received >= 5 ? 3_000 : 100 });
   for (const [key, value] of Object.entries(wanted)) assert.equal(seen[key], value, `${what}: ${JSON.stringify(seen)}`);
   await client.stop();

@@ -1,6 +1,6 @@
 // Compiles the programs in C, when they are older than their sources, into a folder that git ignores.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const bench = fileURLToPath(new URL('..', import.meta.url));
@@ -35,6 +35,18 @@ export function buildPackage() {
   if (spawnSync(process.execPath, [script, '--if-stale'], { stdio: 'inherit' }).status !== 0) {
     fail('The package could not be built.');
   }
+}
+
+/**
+ * Copies what is built in another clone to where it finds the packages of this one, so that both run on the same Nest, and
+ * a build that is made there meanwhile changes nothing. Answers its entry.
+ */
+export function takeBuildOf(clone) {
+  if (!existsSync(`${clone}/dist/esm/index.js`)) fail(`There is no build in ${clone}: npm run build`);
+  const copy = `${folder}other`;
+  rmSync(copy, { recursive: true, force: true });
+  for (const part of ['dist', 'package.json']) cpSync(`${clone}/${part}`, `${copy}/${part}`, { recursive: true });
+  return `${copy}/dist/esm/index.js`;
 }
 
 function timeOf(part) {

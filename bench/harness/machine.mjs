@@ -28,12 +28,11 @@ export function describeMachine() {
 }
 
 /** The commit, and whether there are changes on top of it; nothing outside a repository. */
-function commit() {
-  const git = (...args) =>
-    spawnSync('git', args, { encoding: 'utf8', cwd: fileURLToPath(new URL('..', import.meta.url)) });
+export function commit(clone = fileURLToPath(new URL('../..', import.meta.url))) {
+  const git = (...args) => spawnSync('git', args, { encoding: 'utf8', cwd: clone });
   const { status, stdout } = git('rev-parse', '--short', 'HEAD');
   if (status !== 0) return undefined;
-  return stdout.trim() + (git('status', '--porcelain', '../src').stdout === '' ? '' : ' with changes');
+  return stdout.trim() + (git('status', '--porcelain', 'src').stdout === '' ? '' : ' with changes');
 }
 
 /** How many files each process may have open. */

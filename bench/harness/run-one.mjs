@@ -26,19 +26,23 @@ const FAULTS = [
  * @returns {Promise<{ figures: Record<string, number>, faults: Record<string, number> }>}
  */
 export async function runOne(name, options, measure, client = [program('load')]) {
-  const server = await SERVERS[name].start(options);
-  const load = await startLineProcess(LOAD_CORE, ...client);
+  const bench = await startBench(name, options, client);
   try {
-    const bench = new Bench(name, server, load);
     const figures = await measure(bench);
     return { figures, faults: bench.faults };
   } finally {
-    await load.stop();
-    await server.stop();
+    await bench.stop();
   }
 }
 
-class Bench {
+/** A server and its load client, that stay until they are stopped. */
+export async function startBench(name, options, client = [program('load')]) {
+  const server = await SERVERS[name].start(options);
+  return new Bench(name, server, await startLineProcess(LOAD_CORE, ...client));
+}
+
+/** `server` has `port`, `call()` and `cpuNs()`, and may be more than one process. */
+export class Bench {
   faults = {};
 
   constructor(name, server, client) {
@@ -70,7 +74,7 @@ class Bench {
     await this.client.call('start', { napUs });
     const before = { cpu: this.server.cpuNs(), client: cpuNs([this.client.pid]), at: performance.now() };
     const done = await this.server.call(word, given);
-    const expected = deliveriesOf(done.published);
+    const expected = deliveriesOf(done.published, done);
     const seen = await this.client.call('settle', { expected, timeoutMs: 10_000 });
     const cpu = this.server.cpuNs() - before.cpu;
     const wallMs = performance.now() - before.at;
@@ -84,6 +88,20 @@ class Bench {
       clientShare: (cpuNs([this.client.pid]) - before.client) / 1e6 / wallMs,
       serverShare: cpu / 1e6 / wallMs,
     };
+  }
+
+  /** Holds both processes where they are: until `resume()` they take nothing of the machine but memory. */
+  pause() {
+    for (const pid of [this.client.pid, this.server.pid]) process.kill(pid, 'SIGSTOP');
+  }
+
+  resume() {
+    for (const pid of [this.server.pid, this.client.pid]) process.kill(pid, 'SIGCONT');
+  }
+
+  async stop() {
+    await this.client.stop();
+    await this.server.stop();
   }
 
   note(answer) {

@@ -11,6 +11,11 @@ const inNode =
   (name, ...args) =>
   (options) =>
     single(process.execPath, '--expose-gc', script(name), ...args, ...(options ? [JSON.stringify(options)] : []));
+const ofBuild = (adapter, entry) => ({
+  title: `the other build, ${adapter}`,
+  start: (options = {}) =>
+    single(process.execPath, '--expose-gc', script('ours'), adapter.toLowerCase(), JSON.stringify(options), entry),
+});
 
 /** @type {Record<string, { title: string, start: (options?: object) => Promise<object> }>} */
 export const SERVERS = {
@@ -26,6 +31,12 @@ export const SERVERS = {
   'nest-express': { title: 'Nest `@Sse()`, Express', start: inNode('nest-sse', 'express') },
 };
 
+/** Adds another build of this module, by its entry, as `other-express` and `other-fastify`. */
+export function addBuild(entry) {
+  SERVERS['other-express'] = ofBuild('Express', entry);
+  SERVERS['other-fastify'] = ofBuild('Fastify', entry);
+}
+
 /** Names of servers that this machine cannot run, with the reason. */
 export function missingServers() {
   return findNchan() === undefined ? { nchan: 'nginx with the nchan module is not installed' } : {};
@@ -35,6 +46,7 @@ async function single(command, ...args) {
   const { ready, pid, call, stop } = await startLineProcess(SERVER_CORE, command, ...args);
   return {
     port: ready.port,
+    pid,
     call,
     stop,
     cpuNs: () => cpuNs([pid]),

@@ -1,5 +1,5 @@
 // What a process has used, from /proc: so it is the same measure for programs in any language.
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 
 /**
  * CPU time of processes, all their threads together, in ns.
@@ -32,4 +32,15 @@ export function residentBytes(pids) {
 /** The children of a process. */
 export function childrenOf(pid) {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number);
+}
+
+/** CPU time in ns of a process and its children, by process, for {@link grownNs}. */
+export function familyNs(pid) {
+  const isThere = (each) => existsSync(`/proc/${each}/task`);
+  return new Map([pid, ...childrenOf(pid)].filter(isThere).map((each) => [each, cpuNs([each])]));
+}
+
+/** What was used between two looks at a family. Children that have come since are counted; those that have gone are not. */
+export function grownNs(before, after) {
+  return [...after].reduce((sum, [pid, ns]) => sum + ns - (before.get(pid) ?? 0), 0);
 }

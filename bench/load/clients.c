@@ -58,13 +58,15 @@ static void on_marker_of(void *owner, struct marker marker) {
   if (counts.first_at_ns == 0) counts.first_at_ns = read_at_ns;
   counts.last_at_ns = read_at_ns;
   if (client->measured) histogram_add(&counts.latency, read_at_ns - marker.at_ns);
-  if (marker.topic != client->index && client->index >= 0) counts.strays++;
-  if (client->next != 0 && marker.n != client->next) {
-    if (marker.n > client->next) counts.lost += marker.n - client->next;
-    else if (marker.n == client->next - 1) counts.repeated++;
+  int is_shared = wave.shared >= 0 && marker.topic == wave.shared;
+  if (!is_shared && marker.topic != client->index && client->index >= 0) counts.strays++;
+  int64_t *next = is_shared ? &client->shared_next : &client->next;
+  if (*next != 0 && marker.n != *next) {
+    if (marker.n > *next) counts.lost += marker.n - *next;
+    else if (marker.n == *next - 1) counts.repeated++;
     else counts.misordered++;
   }
-  client->next = marker.n + 1;
+  *next = marker.n + 1;
   if (client->goal != 0 && marker.n >= client->goal) {
     client->goal = 0;
     wave.reached++;
@@ -112,7 +114,7 @@ static void open_one(void) {
   if (wave.segment_bytes > 0) setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &wave.segment_bytes, sizeof wave.segment_bytes);
   int has_index = strchr(wave.path, '%') != NULL;
   struct client *client = remember((struct client){
-      .fd = fd, .index = has_index ? wave.first_index + wave.started : -1, .next = wave.next, .goal = wave.goal,
+      .fd = fd, .index = has_index ? wave.first_index + wave.started : -1, .next = wave.next, .shared_next = wave.next, .goal = wave.goal,
       .reads = wave.reads, .measured = wave.measured, .once = wave.once, .is_waiting_for_head = 1, .is_sending = 1});
   wave.started++;
   wave.waiting++;

@@ -8,6 +8,8 @@ struct client {
   int index;
   /// The number that the next event must have; 0: any.
   int64_t next;
+  /// The same of the topic that others read, too.
+  int64_t shared_next;
   int64_t connected_at_ns;
   /// Counts when it has got this event; 0: none.
   int64_t goal;
@@ -26,6 +28,8 @@ struct counts {
 struct wave {
   int port, wanted, first_index, concurrency, buffer_bytes, segment_bytes;
   int64_t next, goal;
+  /// The number of a topic that each of them reads beside its own; -1: none.
+  int64_t shared;
   uint8_t reads, measured, once;
   char path[256], id[1024];
   int started, waiting, opened, failed, reached;

@@ -7,7 +7,7 @@
 //   close                                   resets all connections
 //
 // Of `open`: `first` is the first number for the %d; `next` the number of the first event that each must get (0: any);
-// `goal` the event that `reach` waits for; `id` a Last-Event-ID; `concurrency` how many wait for their heads at a time;
+// `shared` the number of a topic that all of the last wave read beside their own, with a sequence of its own; `goal` the event that `reach` waits for; `id` a Last-Event-ID; `concurrency` how many wait for their heads at a time;
 // `reads=0` never reads, with a receive buffer of `buffer` bytes and segments of `segment`; `measured=0` leaves latencies
 // out; `once=1` reads one whole response and closes.
 //
@@ -69,6 +69,7 @@ static void begin_open(const char *line) {
   wave.segment_bytes = (int)number_of(line, "segment", 0);
   wave.next = (int64_t)number_of(line, "next", 0);
   wave.goal = (int64_t)number_of(line, "goal", 0);
+  wave.shared = (int64_t)number_of(line, "shared", -1);
   wave.reads = number_of(line, "reads", 1) != 0;
   wave.measured = number_of(line, "measured", 1) != 0;
   wave.once = number_of(line, "once", 0) != 0;

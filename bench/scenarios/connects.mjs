@@ -33,7 +33,8 @@ export const connects = {
     }),
 };
 
-async function timed(bench, given) {
+/** How many a second were opened, and the server's CPU time for each, in µs. */
+export async function timed(bench, given) {
   const before = bench.server.cpuNs();
   const { opened, tookMs } = await bench.open(given);
   return [(opened / tookMs) * 1_000, (bench.server.cpuNs() - before) / 1e3 / opened];

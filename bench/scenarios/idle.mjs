@@ -19,26 +19,27 @@ export const idle = {
     { key: 'heapEach', heading: 'JS heap each', digits: 0 },
   ],
   ratios: [{ key: 'residentEach', to: 'nchan' }],
-  measure: (server, { isQuick }) =>
-    runOne(server, undefined, async (bench) => {
-      const count = isQuick ? 3_000 : 10_000;
-      const first = count / 5;
-      await bench.open({ path: '/events/0', count: WARM_UP });
-      await bench.close();
-      await delay(500);
-      const before = await memoryOf(bench);
-      await bench.open({ path: '/events/0', count: first });
-      const early = await memoryOf(bench);
-      await bench.open({ path: '/events/0', count: count - first });
-      const after = await memoryOf(bench);
-      const each = (key) => (after[key] - before[key]) / count;
-      return {
-        residentEach: each('rss'),
-        residentEachFurther: (after.rss - early.rss) / (count - first),
-        heapEach: each('heapUsed'),
-      };
-    }),
+  measure: (server, settings) => runOne(server, undefined, (bench) => measureIdle(bench, settings)),
 };
+
+export async function measureIdle(bench, { isQuick }) {
+  const count = isQuick ? 3_000 : 10_000;
+  const first = count / 5;
+  await bench.open({ path: '/events/0', count: WARM_UP });
+  await bench.close();
+  await delay(500);
+  const before = await memoryOf(bench);
+  await bench.open({ path: '/events/0', count: first });
+  const early = await memoryOf(bench);
+  await bench.open({ path: '/events/0', count: count - first });
+  const after = await memoryOf(bench);
+  const each = (key) => (after[key] - before[key]) / count;
+  return {
+    residentEach: each('rss'),
+    residentEachFurther: (after.rss - early.rss) / (count - first),
+    heapEach: each('heapUsed'),
+  };
+}
 
 /** Of a server that is not in Node only what is resident. */
 async function memoryOf({ name, server }) {

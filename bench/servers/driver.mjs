@@ -12,6 +12,8 @@
 import { createInterface } from 'node:readline';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 
+/** The number of the topic that all read, where each reads one of its own as well. */
+export const SHARED = 999_999;
 const MARKER_BYTES = 38;
 const MAX_WAITING_BYTES = 32_768;
 /** Looking at thousands of sockets in every turn would be measured too. */
@@ -20,11 +22,11 @@ const CHECK_EVERY_MS = 2;
 /**
  * Tells the port and obeys from then on.
  *
- * @param {{ server: import('node:net').Server, publish: (topic: number, text: string, n: number) => unknown }} options
+ * @param {{ server?: import('node:net').Server, publish: (topic: number, text: string, n: number) => unknown }} options
  */
 export function drive({ server, publish }) {
   const sockets = new Set();
-  server.on('connection', (socket) => {
+  server?.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
@@ -91,6 +93,32 @@ export function drive({ server, publish }) {
       }
       return { published: topics * each };
     },
+    /** As `paced` to any of `topics`, and `sharedRate` a second to the topic that all read. */
+    async pair({ rate, sharedRate, seconds, topics, tickMs, bytes = 100 }) {
+      const startedAt = performance.now();
+      const due = (perSecond) => {
+        const passed = Math.min((performance.now() - startedAt) / 1_000, seconds);
+        return Math.min(Math.floor(passed * perSecond) + 1, perSecond * seconds);
+      };
+      let [published, shared] = [0, 0];
+      for (;;) {
+        for (const until = due(sharedRate); shared < until; shared++) publishAndForget(SHARED, bytes);
+        for (const until = due(rate); published < until; published++) publishAndForget(anyBelow(topics), bytes);
+        if (published + shared >= (rate + sharedRate) * seconds) return { published: published + shared, shared };
+        await delay(tickMs);
+      }
+    },
+    /** So many events to any of `topics`, each awaited, as fast as it goes; their text is made once. */
+    async hot({ count, topics = 1, bytes = 100, perTurn = 100 }) {
+      const text = textOf(0, 0, bytes);
+      const startedAt = performance.now();
+      for (let n = 1; n <= count; n++) {
+        const result = publish(topics > 1 ? anyBelow(topics) : 0, text, n);
+        if (typeof result?.then === 'function') await result;
+        if (n % perTurn === 0) await turn();
+      }
+      return { published: count, tookMs: performance.now() - startedAt };
+    },
     memory: ({ settle = 1 }) => memory(settle),
   };
 
@@ -105,7 +133,7 @@ export function drive({ server, publish }) {
       console.log(JSON.stringify({ ...answer, lastId, failures }));
     })
     .on('close', () => process.exit());
-  console.log(JSON.stringify({ port: server.address().port }));
+  console.log(JSON.stringify({ port: server?.address().port ?? 0 }));
 }
 
 function textOf(topic, n, bytes) {

@@ -1,8 +1,8 @@
 // Nest's own `@Sse()`, one Subject for each topic: `node nest-sse.mjs express|fastify [options as JSON]`.
 import { Controller, Get, Module, Param, Sse } from '@nestjs/common';
-import { Subject } from 'rxjs';
+import { Subject, merge } from 'rxjs';
 import { decorateMethod, listen } from '../support/nest.mjs';
-import { drive } from './driver.mjs';
+import { SHARED, drive } from './driver.mjs';
 import { parseOptions } from './options.mjs';
 
 const [adapter, json] = process.argv.slice(2);
@@ -19,12 +19,18 @@ class EventsController {
     return subjectOf(Number(topic)).asObservable();
   }
 
+  /** One's own topic, and the one that all read. */
+  pair(topic) {
+    return merge(subjectOf(Number(topic)), subjectOf(SHARED));
+  }
+
   plain() {
     return 'ok';
   }
 }
 Controller()(EventsController);
 decorateMethod(EventsController, 'events', { parameters: [Param('topic')], method: Sse('events/:topic') });
+decorateMethod(EventsController, 'pair', { parameters: [Param('topic')], method: Sse('pair/:topic') });
 decorateMethod(EventsController, 'plain', { method: Get('plain') });
 
 class Root {}

@@ -1,12 +1,12 @@
-// This module, in a plain Nest application: `node ours.mjs express|fastify [options as JSON]`.
+// This module, in a plain Nest application: `node ours.mjs express|fastify [options as JSON] [another build's entry]`.
 import { Controller, Get, Module, Param } from '@nestjs/common';
-import { EventStreamService, SseModule, SseStream } from 'nestjs-event-stream';
 import { Subject } from 'rxjs';
 import { decorateMethod, injectInto, listen } from '../support/nest.mjs';
-import { drive } from './driver.mjs';
+import { SHARED, drive } from './driver.mjs';
 import { parseOptions } from './options.mjs';
 
-const [adapter, json] = process.argv.slice(2);
+const [adapter, json, build = 'nestjs-event-stream'] = process.argv.slice(2);
+const { EventStreamService, SseModule, SseStream } = await import(build);
 const options = parseOptions(json);
 /** Of those topics that are streamed as a source. */
 const subjects = new Map();
@@ -18,6 +18,11 @@ class EventsController {
 
   events(topic) {
     return this.streams.topic(`events/${topic}`);
+  }
+
+  /** One's own topic, and the one that all read. */
+  pair(topic) {
+    return this.streams.topics(`events/${topic}`, `events/${SHARED}`);
   }
 
   /** The events of one topic, by a pattern that matches no other. */
@@ -39,6 +44,7 @@ class EventsController {
 Controller()(EventsController);
 injectInto(EventsController, EventStreamService);
 decorateMethod(EventsController, 'events', { parameters: [Param('topic')], method: SseStream('events/:topic') });
+decorateMethod(EventsController, 'pair', { parameters: [Param('topic')], method: SseStream('pair/:topic') });
 decorateMethod(EventsController, 'pattern', { parameters: [Param('topic')], method: SseStream('pattern/:topic') });
 decorateMethod(EventsController, 'source', { parameters: [Param('topic')], method: SseStream('source/:topic') });
 decorateMethod(EventsController, 'plain', { method: Get('plain') });
