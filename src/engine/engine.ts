@@ -11,7 +11,7 @@ export interface LogEntry {
   /** The engine's clock in ms since 1970, never decreasing along the lane. */
   readonly at: number;
   readonly data: Uint8Array;
-  /** The same as text, where it is ASCII and the engine keeps it so. */
+  /** The same as text, where it is ASCII and the engine was given it and keeps it so. It is what counts then. */
   readonly text?: string | undefined;
   /** The id that the publisher gave, when it gave one. */
   readonly id?: string | undefined;
@@ -27,7 +27,7 @@ export interface Retention {
 export interface AppendRequest {
   readonly topic: string;
   readonly data: Uint8Array;
-  /** The same as text, where it is short and ASCII: for an engine that keeps it in memory, where text takes less room. */
+  /** The same as text, where it is short and ASCII. Given to `appendNow` only, of which `data` is then no property of its own. */
   readonly text?: string | undefined;
   readonly id?: string | undefined;
   readonly retention: Retention;

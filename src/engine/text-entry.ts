@@ -7,9 +7,19 @@ const utf8 = new TextEncoder();
 
 type HasPayload = Pick<LogEntry, 'data' | 'text'>;
 
-/** What is to be stored of a payload that there is as text. */
-export function requestOf(topic: string, payload: string, id: string | undefined, retention: Retention): AppendRequest {
-  const isText = payload.length <= MAX_TEXT && Buffer.byteLength(payload) === payload.length;
+/**
+ * What is to be stored of a payload that there is as text.
+ *
+ * @param mayBeText whether text may be stored: an engine that others wrap gets an object that can be copied
+ */
+export function requestOf(
+  topic: string,
+  payload: string,
+  id: string | undefined,
+  retention: Retention,
+  mayBeText: boolean,
+): AppendRequest {
+  const isText = mayBeText && payload.length <= MAX_TEXT && Buffer.byteLength(payload) === payload.length;
   return isText ? new TextRequest(topic, payload, id, retention) : { topic, data: utf8.encode(payload), id, retention };
 }
 
@@ -30,7 +40,7 @@ export function sizeOf(entry: HasPayload): number {
   return entry.text === undefined ? entry.data.byteLength : entry.text.length;
 }
 
-/** A payload of ASCII. Engines that store bytes ask for `data`, once or more. */
+/** A payload of ASCII, for engines that have asked for it; of one that wants the bytes `data` is made once. */
 class TextRequest implements AppendRequest {
   readonly topic: string;
   readonly text: string;

@@ -38,10 +38,12 @@ export class Publisher {
   readonly #retention: Retention;
   readonly #retentions = new WeakMap<TopicDefinition, Retention>();
   readonly #hub: PublishingHub;
+  readonly #takesText: boolean;
 
   constructor(engine: Engine, registry: TopicRegistry, history: Required<HistoryOptions> | false, hub: PublishingHub) {
     this.#hub = hub;
     this.#engine = engine;
+    this.#takesText = engine.appendNow !== undefined;
     this.#registry = registry;
     this.#retention = history === false ? NOTHING : (history as Retention);
   }
@@ -85,7 +87,7 @@ export class Publisher {
     checkPublishable(event);
     const definition = this.#registry.find(topic)?.definition;
     const pack = (checked: SseEvent | SseNotice): AppendRequest =>
-      requestOf(topic, packText(checked), ownId(checked), this.#retentionOf(definition));
+      requestOf(topic, packText(checked), ownId(checked), this.#retentionOf(definition), this.#takesText);
     const checked = definition !== undefined && 'data' in event ? validateEvent(definition, event) : event;
     return checked instanceof Promise ? checked.then(pack) : pack(checked);
   }

@@ -65,7 +65,7 @@ describe('the memory engine', () => {
     const seen: LogEntry[] = [];
     await engine.start({ entry: (_epoch, entry) => void seen.push(entry) } as EngineSink);
     await engine.subscribe(['a']);
-    await engine.append(requestOf('a', payload, 'own', KEEP));
+    await engine.append(requestOf('a', payload, 'own', KEEP, true));
     const { entries } = await read(['a']);
 
     for (const entry of [...entries, ...seen]) {
@@ -95,7 +95,7 @@ describe('the memory engine', () => {
 
   it('answers at once, and throws at once what it rejects with', async () => {
     const opened = await memoryEngine().open!();
-    const request = requestOf('a', 'tdata: 1\n', undefined, KEEP);
+    const request = requestOf('a', 'tdata: 1\n', undefined, KEEP, true);
     expect(opened.appendNow!(request)).toMatchObject({ seq: 1 });
     expect(await opened.append(request)).toMatchObject({ seq: 2 });
     await opened.close();
