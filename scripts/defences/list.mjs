@@ -1422,8 +1422,8 @@ const network = [
   {
     name: 'the event loop has its turn while thousands are served',
     file: 'src/hub/fan-out.ts',
-    find: 'if (served >= SLICE) return served;',
-    replace: '',
+    find: 'const SLICE = 1_000;',
+    replace: 'const SLICE = Infinity;',
     spec: 'src/hub/fan-out.spec.ts',
     test: 'serves 1,000 cursors',
   },
