@@ -39,7 +39,8 @@ describe.each(adapters)('on $name', (adapter) => {
     await freed(app);
 
     expect(stalledMs).toBeGreaterThanOrEqual(300);
-    expect(stalledMs).toBeLessThan(1_500);
+    // Without that option it is 120 s.
+    expect(stalledMs).toBeLessThan(10_000);
     expect(reasons).toEqual(['slow-consumer']);
   }, 20_000);
 

@@ -343,7 +343,8 @@ describe.each(adapters)('on $name', (adapter) => {
     await until(() => lived.length === 40, 'all to be closed');
 
     for (const data of ends) expect(data).toBe('{"reason":"lifetime","reconnect":true}');
-    expect(Math.min(...lived)).toBeGreaterThan(1_150);
+    // A busy machine tells of the opening late.
+    expect(Math.min(...lived)).toBeGreaterThan(900);
     expect(Math.max(...lived) - Math.min(...lived)).toBeGreaterThan(100);
   });
 });
