@@ -39,6 +39,10 @@ export class ServerProcess {
     this.folder = folder;
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   static async start(spec: ServerSpec): Promise<ServerProcess> {
     const folder = mkdtempSync(join(tmpdir(), `sse-${spec.name}-`));
     const server = new ServerProcess(spec, await freePort(), folder);
