@@ -1,5 +1,5 @@
 // The engines that benches run on: their servers, and what the bare driver does.
-import { Client } from 'pg';
+import { Client, Pool } from 'pg';
 import { Redis } from 'ioredis';
 import { connect } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
@@ -25,16 +25,20 @@ export const ENGINES = {
   },
 };
 
-export async function openEngine(name, port) {
+/** @param dist the folder of the build that it is taken of */
+export async function openEngine(name, port, dist = new URL('../../dist/', import.meta.url)) {
   const { open, make } = ENGINES[name];
-  return make(await import(`../../dist/esm/${open}`), port);
+  return make(await import(new URL(`esm/${open}`, dist)), port);
 }
 
 export const BARE = {
-  redis: { open: bareRedis, heads: redisHeads, subscriptions: redisSubscriptions },
-  postgres: { open: barePostgres, heads: postgresHeads, subscriptions: postgresConnections },
-  nats: { open: bareNats },
+  redis: { open: bareRedis, store: redisStore, heads: redisHeads, subscriptions: redisSubscriptions },
+  postgres: { open: barePostgres, store: postgresStore, heads: postgresHeads, subscriptions: postgresConnections },
+  nats: { open: bareNats, store: natsStore },
 };
+
+/** How many events of a topic the bare stores keep. */
+const KEPT = 100;
 
 /** Each gives `publish(topic, text)`, and `subscribe(topics, onText)`. */
 async function bareRedis(port) {
@@ -46,6 +50,12 @@ async function bareRedis(port) {
       await client.subscribe(...topics);
     },
   };
+}
+
+/** What is sent in one turn goes together. */
+async function redisStore(port) {
+  const client = new Redis(port, '127.0.0.1', { enableAutoPipelining: true });
+  return (topic, data) => client.xadd(`bare:${topic}`, 'MAXLEN', '~', KEPT, '*', 'd', data);
 }
 
 async function redisHeads(port, topics) {
@@ -80,6 +90,14 @@ async function barePostgres(port) {
   };
 }
 
+/** Nothing is ever deleted. */
+async function postgresStore(port) {
+  const pool = new Pool({ connectionString: urlOf(port), max: 8 });
+  await pool.query('create table bare_event (seq bigserial primary key, topic text, data bytea)');
+  const insert = { name: 'insert', text: 'insert into bare_event (topic, data) values ($1, $2) returning seq' };
+  return (topic, data) => pool.query({ ...insert, values: [topic, data] });
+}
+
 async function postgresHeads(port, topics) {
   const client = new Client(urlOf(port));
   await client.connect();
@@ -112,4 +130,12 @@ async function bareNats(port) {
       await connection.flush();
     },
   };
+}
+
+async function natsStore(port) {
+  const connection = await connect({ servers: `127.0.0.1:${port}` });
+  const manager = await jetstreamManager(connection);
+  await manager.streams.add({ name: 'STORE', subjects: ['store.>'], max_msgs_per_subject: KEPT });
+  const stream = jetstream(connection);
+  return (topic, data) => stream.publish(`store.${topic.replace('/', '_')}`, data);
 }

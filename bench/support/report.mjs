@@ -50,5 +50,6 @@ export function option(name, fallback) {
   const at = args.findIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
   if (at < 0) return fallback;
   if (typeof fallback === 'boolean') return true;
-  return Number(args[at].split('=')[1] ?? args[at + 1]);
+  const value = args[at].split('=')[1] ?? args[at + 1];
+  return typeof fallback === 'string' ? value : Number(value);
 }

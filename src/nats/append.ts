@@ -8,11 +8,11 @@ import { EVENT_HEADER, encodeMeta } from './codec.js';
 import type { NatsMessage } from './driver.js';
 import type { JetStream } from './jetstream.js';
 import type { Call, NatsLink } from './link.js';
-import type { Messages } from './messages.js';
 import type { NatsSettings } from './options.js';
 import { sizeProblem } from './size.js';
 import { isNobodyThere, parse } from './stored-message.js';
 import type { Subjects } from './subjects.js';
+import type { Times } from './times.js';
 
 /** One append on its way. */
 interface Pending {
@@ -44,7 +44,7 @@ const NOTHING = new Uint8Array();
 export class NatsAppender {
   readonly #link: NatsLink;
   readonly #stream: JetStream;
-  readonly #messages: Messages;
+  readonly #times: Times;
   readonly #signal: AbortSignal;
   readonly #pinMs: number;
   readonly #failures: EngineFailures;
@@ -63,10 +63,10 @@ export class NatsAppender {
   #count = 0;
   #pinnedAt = -Infinity;
 
-  constructor(link: NatsLink, stream: JetStream, messages: Messages, settings: NatsSettings, signal: AbortSignal) {
+  constructor(link: NatsLink, stream: JetStream, times: Times, settings: NatsSettings, signal: AbortSignal) {
     this.#link = link;
     this.#stream = stream;
-    this.#messages = messages;
+    this.#times = times;
     this.#signal = signal;
     this.#failures = settings.failures;
     this.#pinMs = Math.min(settings.maxAgeMs / 4, MAX_PIN_MS);
@@ -125,7 +125,7 @@ export class NatsAppender {
     }
     this.#giveUpBefore(pending.n);
     this.#timing++;
-    this.#messages
+    this.#times
       .timeOf(subjects, seq, pending.deadline)
       .then(
         (at) => pending.resolve({ epoch: subjects.epoch, seq, at }),

@@ -15,6 +15,7 @@ import type { NatsEngineOptions, NatsSettings } from './options.js';
 import { NatsReader } from './read.js';
 import { maxEventBytesOf } from './size.js';
 import { UnavailableError } from './stored-message.js';
+import { Times } from './times.js';
 
 const RETRY_MS = 20;
 /** How long `close` waits for what is being appended. */
@@ -62,7 +63,8 @@ class NatsEngine implements Engine {
     this.#stream = new JetStream(this.#link, settings, signal);
     this.#messages = new Messages(this.#stream);
     this.#reader = new NatsReader(this.#stream, settings.timeoutMs);
-    this.#appender = new NatsAppender(this.#link, this.#stream, this.#messages, settings, signal);
+    const times = new Times(this.#messages);
+    this.#appender = new NatsAppender(this.#link, this.#stream, times, settings, signal);
     this.#live = new NatsLive(this.#link, this.#stream, this.#messages, settings, signal);
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AppendRequest, Retention } from '../engine/engine.js';
-import { afterReading } from '../engine/kit/deadline.js';
+import { DeadlineTimer } from '../engine/kit/deadline.js';
 import { MAX_WAITING_BYTES } from '../engine/kit/failure.js';
 import type { EngineFailures } from '../engine/kit/failure.js';
 import type { SseError } from '../errors.js';
@@ -47,7 +47,10 @@ export class PostgresAppender {
   #sent: Sent | undefined;
   #waitingBytes = 0;
   #working: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new DeadlineTimer(
+    () => (this.#sent?.waiting[0] ?? this.#queue[0])?.deadline,
+    (now) => this.#expire(now),
+  );
 
   constructor(options: AppendOptions) {
     this.#options = options;
@@ -62,7 +65,7 @@ export class PostgresAppender {
       const deadline = performance.now() + this.#options.timeoutMs;
       this.#waitingBytes += request.data.byteLength;
       this.#queue.push({ request, deadline, resolve, reject });
-      this.#arm();
+      this.#timer.arm();
       // In a turn of its own: what is appended at once goes in one batch.
       this.#working ??= Promise.resolve().then(() => this.#work());
     });
@@ -72,7 +75,7 @@ export class PostgresAppender {
   async close(): Promise<void> {
     for (const waiting of this.#queue.splice(0)) waiting.reject(this.#options.failures.closed());
     await this.#working;
-    clearTimeout(this.#timer);
+    this.#timer.stop();
   }
 
   async #work(): Promise<void> {
@@ -124,21 +127,8 @@ export class PostgresAppender {
     for (const { request } of batch) this.#waitingBytes -= request.data.byteLength;
   }
 
-  /** One timer, for the oldest. */
-  #arm(): void {
-    const oldest = this.#sent?.waiting[0] ?? this.#queue[0];
-    if (this.#timer !== undefined || oldest === undefined) return;
-    const expire = (): void => {
-      this.#timer = undefined;
-      this.#expire();
-      this.#arm();
-    };
-    this.#timer = setTimeout(afterReading, Math.max(1, oldest.deadline - performance.now()), expire);
-  }
-
-  #expire(): void {
+  #expire(now: number): void {
     const late = new Error(`no answer within ${this.#options.timeoutMs} ms`);
-    const now = performance.now();
     if (this.#sent !== undefined) {
       const { waiting, trace } = this.#sent;
       const given = takeLate(waiting, now);

@@ -3,6 +3,7 @@ import type { Position } from '../topic/position.js';
 import { ENTRY_HEADER_BYTES } from './script.js';
 
 const EPOCH_BYTES = 6;
+const PLACE_BYTES = 16;
 const EPOCH = /^[0-9a-z]{6}$/;
 /** In a message, where the topic stands: behind its kind, the epoch, and its length. */
 const TOPIC_AT = 1 + EPOCH_BYTES + 2;
@@ -31,6 +32,16 @@ export function decodeLane(lane: Buffer): Lane {
 
 export function decodeHead(head: Buffer): TopicHead {
   return { seq: head.readDoubleLE(0), at: head.readDoubleLE(8) };
+}
+
+/** Where events were stored, one behind the other: `undefined` for one that was not. */
+export function decodePlaces(epoch: string, places: Buffer): (Position | undefined)[] {
+  const positions: (Position | undefined)[] = [];
+  for (let place = 0; place < places.length; place += PLACE_BYTES) {
+    const seq = places.readDoubleLE(place);
+    positions.push(seq === 0 ? undefined : { epoch, seq, at: places.readDoubleLE(place + 8) });
+  }
+  return positions;
 }
 
 export function decodeEntry(topic: string, entry: Buffer): LogEntry {

@@ -3,12 +3,10 @@ import type { EngineFailures } from '../engine/kit/failure.js';
 import { reopenable } from '../engine/kit/reopenable.js';
 import { createEpochs } from '../topic/position.js';
 import type { Position } from '../topic/position.js';
-import { APPEND } from './append-script.js';
+import { AppendCalls } from './append-calls.js';
 import { RedisAppender } from './append.js';
 import { Calls } from './calls.js';
 import type { Call } from './calls.js';
-import { toArguments } from './codec.js';
-import type { Argument } from './driver.js';
 import { loadPackage } from './drivers.js';
 import { RedisLink } from './link.js';
 import { RedisLive } from './live.js';
@@ -55,7 +53,13 @@ class RedisEngine implements Engine {
     this.#failures = options.failures;
     this.#calls = new Calls(options);
     this.#link = new RedisLink(options, () => this.#appender.restart());
-    this.#appender = new RedisAppender(options, this.#link);
+    const appends = new AppendCalls({
+      link: this.#link,
+      inlineBytes: options.inlineBytes,
+      nextEpoch: this.#nextEpoch,
+      onPublished: (problem) => (this.#publishProblem = problem),
+    });
+    this.#appender = new RedisAppender(options, this.#link, appends);
     this.#reader = new RedisReader(this.#link, this.#nextEpoch);
     this.#sweeper = new RedisSweeper(this.#link, options.sweepMs);
   }
@@ -82,21 +86,9 @@ class RedisEngine implements Engine {
   async append(request: AppendRequest): Promise<Position> {
     this.#assertOpen();
     checkEvent(request, this.#failures);
-    const { topic, data, id, retention } = request;
     await this.#link.open();
     this.#sweeper.start();
-    const { maxEvents, maxBytes, maxAgeMs } = retention;
-    const bounds = toArguments(maxEvents, maxBytes, maxAgeMs);
-    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    const event: Argument[] = [this.#nextEpoch(), topic, bytes, id === undefined ? '' : `=${id}`, ...bounds];
-    const inlineBytes = String(this.#options.inlineBytes);
-    return this.#appender.append(async (node, n, floor, isFull) => {
-      const { keys, channels } = this.#link.appendNames(topic);
-      const args = [...event, node, String(n), String(floor), inlineBytes, ...channels];
-      const reply = (await this.#link.evaluate(APPEND, keys, args, isFull)) as (Buffer | number)[];
-      if (Number(reply[0]) === 1) this.#publishProblem = reply[4]?.toString();
-      return reply;
-    });
+    return this.#appender.append(request);
   }
 
   async read(request: ReadRequest): Promise<ReadPage> {

@@ -58,11 +58,14 @@ export class RedisLink {
   }
 
   /** The keys of an append, and its channels where these are no keys. */
-  appendNames(topic: string): { keys: string[]; channels: string[] } {
-    const keys = ['lane', 'names', `log:${topic}`, `ids:${topic}`].map((name) => this.key(name));
-    const channels = ['topic:' + topic, 'all'];
-    if (!this.#opened().isCluster) return { keys, channels: channels.map((name) => this.#channel(name)) };
-    return { keys: [...keys, ...channels.map((name) => this.key(`live:0:${name}`))], channels: [] };
+  appendNames(topics: readonly string[]): { keys: string[]; channels: string[] } {
+    const keys = ['lane', 'names', ...topics.flatMap((topic) => [`log:${topic}`, `ids:${topic}`])];
+    const channels = [...topics.map((topic) => `topic:${topic}`), 'all'];
+    if (!this.#opened().isCluster) {
+      return { keys: keys.map((name) => this.key(name)), channels: channels.map((name) => this.#channel(name)) };
+    }
+    const names = [...keys, ...channels.map((name) => `live:0:${name}`)];
+    return { keys: names.map((name) => this.key(name)), channels: [] };
   }
 
   async publishProbe(message: Buffer): Promise<void> {

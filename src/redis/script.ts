@@ -78,7 +78,10 @@ local function entry_at(log, index)
   local entry = redis.call('LINDEX', log, index)
   if entry then return struct.unpack(ENTRY, entry) end
 end
+`;
 
+/** What those have in common beside it that look for a place in a log. Each function costs whoever runs a script that has it. */
+export const PLACES = `
 -- The first index from low up to high that is not before what is looked for.
 local function search(log, low, high, is_before)
   while low < high do

@@ -1,4 +1,4 @@
-import { script } from './script.js';
+import { PLACES, script } from './script.js';
 
 /**
  * Finds the events that were published with an own id.
@@ -7,7 +7,7 @@ import { script } from './script.js';
  *
  * Returns epoch, how often the id is there (2: at least), seq and at of the one.
  */
-export const LOCATE = script(`
+export const LOCATE = script(`${PLACES}
 local epoch, _, lane_at = struct.unpack(LANE, open_lane(ARGV[1]))
 local now = clock(lane_at)
 local count, found_seq, found_at = 0, 0, 0

@@ -36,7 +36,7 @@ describe.each(['ioredis', 'redis'] as const)('with the rights of the page, and n
     await engine.subscribe(['a', EVERY_TOPIC]);
     const brief = { maxEvents: 2, maxBytes: 10_000, maxAgeMs: 10 };
     for (const id of ['1', '2', '3']) await append(engine, 'a', 'x', KEEP, id);
-    for (const id of ['4', '5', '6']) await append(engine, 'brief', 'x', brief, id);
+    await Promise.all(['4', '5', '6'].map((id) => append(engine, 'brief', 'x', brief, id)));
     await append(engine, 'a', 'x', { ...KEEP, maxAgeMs: Infinity });
     await append(engine, 'none', 'x', { ...KEEP, maxEvents: 0 });
     const from = await engine.locate(['a'], '2');

@@ -80,6 +80,20 @@ describe.each(clusterDrivers)('the Redis engine on a cluster through $name', ({ 
     await cluster.move(slot, target, owner);
   });
 
+  test('events of many topics that come together are stored and delivered in order', async () => {
+    const prefix = `many${++count}`;
+    await using publisher = await engineFor(prefix);
+    await using subscriber = await engineFor(prefix);
+    const recorder = await Recorder.start(subscriber.engine);
+    await subscriber.engine.subscribe([EVERY_TOPIC]);
+    const texts = Array.from({ length: 300 }, (_, n) => `${n}`);
+    const positions = await Promise.all(texts.map((text, n) => append(publisher.engine, `topic/${n % 100}`, text)));
+
+    await until(() => recorder.entries.length >= 300, 'the delivery', 10_000);
+    expect(textsOf(recorder.entries)).toEqual(texts);
+    expect(recorder.entries.map(({ seq }) => seq)).toEqual(positions.map(({ seq }) => seq));
+  });
+
   test('the log and its live delivery go on when the master dies and its replica takes over', async () => {
     // The first server and the last are each other's replica.
     const pair = [cluster.servers[0], cluster.servers[3]];

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from '@jest/globals';
-import { before, within } from './deadline.js';
+import { DeadlineTimer, before, within } from './deadline.js';
 
 const MS = 50;
 const late = (): Error => new Error('late');
@@ -24,6 +24,26 @@ describe.each<[string, <T>(answer: Promise<T>) => Promise<T>]>([
   test('is waited for no longer', async () => {
     await expect(inTime(new Promise(() => undefined))).rejects.toThrow();
   });
+});
+
+test('one timer ends many calls, each behind its deadline and none is forgotten', async () => {
+  const begin = performance.now();
+  const deadlines = [30, 30, 60, 90].map((ms) => begin + ms);
+  const ended: number[] = [];
+  let onEnd = (): void => undefined;
+  const timer = new DeadlineTimer(
+    () => deadlines[0],
+    (now) => {
+      while (deadlines[0] !== undefined && deadlines[0] <= now) ended.push(performance.now() - deadlines.shift()!);
+      if (deadlines.length === 0) onEnd();
+    },
+  );
+  const over = new Promise<void>((resolve) => (onEnd = resolve));
+  for (let n = 0; n < 4; n++) timer.arm();
+  await over;
+
+  expect(ended.length).toBe(4);
+  expect(ended.every((late) => late >= 0)).toBe(true);
 });
 
 /** Another thread, which answers at once. */

@@ -48,6 +48,40 @@ export function before<T>(deadline: number, promise: Promise<T> | T): Promise<T>
   return within(promise, deadline - performance.now(), noAnswer);
 }
 
+/** One timer for many calls: it is set for the oldest, and anew when the deadline of that has passed. */
+export class DeadlineTimer {
+  readonly #oldest: () => number | undefined;
+  readonly #expire: (now: number) => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param oldest the first deadline, on the clock of `performance.now()`; `undefined`: nothing is under way
+   * @param expire is to end all whose deadline is not behind `now`
+   */
+  constructor(oldest: () => number | undefined, expire: (now: number) => void) {
+    this.#oldest = oldest;
+    this.#expire = expire;
+  }
+
+  /** To be called with each new call. */
+  arm(): void {
+    if (this.#timer !== undefined) return;
+    const oldest = this.#oldest();
+    if (oldest === undefined) return;
+    this.#timer = setTimeout(afterReading, Math.max(1, oldest - performance.now()), () => this.#ring());
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #ring(): void {
+    this.#timer = undefined;
+    this.#expire(performance.now());
+    this.arm();
+  }
+}
+
 /** For what a call waits for: keeps the process alive. Ends early when `signal` aborts. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(ignore);
