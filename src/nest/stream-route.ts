@@ -13,6 +13,7 @@ import type { Dialect } from '../wire/dialect.js';
 import { dialectOf } from '../wire/profile.js';
 import type { WireProfile } from '../wire/profile.js';
 import { Callbacks } from './callbacks.js';
+import { DirectRoutes } from './direct-routes.js';
 import { FailureFilters } from './failure-filters.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
@@ -24,16 +25,19 @@ export class StreamRoutes {
   readonly options: ResolvedOptions;
   readonly callbacks: Callbacks;
   readonly filters: FailureFilters;
+  readonly direct: DirectRoutes;
   readonly #byController = new Map<Type, Map<object, StreamRoute>>();
 
   constructor(
     @Inject(RESOLVED_OPTIONS) options: ResolvedOptions,
     @Inject(Callbacks) callbacks: Callbacks,
     @Inject(FailureFilters) filters: FailureFilters,
+    @Inject(DirectRoutes) direct: DirectRoutes,
   ) {
     this.options = options;
     this.callbacks = callbacks;
     this.filters = filters;
+    this.direct = direct;
   }
 
   of(controller: Type, handler: object): StreamRoute {
@@ -56,6 +60,8 @@ export class StreamRoute implements ArrivalRoute {
   readonly none: SseStreamOptions['none'];
   readonly commit: SseStreamOptions['commit'];
   readonly isNegotiated: boolean;
+  /** Whether the decorated method opens its streams, and no interceptor. */
+  readonly isDirect: boolean;
   /** Those of a document, which no profile has any for. */
   readonly documentHeaders: SseStreamOptions['headers'];
   readonly #routes: StreamRoutes;
@@ -68,6 +74,7 @@ export class StreamRoute implements ArrivalRoute {
     this.#handler = handler;
     const options = optionsOf(controller, handler);
     this.isNegotiated = options.respond === 'negotiate';
+    this.isDirect = routes.direct.has(handler);
     this.documentHeaders = this.isNegotiated ? varyingByAccept(options.headers) : options.headers;
     this.headers =
       options.wire?.headers === undefined ? this.documentHeaders : { ...options.wire.headers, ...this.documentHeaders };
