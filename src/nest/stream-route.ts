@@ -4,6 +4,7 @@ import type { Answering } from '../connection/stream-host.js';
 import { layOver } from '../connection/stream-settings.js';
 import type { ResolvedSettings } from '../connection/stream-settings.js';
 import { exchangeOf } from '../http/exchange-of.js';
+import { HeadCache } from '../http/head-cache.js';
 import { varying } from '../http/headers.js';
 import type { ArrivalRoute } from '../node/arrival.js';
 import type { ResumeAt } from '../node/resume-at.js';
@@ -51,6 +52,7 @@ export class StreamRoutes {
 
 /** What all streams of one route share. */
 export class StreamRoute implements ArrivalRoute {
+  readonly heads = new HeadCache();
   readonly headers: SseStreamOptions['headers'];
   readonly settings: ResolvedSettings;
   readonly begin: Begin | undefined;
