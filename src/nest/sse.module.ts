@@ -1,4 +1,4 @@
-import { ConfigurableModuleBuilder, Inject, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Inject, Module, Optional } from '@nestjs/common';
 import type { DynamicModule, NestModule, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { SseError } from '../errors.js';
@@ -49,16 +49,16 @@ type AsyncOptions = Parameters<typeof ConfigurableModuleClass.forRootAsync>[0] &
 /** Server-Sent Events: live topics with exact resume, and routes that stream. */
 @Module({})
 export class SseModule implements NestModule {
-  readonly #directRoutes: DirectRoutes;
+  readonly #directRoutes: DirectRoutes | undefined;
 
-  /** @internal */
-  constructor(@Inject(DirectRoutes) directRoutes: DirectRoutes) {
+  /** @internal Without providers when a module imports it by its bare name. */
+  constructor(@Optional() @Inject(DirectRoutes) directRoutes?: DirectRoutes) {
     this.#directRoutes = directRoutes;
   }
 
   /** @internal Nest calls it, for middleware, right before it makes the routes of all modules. */
   configure(): void {
-    this.#directRoutes.find();
+    this.#directRoutes?.find();
   }
 
   /** Every option has a default: `SseModule.forRoot()` keeps events in this process. */
