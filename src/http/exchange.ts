@@ -1,7 +1,7 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { acceptsGzip, streamHeaders, varying } from './headers.js';
+import type { HeadCache } from './head-cache.js';
+import { acceptsGzip, varying } from './headers.js';
 import type { StreamHeaders } from './headers.js';
 import { destroyResponse, endResponse, isHttp2, isPromise, rawOf } from './raw-response.js';
 import type { FailureListener, RawResponse, StartedResponse } from './raw-response.js';
@@ -57,7 +57,10 @@ export abstract class Exchange implements StartedResponse, FailureListener {
   protected abstract inherited(): Readonly<OutgoingHttpHeaders>;
 
   /** Sends the head. Resolves to `false` when the client left meanwhile. */
-  protected abstract sendHead(headers: StreamHeaders, inherited: Readonly<OutgoingHttpHeaders>): Promise<boolean>;
+  protected abstract sendHead(
+    headers: Readonly<StreamHeaders>,
+    inherited: Readonly<OutgoingHttpHeaders>,
+  ): Promise<boolean>;
 
   get isHead(): boolean {
     return this.#rawRequest.method === 'HEAD';
@@ -106,15 +109,19 @@ export abstract class Exchange implements StartedResponse, FailureListener {
    * Sends the head of an event stream, with what the framework has set so far. Resolves to `false` when the client left
    * meanwhile. Rejects while nothing has been sent, so that an exception filter can still answer.
    *
+   * @param heads those of the route
    * @param settings those of the stream; `undefined` when it ends at once
    */
-  async start(own: Readonly<Record<string, string | string[]>> | undefined, settings?: HeadSettings): Promise<boolean> {
+  async start(
+    heads: HeadCache,
+    own: Readonly<Record<string, string | string[]>> | undefined,
+    settings?: HeadSettings,
+  ): Promise<boolean> {
     const inherited = this.inherited();
     const isCompressible = settings?.compression === true;
     this.isGzip = isCompressible && acceptsGzip(this.#rawRequest.headers['accept-encoding']);
     const encoding = isCompressible ? (this.isGzip ? 'gzip' : 'identity') : undefined;
-    const headers = streamHeaders({ http2: isHttp2(this.raw), inherited, own, encoding });
-    for (const [name, value] of Object.entries(headers)) checkHeader(name, value);
+    const headers = heads.headersOf({ http2: isHttp2(this.raw), inherited, own, encoding });
     this.#hasStarted = true;
     const isOpen = await this.sendHead(headers, inherited);
     // On HTTP/2 it would be the settings of the whole session.
@@ -174,12 +181,6 @@ export abstract class Exchange implements StartedResponse, FailureListener {
 
 function ignore(): void {
   // See `onOver`.
-}
-
-function checkHeader(name: string, value: number | string | string[]): void {
-  validateHeaderName(name);
-  if (Array.isArray(value)) for (const one of value) validateHeaderValue(name, one);
-  else validateHeaderValue(name, String(value));
 }
 
 // Keyed by the socket: one listener for all that are pipelined on it, because Node warns of more than ten.

@@ -39,7 +39,10 @@ export class FastifyExchange extends Exchange {
    * Sends the head through Fastify, so that its `onSend` hooks run: a plugin such as `@fastify/cookie` adds its headers
    * there. Fastify then pipes what was sent into the response, and that call is where this module takes over.
    */
-  protected async sendHead(headers: StreamHeaders, inherited: Readonly<OutgoingHttpHeaders>): Promise<boolean> {
+  protected async sendHead(
+    headers: Readonly<StreamHeaders>,
+    inherited: Readonly<OutgoingHttpHeaders>,
+  ): Promise<boolean> {
     const reply = this.#reply;
     for (const name of Object.keys(inherited)) {
       if (headers[name] !== inherited[name]) reply.removeHeader(name);

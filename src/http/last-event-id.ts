@@ -16,15 +16,21 @@ export function readLastEventId(request: RequestLike): string | undefined {
   const header = request.headers['last-event-id'];
   const fromHeader = typeof header === 'string' ? decodeHeader(header).trim() : undefined;
   if (fromHeader !== undefined && fromHeader !== '') return fromHeader;
+  // Most have no query, and to parse one has its price.
+  if (!targetOf(request).includes('?')) return undefined;
   return queryOf(request).getAll('lastEventId').join(', ').trim() || undefined;
 }
 
 /** The query of the URL as it was sent, whatever the framework's own parser makes of it. */
 export function queryOf(request: RequestLike): URLSearchParams {
-  const { originalUrl, url } = request;
-  const target = typeof originalUrl === 'string' ? originalUrl : typeof url === 'string' ? url : '';
+  const target = targetOf(request);
   const start = target.indexOf('?');
   return new URLSearchParams(start < 0 ? '' : target.slice(start + 1));
+}
+
+function targetOf({ originalUrl, url }: RequestLike): string {
+  if (typeof originalUrl === 'string') return originalUrl;
+  return typeof url === 'string' ? url : '';
 }
 
 /** Browsers send an id as UTF-8, Node reads headers as Latin-1. What is not UTF-8 stays as it is. */

@@ -18,10 +18,11 @@ export class PlainExchange extends Exchange {
     this.raw.setHeader(name, value);
   }
 
-  protected async sendHead(headers: StreamHeaders): Promise<boolean> {
+  protected async sendHead(headers: Readonly<StreamHeaders>): Promise<boolean> {
     // Only what is not to be sent: once a header has been removed, Node keeps all of them in a larger form.
     for (const name of this.raw.getHeaderNames()) if (!(name in headers)) this.raw.removeHeader(name);
-    await this.writeHead(headers);
+    // A copy: a middleware's own may change what it is given.
+    await this.writeHead({ ...headers });
     this.forgetNext();
     return true;
   }

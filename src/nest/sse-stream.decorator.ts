@@ -1,4 +1,4 @@
-import { RequestMapping, RequestMethod, Res, SetMetadata, UseInterceptors } from '@nestjs/common';
+import { RequestMapping, RequestMethod, Res, SetMetadata, UseGuards, UseInterceptors } from '@nestjs/common';
 import type { StreamSource } from '../connection/source.js';
 import { SETTING_RULES } from '../connection/stream-settings.js';
 import { SseError, describe } from '../errors.js';
@@ -9,9 +9,12 @@ import type { Rules } from '../rules.js';
 import { beginProblem } from '../topic/begin.js';
 import { wireProblem } from '../wire/profile.js';
 import type { WireProfile } from '../wire/profile.js';
+import { ArrivalGuard } from './arrival.guard.js';
+import { markDecorated } from './direct-routes.js';
+import type { RouteEnhancers } from './direct-routes.js';
 import type { CommitOptions, SseStreamOptions } from './sse-options.js';
-import { SseStreamInterceptor } from './sse-stream.interceptor.js';
-import { STREAM_METADATA } from './tokens.js';
+import { createRouteInterceptor } from './sse-stream.interceptor.js';
+import { ENHANCERS_METADATA, STREAM_METADATA } from './tokens.js';
 
 const RULES: Rules<SseStreamOptions> = {
   ...SETTING_RULES,
@@ -87,7 +90,10 @@ export function SseStream(
       addResponseArgument(target, key, descriptor.value as Handler),
     );
     SetMetadata(STREAM_METADATA, options)(target, key, descriptor);
-    UseInterceptors(SseStreamInterceptor)(target, key, descriptor);
+    const enhancers: RouteEnhancers = { guard: ArrivalGuard, interceptor: createRouteInterceptor() };
+    SetMetadata(ENHANCERS_METADATA, enhancers)(target, key, descriptor);
+    UseGuards(enhancers.guard)(target, key, descriptor);
+    UseInterceptors(enhancers.interceptor)(target, key, descriptor);
     RequestMapping({ path: hasPath ? first : '/', method: options.method ?? RequestMethod.GET })(
       target,
       key,
@@ -161,5 +167,6 @@ function keepResult(handler: Handler, responseIndex: number): Handler {
   // Other tools find parameters by these.
   Object.defineProperty(kept, 'name', { value: handler.name, configurable: true });
   Object.defineProperty(kept, 'length', { value: handler.length, configurable: true });
+  markDecorated(kept);
   return kept;
 }

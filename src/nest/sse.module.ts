@@ -1,16 +1,18 @@
-import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
-import type { DynamicModule, Provider } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Inject, Module, Optional } from '@nestjs/common';
+import type { DynamicModule, NestModule, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { SseError } from '../errors.js';
 import { Node } from '../node/node.js';
 import type { TopicDefinition } from '../topic/define.js';
 import { AppServer } from './app-server.js';
 import { Callbacks } from './callbacks.js';
+import { DirectRoutes } from './direct-routes.js';
 import { EventStreamService } from './event-stream.service.js';
 import { FailureFilters } from './failure-filters.js';
 import { SseHealthIndicator } from './health.indicator.js';
 import { createHubController } from './hub.controller.js';
 import { Lifecycle } from './lifecycle.js';
+import { Reception } from './reception.js';
 import { resolveOptions } from './resolve-options.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import type { HubRouteOptions, SseModuleOptions } from './sse-options.js';
@@ -46,7 +48,19 @@ type AsyncOptions = Parameters<typeof ConfigurableModuleClass.forRootAsync>[0] &
 
 /** Server-Sent Events: live topics with exact resume, and routes that stream. */
 @Module({})
-export class SseModule {
+export class SseModule implements NestModule {
+  readonly #directRoutes: DirectRoutes | undefined;
+
+  /** @internal Without providers when a module imports it by its bare name. */
+  constructor(@Optional() @Inject(DirectRoutes) directRoutes?: DirectRoutes) {
+    this.#directRoutes = directRoutes;
+  }
+
+  /** @internal Nest calls it, for middleware, right before it makes the routes of all modules. */
+  configure(): void {
+    this.#directRoutes?.find();
+  }
+
   /** Every option has a default: `SseModule.forRoot()` keeps events in this process. */
   static forRoot(options: RootOptions = {}): DynamicModule {
     const { isGlobal = true, ...own } = options;
@@ -106,12 +120,14 @@ function compose(base: DynamicModule, { isGlobal, hub, topics = [] }: SseModuleE
         useFactory: createNode,
       },
       Lifecycle,
+      DirectRoutes,
       FailureFilters,
+      Reception,
       StreamRoutes,
       ...PROVIDED,
       ...families,
     ],
-    exports: [RESOLVED_OPTIONS, Node, StreamRoutes, ...PROVIDED, ...families],
+    exports: [RESOLVED_OPTIONS, Node, Reception, StreamRoutes, ...PROVIDED, ...families],
   };
 }
 

@@ -4,6 +4,7 @@ import type { Answering } from '../connection/stream-host.js';
 import { layOver } from '../connection/stream-settings.js';
 import type { ResolvedSettings } from '../connection/stream-settings.js';
 import { exchangeOf } from '../http/exchange-of.js';
+import { HeadCache } from '../http/head-cache.js';
 import { varying } from '../http/headers.js';
 import type { ArrivalRoute } from '../node/arrival.js';
 import type { ResumeAt } from '../node/resume-at.js';
@@ -13,6 +14,7 @@ import type { Dialect } from '../wire/dialect.js';
 import { dialectOf } from '../wire/profile.js';
 import type { WireProfile } from '../wire/profile.js';
 import { Callbacks } from './callbacks.js';
+import { DirectRoutes } from './direct-routes.js';
 import { FailureFilters } from './failure-filters.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import type { SseStreamOptions } from './sse-options.js';
@@ -24,16 +26,19 @@ export class StreamRoutes {
   readonly options: ResolvedOptions;
   readonly callbacks: Callbacks;
   readonly filters: FailureFilters;
+  readonly direct: DirectRoutes;
   readonly #byController = new Map<Type, Map<object, StreamRoute>>();
 
   constructor(
     @Inject(RESOLVED_OPTIONS) options: ResolvedOptions,
     @Inject(Callbacks) callbacks: Callbacks,
     @Inject(FailureFilters) filters: FailureFilters,
+    @Inject(DirectRoutes) direct: DirectRoutes,
   ) {
     this.options = options;
     this.callbacks = callbacks;
     this.filters = filters;
+    this.direct = direct;
   }
 
   of(controller: Type, handler: object): StreamRoute {
@@ -47,6 +52,7 @@ export class StreamRoutes {
 
 /** What all streams of one route share. */
 export class StreamRoute implements ArrivalRoute {
+  readonly heads = new HeadCache();
   readonly headers: SseStreamOptions['headers'];
   readonly settings: ResolvedSettings;
   readonly begin: Begin | undefined;
@@ -56,6 +62,8 @@ export class StreamRoute implements ArrivalRoute {
   readonly none: SseStreamOptions['none'];
   readonly commit: SseStreamOptions['commit'];
   readonly isNegotiated: boolean;
+  /** Whether the decorated method opens its streams, and no interceptor. */
+  readonly isDirect: boolean;
   /** Those of a document, which no profile has any for. */
   readonly documentHeaders: SseStreamOptions['headers'];
   readonly #routes: StreamRoutes;
@@ -68,6 +76,7 @@ export class StreamRoute implements ArrivalRoute {
     this.#handler = handler;
     const options = optionsOf(controller, handler);
     this.isNegotiated = options.respond === 'negotiate';
+    this.isDirect = routes.direct.has(handler);
     this.documentHeaders = this.isNegotiated ? varyingByAccept(options.headers) : options.headers;
     this.headers =
       options.wire?.headers === undefined ? this.documentHeaders : { ...options.wire.headers, ...this.documentHeaders };

@@ -9,6 +9,9 @@ export const RESOLVED_OPTIONS = Symbol.for('nestjs-event-stream.resolved-options
 /** What a stream route was decorated with; on the class, the defaults of its routes. */
 export const STREAM_METADATA = Symbol.for('nestjs-event-stream.stream');
 
+/** What `@SseStream()` has put around a method. */
+export const ENHANCERS_METADATA = Symbol.for('nestjs-event-stream.enhancers');
+
 /**
  * The token under which the topics of a definition are provided, for a provider's `inject` and for overriding in tests. As a
  * parameter's decorator there is `@InjectTopic()`.

@@ -10,6 +10,7 @@ import type { ConnectionRoute } from '../connection/stream-host.js';
 import type { Stream } from '../connection/stream.js';
 import { SseError } from '../errors.js';
 import type { Exchange, HeadSettings } from '../http/exchange.js';
+import type { HeadCache } from '../http/head-cache.js';
 import { rawOf } from '../http/raw-response.js';
 import { isSafe } from '../http/stream-request.js';
 import { parsePosition } from '../topic/position.js';
@@ -32,6 +33,7 @@ type OwnHeaders = Readonly<Record<string, string | string[]>> | undefined;
 /** The route that a request has come to. */
 export interface ArrivalRoute extends ConnectionRoute {
   readonly settings: ConnectionRoute['settings'] & HeadSettings;
+  readonly heads: HeadCache;
   /** Further headers of the response. */
   readonly headers: OwnHeaders;
   /** Where a client goes on whose answer was cut. */
@@ -272,14 +274,14 @@ export class Arrival {
 
   /** Answers whether there is someone to stream to. */
   async #sendHead(headers: OwnHeaders): Promise<boolean> {
-    const isOpen = await this.#exchange.start(headers, this.#route.settings);
+    const isOpen = await this.#exchange.start(this.#route.heads, headers, this.#route.settings);
     return isOpen && !this.#exchange.isHead && !this.#exchange.isGone;
   }
 
   async #refuse(reason: RefusalReason): Promise<void> {
     if ((this.#route.dialect.isForeign || this.#form === 'document') && !this.#exchange.isGone)
       throw this.#node.connections.refusal(this.stream, this.#exchange.raw, reason);
-    const isOpen = !this.#exchange.isGone && (await this.#exchange.start(this.#route.headers));
+    const isOpen = !this.#exchange.isGone && (await this.#exchange.start(this.#route.heads, this.#route.headers));
     if (isOpen && !this.#exchange.isHead) this.#node.connections.refuse(this.stream, this.#exchange, reason);
     else if (this.#exchange.isGone) this.#exchange.abandon();
   }

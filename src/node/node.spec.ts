@@ -5,6 +5,7 @@ import { Selection } from '../connection/selection.js';
 import type { ConnectionRoute } from '../connection/stream-host.js';
 import { memoryEngine } from '../engine/memory.js';
 import { exchangeOf } from '../http/exchange-of.js';
+import { HeadCache } from '../http/head-cache.js';
 import { EVENT_STREAM } from '../wire/dialect.js';
 import { Arrival } from './arrival.js';
 import type { ArrivalRoute } from './arrival.js';
@@ -33,6 +34,7 @@ const answering: Omit<ConnectionRoute, 'settings' | 'begin' | 'dialect'> = {
 };
 const route: ArrivalRoute = {
   ...answering,
+  heads: new HeadCache(),
   settings: {
     retryMs: 3_000,
     heartbeatMs: false,

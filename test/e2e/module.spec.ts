@@ -110,6 +110,14 @@ describe.each(adapters)('on $name', (adapter) => {
     expect((await app.open('/topic')).status).toBe(200);
   });
 
+  test('a module may import SseModule by its bare name, where the global one is known already', async () => {
+    @Module({ imports: [SseModule], controllers: [TopicController] })
+    class FeatureModule {}
+    await using app = await startApp(adapter, { imports: [FeatureModule] });
+
+    expect((await app.open('/topic')).status).toBe(200);
+  });
+
   test('a module that is not global is unknown where it is not imported', async () => {
     @Module({ controllers: [TopicController] })
     class FeatureModule {}
