@@ -1,11 +1,11 @@
-// `npm test`: every check there is, one after the other; none is left out because another failed.
+// `npm test`: every check there is; none is left out because another failed.
 // `npm test -- jest src/wire` runs one step alone and hands it the other arguments.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import jestConfig from '../jest.config.mjs';
-import { check, command, finish, jest, section } from '../scripts/checks.mjs';
+import { WORKERS, check, command, finish, jest, section } from '../scripts/checks.mjs';
 import { LINES, nodeOf } from '../scripts/nodes.mjs';
 import { checkConsumer, consumers, installConsumer, isSlow } from './consumers/run.mjs';
 import { clientSizes } from './package/client-sizes.mjs';
@@ -34,8 +34,10 @@ const missingNodes = [];
 
 const steps = {
   async lint() {
-    await command('ESLint', [bin('eslint'), '.']);
-    await command('Prettier', [bin('prettier'), '--check', '.']);
+    await Promise.all([
+      command('ESLint', [bin('eslint'), '.']),
+      command('Prettier', [bin('prettier'), '--check', '.']),
+    ]);
   },
   async types() {
     await command('TypeScript', [bin('tsc'), '-p', 'tsconfig.json']);
@@ -67,7 +69,14 @@ const steps = {
     ]);
   },
   async consumers(...only) {
-    for (const name of only.length > 0 ? only : consumers()) await checkInstalled(name);
+    await pack();
+    const names = only.length > 0 ? only : consumers();
+    const rest = names.values();
+    // What installs them uses one core, and waits for the registry.
+    const takeAll = async () => {
+      for (const name of rest) await checkInstalled(name);
+    };
+    await Promise.all([takeAll(), takeAll()]);
   },
   async jest(...args) {
     await whenProvided();
@@ -79,12 +88,25 @@ const steps = {
   },
 };
 
+/** Those that are programs of one core each run beside each other. */
+const order = [['lint', 'types', 'layers'], ['package'], ['consumers'], ['jest'], ['nodes']];
+
 /** Specs of what a Node may do otherwise: sockets, timers, streams, asynchronous contexts. */
-const OF_NODE = ['src', 'test/e2e', 'test/nodes/context', 'test/nodes/beginnings'];
-/** Of what is between the oldest lines and the newest, for the time that it takes: those that hold sockets in their own hands. */
-const OF_MIDDLE = ['src', 'test/e2e/(http2|client|closing|drain|sigterm|broken|slow)', ...OF_NODE.slice(2)];
-/** And each engine's contract, with its driver, and what processes are to each other: on the newest Node only, for the time that it takes. */
-const OF_NEWEST = [...OF_NODE, 'test/nodes/nodes', 'test/engines/(sqlite|redis|postgres|nats)\\.spec'];
+const OF_NODE = ['test/nodes/context', 'test/nodes/beginnings'];
+/**
+ * Of what is between the oldest line and the newest, for the time that it takes: those that hold sockets in their own hands. What
+ * computes only, as the text of streams and topics, is the same on all.
+ */
+const OF_MIDDLE = [
+  'src/(client|connection|http|nest|node)/',
+  'test/e2e/(http2|client|closing|drain|sigterm|broken|slow)',
+  ...OF_NODE,
+];
+/**
+ * And each engine's contract, with its driver, and what processes are to each other: on the newest Node only, for the time that it
+ * takes. All of test/e2e runs there in the consumer with a runner.
+ */
+const OF_NEWEST = ['src', ...OF_NODE, 'test/nodes/nodes', 'test/engines/(sqlite|redis|postgres|nats)\\.spec'];
 
 /** The consumer that runs all end-to-end specs on the packed build, of the newest Nest. */
 const WITH_RUNNER = 'nest12-jest';
@@ -94,10 +116,11 @@ let packing;
 const [only, ...args] = process.argv.slice(2);
 if (only !== undefined && !(only in steps))
   check(`there is no step "${only}", but ${Object.keys(steps).join(', ')}`, false);
-for (const [name, step] of Object.entries(steps)) {
-  if (only !== undefined && only !== name) continue;
-  section(name);
-  await step(...args);
+for (const names of order) {
+  const chosen = names.filter((name) => only === undefined || only === name);
+  if (chosen.length === 0) continue;
+  section(chosen.join(', '));
+  await Promise.all(chosen.map((name) => steps[name](...args)));
 }
 
 if (missing.length + missingNodes.length > 0) {
@@ -121,9 +144,7 @@ function leaveOut(text) {
 /** The specs that this machine can run, those of `args` or all. */
 function runJest(args, options) {
   const ignored = [...jestConfig.testPathIgnorePatterns, ...missing.map(({ tests }) => `/${tests}`)];
-  // Most specs wait for a clock or a socket: Jest's own choice, one worker less than there are cores, takes twice as long.
-  const chosen = args.length > 0 ? args : ['--maxWorkers=100%'];
-  return jest([...chosen, '--testPathIgnorePatterns', ...ignored], options);
+  return jest([...(args.length > 0 ? args : [WORKERS]), '--testPathIgnorePatterns', ...ignored], options);
 }
 
 /** What a Node may do otherwise, and the consumers, on the newest Node of a line. */
@@ -136,7 +157,7 @@ async function runOnNode(line) {
   const options = { node: node.program, env: { ...process.env, PATH: node.folder + delimiter + process.env.PATH } };
   const isNewest = line === LINES.at(-1);
   const specs = isNewest ? OF_NEWEST : OF_MIDDLE;
-  await runJest(['--maxWorkers=100%', ...specs], { ...options, live: true });
+  await runJest([WORKERS, ...specs], { ...options, live: true });
   const isOfNode = (name) => !isSlow(name) || (isNewest && name === WITH_RUNNER);
   for (const name of consumers().filter(isOfNode)) await checkInstalled(name, options);
 }

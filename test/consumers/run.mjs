@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { command, jest } from '../../scripts/checks.mjs';
+import { WORKERS, command, jest } from '../../scripts/checks.mjs';
 
 /** Specs that a consumer with Jest runs beside its own: every HTTP case, against the package as published. */
 const borrowed = ['test/e2e', 'test/support'];
@@ -33,7 +33,7 @@ export async function checkConsumer(name, { node, env } = {}) {
   const cwd = homeOf(name);
   const jestConfig = jestConfigOf(name);
   await command(`${name}: npm run check`, ['npm', 'run', '--silent', 'check'], { cwd, env });
-  if (jestConfig) await jest(['--maxWorkers=100%'], { cwd, node, env, esm: jestConfig.endsWith('.mjs') });
+  if (jestConfig) await jest([WORKERS], { cwd, node, env, esm: jestConfig.endsWith('.mjs') });
 }
 
 function homeOf(name) {
