@@ -90,8 +90,8 @@ type StartOptions = SseModuleOptions & { readonly handler?: (context: HandlerCon
 
 const source = new Subject<unknown>();
 const occasions: readonly [name: string, method: Method, act: (app: TestApp) => unknown, given: StartOptions][] = [
-  ['a heartbeat', 'write', () => undefined, { heartbeatMs: 1_000 }],
-  ['the flush after a heartbeat', 'flush', () => undefined, { heartbeatMs: 1_000 }],
+  ['a heartbeat', 'write', () => undefined, { heartbeatMs: 200 }],
+  ['the flush after a heartbeat', 'flush', () => undefined, { heartbeatMs: 200 }],
   ['an event of a topic', 'write', (app) => app.streams.publish('topic', { data: 1 }), {}],
   ['the flush after an event', 'flush', (app) => app.streams.publish('topic', { data: 1 }), {}],
   ['an event that was changed', 'write', (app) => app.streams.publish('topic', { data: 1 }), mapped()],
@@ -204,7 +204,7 @@ describe.each(adapters.flatMap((adapter) => failures.map(([how, failing]) => ({ 
   (adapter) => {
     test.each(['an event', 'a heartbeat'])('to a client of HTTP/1.0 at %s ends that stream only', async (occasion) => {
       const middleware = new BrokenMiddleware('write', adapter.failing);
-      const { app, heard } = await startBroken(adapter, middleware, { heartbeatMs: 1_000 });
+      const { app, heard } = await startBroken(adapter, middleware, { heartbeatMs: 200 });
       await using owned = app;
       await using client = await openRaw(owned.port, 'GET /stream?broken HTTP/1.0');
       await client.receive('id: ');
@@ -222,7 +222,7 @@ describe.each(adapters.flatMap((adapter) => failures.map(([how, failing]) => ({ 
       await using app = await startApp(adapter, {
         controllers: [TopicController, streamOf(() => NEVER, { headers: { 'cache-control': 'no-cache' } })],
         options: {
-          heartbeatMs: 1_000,
+          heartbeatMs: 200,
           onError: (error) => heard.errors.push((error as Error).message),
           hooks: { onClosed: ({ request }, reason) => heard.closed.push(`${String(request.url)} ${reason}`) },
         },
