@@ -1,27 +1,18 @@
-// `npm start`: builds what has changed, and serves the showcase. It says what it does, because the first time takes a while.
+// `npm start`: builds what has changed, and serves the showcase.
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { isStale } from './stale.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const port = readPort();
-const built = '.cache/examples';
-/** Written last: its age is the age of what is built. */
-const marker = `${built}/built`;
 
 // Before the building: nobody should wait for it to hear that the port is taken.
 await checkPort();
-run('scripts/build.mjs', '--if-stale');
-if (isStale(marker, ['examples', 'dist/esm/package.json', 'tsconfig.examples.json', 'nest-cli.json'])) {
-  say('Compiling the examples …');
-  run('node_modules/@nestjs/cli/bin/nest.js', 'build', 'showcase');
-  writeFileSync(marker, '');
-}
-say('Starting …');
-await import(new URL(`../${built}/showcase/main.js`, import.meta.url)).catch(tellStart);
+const { status } = spawnSync(process.execPath, ['scripts/build-showcase.mjs'], { stdio: 'inherit' });
+if (status !== 0) process.exit(status ?? 1);
+console.log('Starting …');
+await import(new URL('../.cache/examples/showcase/main.js', import.meta.url)).catch(tellStart);
 
 function readPort() {
   const given = process.env.PORT || '3000';
@@ -39,15 +30,6 @@ function tellStart(error) {
   if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
   const why = error.code === 'EADDRINUSE' ? `Port ${port} is taken` : `Port ${port} may not be used`;
   fail(`${why}. Another one: PORT=${port < 1_024 ? 3_000 : port + 1} npm start`);
-}
-
-function run(...args) {
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
-}
-
-function say(text) {
-  console.log(text);
 }
 
 function fail(message) {

@@ -80,6 +80,8 @@ const steps = {
   },
   async jest(...args) {
     await whenProvided();
+    // Specs that start it at the same time would compile it at the same time.
+    if (args.length === 0) await command('the showcase', [process.execPath, 'scripts/build-showcase.mjs']);
     await runJest(args, { live: true });
   },
   async nodes(...only) {

@@ -6,10 +6,8 @@ import { createServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { Program } from './program.js';
-import { useBrowser } from './support.js';
+import { VIEWPORTS, expectToFit, useBrowser } from './support.js';
 
-const SCREENSHOTS = '.cache/screenshots';
-const VIEWPORTS = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 const RUN = 'examples/cluster/run.mjs';
 /** What Chromium says of the connection that a killed node has cut, and of what it asks while no node is there. */
 const CUTS = [/ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_EMPTY_RESPONSE/, /50[234]/];
@@ -38,7 +36,7 @@ describe.each(balancers)('the cluster behind %s', (balancer) => {
     await has(page, '#verdict', / of 4 counts/);
     const heard = await idsOf(page);
     const shown = await page.locator('#missing, #repeated, #hops, #verdict').allTextContents();
-    await takeScreenshots(page, 'cluster-demo');
+    await expectToFit(page, 'cluster-demo');
     // Before there is no node any more, of which it would complain.
     await page.close();
     const log = await idsOfLog(cluster.origin, heard);
@@ -69,7 +67,7 @@ describe('an answer of the cluster', () => {
       await has(page, '#told', /^Interrupted: node [ab] is gone, and [\d.]+ s later every reader was told\./);
       const kept = await page.locator('#text').textContent();
       expect(kept!.length).toBeGreaterThan(100);
-      await takeScreenshots(page, 'cluster-interrupted');
+      await expectToFit(page, 'cluster-interrupted');
       await page.click('text=Ask again');
       await has(page, '#run-state', /^running$/);
       expect(await page.locator('#owner').textContent()).not.toBe(owner);
@@ -120,17 +118,6 @@ async function visit(origin: string): Promise<Page> {
   const page = await browser.newPage(await browser.newContext({ viewport: VIEWPORTS.desktop }), CUTS);
   await page.goto(origin);
   return page;
-}
-
-async function takeScreenshots(page: Page, name: string): Promise<void> {
-  for (const [device, viewport] of Object.entries(VIEWPORTS)) {
-    await page.setViewportSize(viewport);
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${device}-${colorScheme}.png`, fullPage: true });
-    }
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
-  }
 }
 
 /** Kills the node that serves the page, waits for the hop, and answers its name. */

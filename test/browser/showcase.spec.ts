@@ -1,11 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { createApp } from '../../examples/showcase/app.js';
-import { useApp, useBrowser } from './support.js';
+import { VIEWPORTS, takePicture, useApp, useBrowser } from './support.js';
 
-const SCREENSHOTS = '.cache/screenshots';
-const DESKTOP = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
+const { desktop: DESKTOP, phone: PHONE } = VIEWPORTS;
 
 jest.setTimeout(90_000);
 
@@ -235,19 +233,20 @@ const VIEWS: Record<string, { path: string; prepare: (page: Page) => Promise<unk
 
 describe.each(Object.entries(VIEWS))('the view %s', (name, { path, prepare }) => {
   it.each([
-    ['desktop', 'light', DESKTOP],
-    ['desktop', 'dark', DESKTOP],
-    ['phone', 'light', PHONE],
-    ['phone', 'dark', PHONE],
-  ] as const)('fits a %s in %s', async (device, colorScheme, viewport) => {
-    const page = await visit(path, { viewport, colorScheme });
+    ['desktop', DESKTOP],
+    ['phone', PHONE],
+  ] as const)('fits a %s, in light and in dark', async (device, viewport) => {
+    const page = await visit(path, { viewport });
     await prepare(page);
 
-    await page.screenshot({ path: `${SCREENSHOTS}/${name}-${device}-${colorScheme}.png`, fullPage: true });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await takePicture(page, `${name}-${device}-${colorScheme}`);
 
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
-    expect(await tooSmallToTouch(page)).toEqual([]);
-    expect(await unreadable(page)).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+      expect(await tooSmallToTouch(page)).toEqual([]);
+      expect(await unreadable(page)).toEqual([]);
+    }
     expect(await page.locator('h1').count()).toBe(1);
     expect(
       await page

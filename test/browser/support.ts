@@ -58,6 +58,27 @@ export function useBrowser(): TestBrowser {
   return browser;
 }
 
+export const VIEWPORTS = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
+
+/** Fails when a page is wider than what it is seen on. Takes pictures of it, too, for who asks for them. */
+export async function expectToFit(page: Page, name: string, { fullPage = true } = {}): Promise<void> {
+  for (const [device, viewport] of Object.entries(VIEWPORTS)) {
+    await page.setViewportSize(viewport);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+    for (const colorScheme of process.env.SCREENSHOTS ? (['light', 'dark'] as const) : []) {
+      await page.emulateMedia({ colorScheme });
+      await takePicture(page, `${name}-${device}-${colorScheme}`, { fullPage });
+    }
+  }
+  await page.setViewportSize(VIEWPORTS.desktop);
+  await page.emulateMedia({ colorScheme: null });
+}
+
+/** Only when asked to: `SCREENSHOTS=1 npm test -- jest test/browser`. Nothing looks at pictures, and each takes half a second. */
+export async function takePicture(page: Page, name: string, { fullPage = true } = {}): Promise<void> {
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `.cache/screenshots/${name}.png`, fullPage });
+}
+
 /** Gives the tests of a file an application that listens. */
 export function useApp(create: () => Promise<INestApplication>): {
   readonly app: INestApplication;
