@@ -76,8 +76,9 @@ describe.each(adapters)('on $name', (adapter) => {
   });
 
   test('being told to come back later moves no cursor: with a fresh credential nothing is missing', async () => {
-    const { tokens, given } = withTokens({ token: 300 });
+    const { tokens, given } = withTokens({});
     await using app = await startApp(adapter, given);
+    tokens.set('token', { id: 'ann', expiresAt: Date.now() + 1_000 });
     const first = await app.open('/read?topic=a', as('token'));
     await first.receive('id: ');
     await first.rest();
