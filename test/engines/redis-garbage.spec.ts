@@ -111,7 +111,7 @@ test('what is decoded is sound, whatever the bytes, and nothing throws', () => {
 
 describe.each(drivers)('through $name', ({ name, open }) => {
   test('garbage on every channel of the log disturbs no delivery', async () => {
-    await using opened = await OpenEngine.over(open(server.port), { probeMs: 50 });
+    await using opened = await OpenEngine.over(open(server.port), { probeMs: 500 });
     const recorder = await Recorder.start(opened.engine);
     await opened.engine.subscribe(['topic', EVERY_TOPIC]);
     const random = startRandom();

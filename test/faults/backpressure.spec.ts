@@ -100,9 +100,10 @@ describe.each(ADAPTERS)('%s', (adapter) => {
 
     await once(reader.stdout, 'data');
     const pingsMs: number[] = [];
-    for (let n = 0; n < 20; n++) {
+    for (let n = 0; n < 5; n++) {
       const startedAt = performance.now();
-      await (await fetch(`http://127.0.0.1:${app.port}/ping`)).text();
+      // A connection of its own: one that is kept may be closed while it waits for its turn.
+      await (await fetch(`http://127.0.0.1:${app.port}/ping`, { headers: { connection: 'close' } })).text();
       pingsMs.push(performance.now() - startedAt);
     }
     const { longestMs } = watch;
