@@ -88,10 +88,13 @@ redis.call('HSET', KEYS[1], unpack(changes))
 local channels, keyed = series_end + 3 * count, 2 + 2 * series_count
 local command, problem = KEYS[keyed + 1] and 'SPUBLISH' or 'PUBLISH', nil
 local everywhere = KEYS[keyed + series_count + 1] or ARGV[channels + series_count + 1]
+local function publish(channel, message)
+  local result = redis.pcall(command, channel, message)
+  if type(result) == 'table' then problem = result.err end
+end
 for _, message in ipairs(messages) do
-  local s, text = message[1], message[2]
-  problem = publish(command, KEYS[keyed + s] or ARGV[channels + s], text) or problem
-  problem = publish(command, everywhere, text) or problem
+  publish(KEYS[keyed + message[1]] or ARGV[channels + message[1]], message[2])
+  publish(everywhere, message[2])
 end
 return { 1, epoch, table.concat(places), problem }
 `);

@@ -85,11 +85,6 @@ local function message_of(epoch, topic, entry, seq, max_bytes)
   return 'h' .. start .. struct.pack('<d', seq)
 end
 
--- Gives what went wrong.
-local function publish(command, channel, message)
-  local result = redis.pcall(command, channel, message)
-  if type(result) == 'table' then return result.err end
-end
 `;
 
 /**
@@ -134,7 +129,10 @@ redis.call('HSET', KEYS[1], 'l', struct.pack(LANE, epoch, seq, at, forgotten, to
   field, head_of(topic, at), last_field, token, slot_field, token)
 
 local message = message_of(epoch, topic, entry, seq, tonumber(ARGV[11]))
-local command = KEYS[5] and 'SPUBLISH' or 'PUBLISH'
-local problem = publish(command, KEYS[5] or ARGV[12], message)
-return { 1, epoch, seq, at, publish(command, KEYS[6] or ARGV[13], message) or problem }
+local command, problem = KEYS[5] and 'SPUBLISH' or 'PUBLISH', nil
+for n = 1, 2 do
+  local result = redis.pcall(command, KEYS[4 + n] or ARGV[11 + n], message)
+  if type(result) == 'table' then problem = result.err end
+end
+return { 1, epoch, seq, at, problem }
 `);

@@ -114,7 +114,7 @@ export class RedisLink {
   }
 
   /** Runs a script, once. */
-  async evaluate(script: Script, keys: string[], args: readonly Argument[], isFull: boolean): Promise<unknown> {
+  evaluate(script: Script, keys: string[], args: readonly Argument[], isFull: boolean): Promise<unknown> {
     const [command, source] = isFull ? ['EVAL', script.text] : ['EVALSHA', script.sha];
     return this.#opened().send(keys[0] as string, [command, source, String(keys.length), ...keys, ...args]);
   }

@@ -1,4 +1,4 @@
-import { ENTRY_HEADER_BYTES, PLACES, script } from './script.js';
+import { ENTRY_HEADER_BYTES, OPENING, PLACES, script } from './script.js';
 
 /**
  * Reads a page.
@@ -8,7 +8,7 @@ import { ENTRY_HEADER_BYTES, PLACES, script } from './script.js';
  * Returns the lane, the time of the newest entry at or before \`after\` (empty: none is known), the numbers of the topics
  * that are unknown and trimmed, whether there is more, and number and entry in turn.
  */
-export const READ = script(`${PLACES}
+export const READ = script(`${OPENING}${PLACES}
 local lane = open_lane(ARGV[1])
 local _, _, lane_at, forgotten = struct.unpack(LANE, lane)
 local after, max_entries, max_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])

@@ -43,15 +43,6 @@ local function clock(at)
   return math.max(at, time[1] * 1000 + math.floor(time[2] / 1000))
 end
 
--- The lane as it is stored: its epoch, newest sequence and time, the newest sequence of a forgotten topic, how many topics.
-local function open_lane(candidate)
-  local lane = redis.call('HGET', KEYS[1], 'l')
-  if lane then return lane end
-  lane = struct.pack(LANE, candidate, 0, clock(0), 0, 0)
-  redis.call('HSET', KEYS[1], 'l', lane)
-  return lane
-end
-
 local function own_id(entry)
   local seq, _, _, length = struct.unpack(ENTRY, entry)
   if length > 0 then return entry:sub(${ENTRY_HEADER_BYTES + 1}, ${ENTRY_HEADER_BYTES - 1} + length), seq end
@@ -80,7 +71,19 @@ local function entry_at(log, index)
 end
 `;
 
-/** What those have in common beside it that look for a place in a log. Each function costs whoever runs a script that has it. */
+/** What those have in common beside it that read: the lane is made with the first of them. Each function costs whoever runs a script that has it. */
+export const OPENING = `
+-- The lane as it is stored: its epoch, newest sequence and time, the newest sequence of a forgotten topic, how many topics.
+local function open_lane(candidate)
+  local lane = redis.call('HGET', KEYS[1], 'l')
+  if lane then return lane end
+  lane = struct.pack(LANE, candidate, 0, clock(0), 0, 0)
+  redis.call('HSET', KEYS[1], 'l', lane)
+  return lane
+end
+`;
+
+/** What those have in common beside it that look for a place in a log. */
 export const PLACES = `
 -- The first index from low up to high that is not before what is looked for.
 local function search(log, low, high, is_before)

@@ -1,4 +1,4 @@
-import { PLACES, script } from './script.js';
+import { OPENING, PLACES, script } from './script.js';
 
 /**
  * Finds the events that were published with an own id.
@@ -7,7 +7,7 @@ import { PLACES, script } from './script.js';
  *
  * Returns epoch, how often the id is there (2: at least), seq and at of the one.
  */
-export const LOCATE = script(`${PLACES}
+export const LOCATE = script(`${OPENING}${PLACES}
 local epoch, _, lane_at = struct.unpack(LANE, open_lane(ARGV[1]))
 local now = clock(lane_at)
 local count, found_seq, found_at = 0, 0, 0
@@ -34,7 +34,7 @@ return { epoch, count, found_seq, found_at }
 /**
  * Lists the topics by prefix. KEYS lane, names. ARGV epoch if the lane is new, prefix. Returns the lane, and the names.
  */
-export const LIST = script(`
+export const LIST = script(`${OPENING}
 local lane = open_lane(ARGV[1])
 local _, _, _, _, topics = struct.unpack(LANE, lane)
 -- An eviction may have taken the names and left the lane.
@@ -48,7 +48,7 @@ return { lane, redis.call('ZRANGEBYLEX', KEYS[2], '[' .. ARGV[2], '[' .. ARGV[2]
 `);
 
 /** The lane. KEYS lane. ARGV epoch if the lane is new. */
-export const OPEN = script(`
+export const OPEN = script(`${OPENING}
 return open_lane(ARGV[1])
 `);
 
