@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 /**
  * The most that users install. The TypeScript in the source maps counts by itself: it grows with the code and is read by debuggers only.
  */
-const BUDGET = { files: 220, kB: 2_050, sourcesKB: 1_400 };
+const BUDGET = { files: 220, kB: 2_100, sourcesKB: 1_450 };
 
 /** The files that npm would publish, with their bytes. */
 export function packedFiles() {
