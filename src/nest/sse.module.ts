@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder, Inject, Module, Optional } from '@nestjs/common';
-import type { DynamicModule, NestModule, Provider } from '@nestjs/common';
+import type { DynamicModule, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { SseError } from '../errors.js';
 import { Node } from '../node/node.js';
@@ -48,7 +48,7 @@ type AsyncOptions = Parameters<typeof ConfigurableModuleClass.forRootAsync>[0] &
 
 /** Server-Sent Events: live topics with exact resume, and routes that stream. */
 @Module({})
-export class SseModule implements NestModule {
+export class SseModule {
   readonly #directRoutes: DirectRoutes | undefined;
 
   /** @internal Without providers when a module imports it by its bare name. */
