@@ -64,6 +64,10 @@ export const VIEWPORTS = { desktop: { width: 1280, height: 800 }, phone: { width
 export async function expectToFit(page: Page, name: string, { fullPage = true } = {}): Promise<void> {
   for (const [device, viewport] of Object.entries(VIEWPORTS)) {
     await page.setViewportSize(viewport);
+    // What a page draws itself it draws anew a moment after its size has changed.
+    await page
+      .waitForFunction(() => document.documentElement.scrollWidth <= window.innerWidth, undefined, { timeout: 5_000 })
+      .catch(() => undefined);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
     for (const colorScheme of process.env.SCREENSHOTS ? (['light', 'dark'] as const) : []) {
       await page.emulateMedia({ colorScheme });
