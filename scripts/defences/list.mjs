@@ -163,7 +163,7 @@ const wire = [
   },
   {
     name: 'a header of the route is checked before anything is sent',
-    file: 'src/http/exchange.ts',
+    file: 'src/http/head-cache.ts',
     find: 'for (const [name, value] of Object.entries(headers)) checkHeader(name, value);',
     replace: '',
     spec: 'test/e2e/routing.spec.ts',
@@ -418,7 +418,7 @@ const subscribing = [
   },
   {
     name: 'a bad name in a request is a 400',
-    file: 'src/nest/sse-stream.interceptor.ts',
+    file: 'src/nest/reception.ts',
     find: "if (error.code === 'invalid-topic' || error.code === 'too-many-topics') {",
     replace: out,
     spec: hub,

@@ -287,7 +287,8 @@ describe('a response writer', () => {
       if (http.client.bytesRead > 8_000_000) http.client.pause();
     });
     http.client.resume();
-    await until(() => http.writer.pendingBytes < bytesBefore - 8_000_000, 'a part to be taken');
+    // What the kernel holds for the client left before it was looked at.
+    await until(() => http.writer.pendingBytes < bytesBefore - 4_000_000, 'a part to be taken');
 
     expect(http.writer.blockedSinceMs).toBeGreaterThan(blockedSince!);
     expect(http.writer.isWritable).toBe(false);
